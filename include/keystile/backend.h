@@ -1,0 +1,195 @@
+/*
+ * The plug-in interface. A backend knows one kind of token (PKCS#11 modules, FIDO2
+ * security keys, a TPM, a cloud KMS ...). It is one folder, one constant table of
+ * functions and one description of what its process needs, linked into a worker
+ * program of its own: keystile-worker-NAME. docs/adding-a-backend.md walks through it,
+ * backends/fake is the shortest complete one.
+ *
+ * The functions run in the worker, never in the agent. They may block: each gets an
+ * operation, which carries a deadline, learns when the asker has gone, and is the only
+ * way to ask the person for something. Up to .parallel functions run at the same
+ * time, on different threads; open() and close() run alone.
+ */
+#ifndef KEYSTILE_BACKEND_H
+#define KEYSTILE_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <keystile/buffer.h>
+#include <keystile/error.h>
+#include <keystile/public_key.h>
+#include <keystile/secret.h>
+
+#define KEYSTILE_BACKEND_VERSION 1
+
+/* Proof that a human was there; bits. */
+enum ks_presence {
+	KS_PRESENCE_NONE = 0,
+	KS_PRESENCE_TOUCH = 1 << 0, /* a finger on the token */
+	KS_PRESENCE_PIN =
+		1 << 1, /* a PIN (password, authorisation value, PIN pad) for this very request */
+};
+
+enum ks_token_flags {
+	KS_TOKEN_NEEDS_LOGIN = 1 << 0,
+	KS_TOKEN_LOGGED_IN = 1 << 1,
+	KS_TOKEN_PIN_PAD = 1 << 2, /* the PIN is typed at the reader */
+	KS_TOKEN_LAST_TRY = 1 << 3,
+	KS_TOKEN_PIN_BLOCKED = 1 << 4,
+	KS_TOKEN_NO_PIN = 1 << 5, /* none was set yet */
+};
+
+#define KS_TRIES_UNKNOWN (-1)
+
+/* A token as a backend sees it. Ids are the backend's own and name the same token for the worker's
+ * life. */
+struct ks_token {
+	uint32_t id;
+	const char *label;    /* foreign text */
+	const char *serial;   /* foreign text */
+	const char *model;    /* foreign text */
+	const char *location; /* reader, slot, device node; foreign text */
+	uint32_t flags;	      /* enum ks_token_flags */
+	int32_t tries_left;   /* or KS_TRIES_UNKNOWN */
+};
+
+enum ks_key_flags {
+	KS_KEY_ALWAYS_PIN = 1 << 0,   /* the token wants the PIN for every signature */
+	KS_KEY_ALWAYS_TOUCH = 1 << 1, /* proven by the token, not merely claimed */
+};
+
+struct ks_key {
+	struct bytes blob; /* as public_key_parse() takes it */
+	const char
+		*label; /* becomes the comment; foreign text; empty: the provider's name is used */
+	uint32_t flags; /* enum ks_key_flags */
+};
+
+/* What is to be signed. */
+struct ks_sign {
+	uint32_t token;
+	struct bytes blob; /* the key */
+	enum ks_algorithm algorithm;
+	struct bytes data; /* not hashed yet */
+	/*
+	 * Presence demanded for this very request: any one of these bits; KS_PRESENCE_NONE
+	 * leaves it to the token. When set, an open login, a kept PIN or an earlier touch
+	 * must not be used (DESIGN: presence).
+	 */
+	uint32_t demand;
+};
+
+/* ---- What a worker offers to its backend ---- */
+
+struct ks_worker;    /* the process */
+struct ks_operation; /* one call in work */
+
+/* Time left before the deadline, 0 when it has passed. */
+int ks_time_left_ms(const struct ks_operation *operation);
+/* The asker has gone or the deadline passed: stop at the next chance and return KS_CANCELLED. */
+bool ks_cancelled(const struct ks_operation *operation);
+/*
+ * Descriptor that becomes readable when the operation is cancelled, for poll() beside a
+ * device; lives as long as the operation.
+ */
+int ks_cancel_fd(const struct ks_operation *operation);
+
+/*
+ * Asks the person for the PIN of a token. Blocks until it was given, refused, or the
+ * operation is over. The agent writes the prompt from its own records; retry says that the PIN
+ * before was wrong. On KS_OK pin holds 1 to KS_PIN_MAX bytes and is the caller's to
+ * secret_deinit(). KS_REFUSED: the person said no. KS_PIN_NEEDED: nobody could be asked.
+ */
+KS_MUST_CHECK enum ks_error ks_ask_pin(struct ks_operation *operation, const struct ks_token *token,
+	bool retry, struct secret *pin);
+/*
+ * The token waits for a touch: the person is told until ks_touch_over(). KS_REFUSED when no way
+ * to tell exists or the asker may not have one.
+ */
+KS_MUST_CHECK enum ks_error ks_touch_awaited(
+	struct ks_operation *operation, const struct ks_token *token);
+void ks_touch_over(struct ks_operation *operation);
+/* What the token proved for this operation; a PIN counts only where ks_ask_pin() gave one. */
+void ks_presence_given(struct ks_operation *operation, enum ks_presence presence);
+/* Long work: a line for people who watch. */
+void ks_progress(struct ks_operation *operation, const char *format, ...) KS_PRINTF(2, 3);
+/*
+ * The words that go with the error the function is about to return: what happened and what
+ * to do, without the token's name, which the agent adds. The last call before the return counts.
+ */
+void ks_explain(struct ks_operation *operation, const char *format, ...) KS_PRINTF(2, 3);
+
+/*
+ * This token is there and holds exactly these keys: replaces what was said of it before.
+ * From any thread, at any time after open() began.
+ */
+void ks_token_is(struct ks_worker *worker, const struct ks_token *token, const struct ks_key *keys,
+	size_t count);
+void ks_token_gone(struct ks_worker *worker, uint32_t token);
+
+/* ---- What a backend is ---- */
+
+/*
+ * What the backend's process needs of the system. Linked into the agent too, which builds
+ * the worker's environment from it: constants only.
+ */
+struct ks_needs {
+	const char *name;   /* the backend's, and the end of its worker's file name */
+	const char *scheme; /* providers "scheme:..." are its; NULL: it takes paths */
+	/* Names of variables that the worker inherits from the agent, ended by NULL. */
+	const char *const *environment;
+	/*
+	 * It runs code or firmware that we did not write in its process: the agent then verifies
+	 * every signature before it leaves.
+	 */
+	bool foreign_code;
+	/* The rest is read by the sandbox (docs/SECURITY.md): files and sockets beyond its
+	 * libraries. */
+	const char *const *read_paths; /* ended by NULL */
+	const char *const
+		*write_paths; /* ended by NULL; "$NAME/..." takes a variable of environment */
+	const char *const *connect_paths; /* sockets, ended by NULL */
+	bool network;
+};
+
+struct ks_backend {
+	unsigned version; /* KEYSTILE_BACKEND_VERSION */
+	const struct ks_needs *needs;
+	unsigned parallel; /* functions at once, 1 to 16 */
+
+	/*
+	 * Turns the provider's name, as a person wrote it, into its one canonical name and checks
+	 * that it may be loaded as far as files tell (owner, mode). Nothing foreign is run yet.
+	 * Appends text, without NUL, to canonical. Optional: NULL takes every name as it is.
+	 */
+	enum ks_error (*locate)(
+		struct ks_operation *operation, const char *provider, struct buf *canonical);
+	/* Loads the provider; *state is handed to all that follow. Runs foreign code. */
+	enum ks_error (*open)(struct ks_worker *worker, struct ks_operation *operation,
+		const char *canonical, void **state);
+	/* Reports every token with ks_token_is(), also those that were reported before. */
+	enum ks_error (*list)(void *state, struct ks_operation *operation);
+	/*
+	 * Takes a PIN given ahead of time with `ssh-add -s` (never empty) and logs in where it is
+	 * clear for which token it was typed; then as list().
+	 */
+	enum ks_error (*login)(
+		void *state, struct ks_operation *operation, const struct secret *pin);
+	/* Makes a signature as signature_put() writes it. */
+	enum ks_error (*sign)(void *state, struct ks_operation *operation,
+		const struct ks_sign *request, struct buf *signature);
+	/* Gives the token back: logs out, closes sessions; its keys may still be listed. Optional.
+	 */
+	enum ks_error (*release)(void *state, struct ks_operation *operation, uint32_t token);
+	/* `keystile NAME ...` for this backend: JSON in, JSON out. Optional. */
+	enum ks_error (*administer)(void *state, struct ks_operation *operation,
+		struct bytes request, struct buf *answer);
+	void (*close)(void *state);
+};
+
+/* Each backend folder defines these two; CMake makes their names known. */
+#define KS_BACKEND(name) const struct ks_backend ks_backend_##name
+#define KS_NEEDS(name) const struct ks_needs ks_needs_##name
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * What the agent tells keystile-prompt, its prompt helper, on standard input, and what it
+ * hears back. The helper runs one prompt program (askpass, pinentry) for one question. A PIN
+ * goes from the helper into the descriptor PROMPT_PIN_FD, a pipe whose other end the agent hands to
+ * the worker unread. Answers are the helper's exit status; anything but PROMPT_YES is a no.
+ */
+#ifndef KEYSTILE_PROMPT_H
+#define KEYSTILE_PROMPT_H
+
+#include <keystile/buffer.h>
+
+#define PROMPT_PIN_FD 3
+#define PROMPT_MAX ((size_t)32 * 1024)
+
+enum prompt_kind {
+	PROMPT_PIN = 1,	    /* a PIN is wanted */
+	PROMPT_CONFIRM = 2, /* yes or no */
+	PROMPT_NOTICE = 3,  /* shown until the helper is ended: touch the token now */
+};
+
+enum prompt_status {
+	PROMPT_YES = 0,
+	PROMPT_NO = 1,	   /* the person refused, closed it, or said nothing */
+	PROMPT_NOBODY = 2, /* no display, no prompt program: nobody could be asked */
+	PROMPT_FAILED =
+		3, /* the prompt program crashed, ended with an error or answered nonsense */
+};
+
+struct prompt_question {
+	enum prompt_kind kind;
+	char *text;    /* the whole question, ready to be shown; lines end with \n */
+	char *program; /* askpass to run; never NULL */
+};
+
+/* Appends u8 kind, string text, string program. */
+void prompt_question_encode(const struct prompt_question *question, struct buf *out);
+KS_MUST_CHECK enum ks_error prompt_question_decode(
+	struct bytes bytes, struct prompt_question *question);
+void prompt_question_deinit(struct prompt_question *question);
+
+#endif
