@@ -1,0 +1,101 @@
+/*
+ * Loads and initialises a PKCS#11 module. p11-kit's unmanaged form is used: one module per
+ * process needs nobody to coordinate its callers, and managed ones can't be told apart from
+ * those that refuse threads.
+ */
+#include "module.h"
+
+#include <stdio.h>
+
+#include <keystile/log.h>
+#include <keystile/text.h>
+
+#include "path.h"
+#include "return_value.h"
+
+#define MESSAGE_TAIL 64 /* as much as text_quote() shows */
+
+static enum ks_error no_module(struct ks_operation *operation, const char *words)
+{
+	log_error("the module can't be loaded: %s", words);
+	ks_explain(operation, "%s", words);
+	return KS_DEVICE_FAILED;
+}
+
+/* What the loader said; the end of it tells what is missing. */
+static enum ks_error not_loaded(struct ks_operation *operation)
+{
+	struct bytes message = bytes_of(p11_kit_message());
+	char quoted[TEXT_QUOTED_MAX], words[TEXT_QUOTED_MAX + 64];
+
+	if (message.len > MESSAGE_TAIL) {
+		message.data += message.len - MESSAGE_TAIL;
+		message.len = MESSAGE_TAIL;
+	}
+	snprintf(words, sizeof(words), "the file is no PKCS#11 module that can be loaded: %s",
+		text_quote(message, quoted));
+	return no_module(operation, words);
+}
+
+static bool same_file(const struct file_identity *a, const struct file_identity *b)
+{
+	return a->device == b->device && a->inode == b->inode;
+}
+
+static enum ks_error load(struct module *module, struct ks_operation *operation, const char *path)
+{
+	struct file_identity before, after;
+	enum ks_error error = path_check(operation, path, &before);
+
+	if (error != KS_OK)
+		return error;
+	p11_kit_be_quiet();
+	module->functions = p11_kit_module_load(path, P11_KIT_MODULE_UNMANAGED);
+	if (!module->functions)
+		return not_loaded(operation);
+	error = path_check(operation, path, &after);
+	if (error == KS_OK && !same_file(&before, &after))
+		error = no_module(operation, "the file was replaced while it was loaded");
+	return error;
+}
+
+/* PKCS#11 2.40 section 5.4: CKR_CANT_LOCK says that it can't be used by threads on these terms. */
+static CK_RV initialize(struct module *module)
+{
+	CK_C_INITIALIZE_ARGS arguments = {.flags = CKF_OS_LOCKING_OK};
+	CK_RV value;
+
+	module->threads = true;
+	value = CALL(module, C_Initialize, &arguments);
+	if (value != CKR_CANT_LOCK)
+		return value;
+	log_info("the module can't lock for threads: its calls are made one by one");
+	module->threads = false;
+	return CALL(module, C_Initialize, NULL);
+}
+
+enum ks_error module_open(struct module *module, struct ks_operation *operation, const char *path)
+{
+	enum ks_error error;
+	CK_RV value;
+
+	pthread_mutex_init(&module->one_by_one, NULL);
+	error = load(module, operation, path);
+	if (error != KS_OK)
+		return error;
+	value = initialize(module);
+	if (value != CKR_OK)
+		return return_value_failed(operation, "C_Initialize", value);
+	module->initialized = true;
+	return KS_OK;
+}
+
+void module_close(struct module *module)
+{
+	if (module->initialized)
+		CALL(module, C_Finalize, NULL);
+	if (module->functions)
+		p11_kit_module_release(module->functions);
+	pthread_mutex_destroy(&module->one_by_one);
+	*module = (struct module){0};
+}

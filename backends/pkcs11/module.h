@@ -1,0 +1,54 @@
+/*
+ * One PKCS#11 module, loaded through p11-kit. Every call into it goes through CALL(), which
+ * keeps a module that can't lock for threads to one call at a time.
+ */
+#ifndef KEYSTILE_PKCS11_MODULE_H
+#define KEYSTILE_PKCS11_MODULE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include <p11-kit/p11-kit.h>
+#include <p11-kit/pkcs11.h>
+
+#include <keystile/backend.h>
+
+struct module {
+	CK_FUNCTION_LIST *functions;
+	bool initialized;
+	bool threads;		    /* it locks for itself */
+	pthread_mutex_t one_by_one; /* taken around each call when it does not */
+};
+
+/*
+ * Loads the file that path_check() accepts, and no other, and initialises it. module is zeroed
+ * before. After a failure module_close() is due as well.
+ */
+KS_MUST_CHECK enum ks_error module_open(
+	struct module *module, struct ks_operation *operation, const char *path);
+void module_close(struct module *module);
+
+static inline void module_enter(struct module *module)
+{
+	if (!module->threads)
+		pthread_mutex_lock(&module->one_by_one);
+}
+
+static inline void module_leave(struct module *module)
+{
+	if (!module->threads)
+		pthread_mutex_unlock(&module->one_by_one);
+}
+
+/* CALL(module, C_Sign, session, ...): a function that the module left out is "not supported". */
+#define CALL(module, function, ...)                                                                \
+	({                                                                                         \
+		CK_RV value_ = CKR_FUNCTION_NOT_SUPPORTED;                                         \
+		module_enter(module);                                                              \
+		if ((module)->functions->function)                                                 \
+			value_ = (module)->functions->function(__VA_ARGS__);                       \
+		module_leave(module);                                                              \
+		value_;                                                                            \
+	})
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * The PKCS#11 backend: one module per worker, smartcards and tokens of every make. The
+ * functions here are what the worker calls; each hands on to the file that does the work.
+ */
+#include <stdlib.h>
+
+#include <keystile/backend.h>
+#include <keystile/log.h>
+
+#include "path.h"
+#include "provider.h"
+#include "return_value.h"
+#include "sign.h"
+
+/*
+ * More than a token's sessions: those that wait for somebody to type a PIN do nothing, and
+ * must not keep the module's other tokens waiting.
+ */
+#define PARALLEL 16
+
+extern KS_NEEDS(pkcs11);
+
+static void pkcs11_close(void *state)
+{
+	struct provider *provider = state;
+
+	if (!provider)
+		return;
+	provider_deinit(provider);
+	free(provider);
+}
+
+static enum ks_error pkcs11_open(struct ks_worker *worker, struct ks_operation *operation,
+	const char *canonical, void **state)
+{
+	struct provider *provider = calloc(1, sizeof(*provider));
+	enum ks_error error;
+
+	if (!provider)
+		return KS_NO_MEMORY;
+	provider_init(provider, worker);
+	error = module_open(&provider->module, operation, canonical);
+	if (error != KS_OK) {
+		pkcs11_close(provider);
+		return error;
+	}
+	*state = provider;
+	return KS_OK;
+}
+
+static enum ks_error pkcs11_list(void *state, struct ks_operation *operation)
+{
+	return provider_refresh(state, operation, REFRESH_ALL);
+}
+
+/* The one token that can be meant by a PIN of which nobody said where it belongs, or NULL. */
+static struct token *only_token_with_pin(struct provider *provider)
+{
+	struct token *only = NULL;
+	unsigned count = 0;
+
+	pthread_mutex_lock(&provider->lock);
+	for (size_t i = 0; i < provider->count; i++) {
+		struct token *token = provider->tokens[i];
+
+		pthread_mutex_lock(&token->lock);
+		if (token->present && (token->flags & CKF_LOGIN_REQUIRED)) {
+			count++;
+			only = token;
+		}
+		if (token->present && (token->flags & CKF_PROTECTED_AUTHENTICATION_PATH))
+			count = 2; /* typed at the reader, if anywhere */
+		pthread_mutex_unlock(&token->lock);
+	}
+	pthread_mutex_unlock(&provider->lock);
+	if (count == 1)
+		return only;
+	log_warning("the PIN is not used: it is not clear for which token it was typed; it "
+		    "will be asked for when a key is first used");
+	return NULL;
+}
+
+static enum ks_error pkcs11_login(
+	void *state, struct ks_operation *operation, const struct secret *pin)
+{
+	struct login login = {.provider = state, .operation = operation};
+	enum ks_error error = provider_refresh(state, operation, REFRESH_ALL);
+
+	if (error != KS_OK)
+		return error;
+	login.token = only_token_with_pin(state);
+	if (!login.token)
+		return KS_OK;
+	error = login_with(&login, pin);
+	login_deinit(&login);
+	return error;
+}
+
+static enum ks_error pkcs11_sign(void *state, struct ks_operation *operation,
+	const struct ks_sign *request, struct buf *signature)
+{
+	struct signing signing = {.login = {.provider = state, .operation = operation},
+		.request = request,
+		.signature = signature};
+	enum ks_error error;
+
+	error = mechanism_prepare(&signing.mechanism, operation, request);
+	if (error == KS_OK)
+		error = provider_token(state, operation, request->token, &signing.login.token);
+	if (error == KS_OK)
+		error = provider_require(state, signing.login.token, operation);
+	if (error != KS_OK)
+		return error;
+	error = request->demand == KS_PRESENCE_NONE ? sign_locally(&signing)
+						    : sign_with_presence(&signing);
+	login_deinit(&signing.login);
+	return error;
+}
+
+static enum ks_error pkcs11_release(void *state, struct ks_operation *operation, uint32_t id)
+{
+	struct session *session = NULL;
+	struct session_result taken;
+	struct token *token;
+	enum ks_error error = provider_token(state, operation, id, &token);
+
+	if (error == KS_OK)
+		error = gate_enter_alone(&token->use, operation);
+	if (error != KS_OK)
+		return error;
+	/* Closing the last session ends the login; modules that forget it are told. */
+	if (token_is_logged_in(token)) {
+		taken = token_take_session(token, operation, &session);
+		if (taken.error == KS_OK) {
+			CALL(token->module, C_Logout, session->handle);
+			token_give_session(token, session, true);
+		}
+	}
+	token_drop_sessions(token, token_generation(token));
+	gate_leave(&token->use);
+	provider_report(state, token);
+	return KS_OK;
+}
+
+KS_BACKEND(pkcs11) = {
+	.version = KEYSTILE_BACKEND_VERSION,
+	.needs = &ks_needs_pkcs11,
+	.parallel = PARALLEL,
+	.locate = path_locate,
+	.open = pkcs11_open,
+	.list = pkcs11_list,
+	.login = pkcs11_login,
+	.sign = pkcs11_sign,
+	.release = pkcs11_release,
+	.close = pkcs11_close,
+};

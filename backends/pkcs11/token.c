@@ -1,0 +1,196 @@
+/*
+ * What is known of one token: its identity, what the agent is told of it, and the handles of
+ * its keys.
+ */
+#include "token.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct token *token_new(struct module *module, uint32_t id, const struct token_identity *identity)
+{
+	struct token *token = calloc(1, sizeof(*token));
+
+	if (!token)
+		return NULL;
+	token->module = module;
+	token->id = id;
+	token->identity = *identity;
+	token->sessions_max = module->threads ? TOKEN_SESSIONS_MAX : 1;
+	gate_init(&token->login);
+	gate_init(&token->use);
+	pthread_mutex_init(&token->lock, NULL);
+	gate_condition_init(&token->session_given);
+	return token;
+}
+
+void token_free(struct token **token)
+{
+	if (!*token)
+		return;
+	key_list_deinit(&(*token)->keys);
+	gate_deinit(&(*token)->login);
+	gate_deinit(&(*token)->use);
+	pthread_cond_destroy(&(*token)->session_given);
+	pthread_mutex_destroy(&(*token)->lock);
+	free(*token);
+	*token = NULL;
+}
+
+void token_text(char *out, const unsigned char *padded, size_t len)
+{
+	size_t used = strnlen((const char *)padded, len);
+
+	while (used && padded[used - 1] == ' ')
+		used--;
+	memcpy(out, padded, used);
+	out[used] = '\0';
+}
+
+CK_RV token_info(struct module *module, CK_SLOT_ID slot, CK_TOKEN_INFO *info,
+	struct token_identity *identity)
+{
+	CK_RV value;
+
+	memset(info, 0, sizeof(*info));
+	value = CALL(module, C_GetTokenInfo, slot, info);
+	if (value != CKR_OK)
+		return value;
+	*identity = (struct token_identity){0};
+	token_text(identity->label, info->label, sizeof(info->label));
+	token_text(identity->manufacturer, info->manufacturerID, sizeof(info->manufacturerID));
+	token_text(identity->model, info->model, sizeof(info->model));
+	token_text(identity->serial, info->serialNumber, sizeof(info->serialNumber));
+	return CKR_OK;
+}
+
+bool token_identity_equal(const struct token_identity *a, const struct token_identity *b)
+{
+	return !strcmp(a->label, b->label) && !strcmp(a->manufacturer, b->manufacturer) &&
+	       !strcmp(a->model, b->model) && !strcmp(a->serial, b->serial);
+}
+
+struct ks_token token_view(const struct token *token)
+{
+	struct ks_token view = {
+		.id = token->id,
+		.label = token->identity.label,
+		.serial = token->identity.serial,
+		.model = token->identity.model,
+		.location = token->location,
+		.tries_left = KS_TRIES_UNKNOWN,
+	};
+
+	if (token->flags & CKF_LOGIN_REQUIRED)
+		view.flags |= KS_TOKEN_NEEDS_LOGIN;
+	if (token->logged_in)
+		view.flags |= KS_TOKEN_LOGGED_IN;
+	if (token->flags & CKF_PROTECTED_AUTHENTICATION_PATH)
+		view.flags |= KS_TOKEN_PIN_PAD;
+	if (!(token->flags & CKF_USER_PIN_INITIALIZED))
+		view.flags |= KS_TOKEN_NO_PIN;
+	if (token->flags & CKF_USER_PIN_LOCKED) {
+		view.flags |= KS_TOKEN_PIN_BLOCKED;
+		view.tries_left = 0;
+	} else if (token->flags & CKF_USER_PIN_FINAL_TRY) {
+		view.flags |= KS_TOKEN_LAST_TRY;
+		view.tries_left = 1;
+	}
+	return view;
+}
+
+bool token_key_handle(struct token *token, struct bytes blob, struct private_key *out)
+{
+	struct token_key *key;
+
+	pthread_mutex_lock(&token->lock);
+	key = key_list_find(&token->keys, blob);
+	if (key)
+		*out = (struct private_key){.handle = key->private, .always_pin = key->always_pin};
+	pthread_mutex_unlock(&token->lock);
+	return key != NULL;
+}
+
+void token_key_id(struct token *token, struct bytes blob, struct buf *id)
+{
+	struct token_key *key;
+
+	pthread_mutex_lock(&token->lock);
+	key = key_list_find(&token->keys, blob);
+	if (key)
+		buf_put(id, buf_bytes(&key->id));
+	pthread_mutex_unlock(&token->lock);
+}
+
+void token_key_keep(struct token *token, struct bytes blob, unsigned generation,
+	const struct private_key *found)
+{
+	struct token_key *key;
+
+	pthread_mutex_lock(&token->lock);
+	key = key_list_find(&token->keys, blob);
+	if (key && token->generation == generation) {
+		key->private = found->handle;
+		key->always_pin = found->always_pin;
+	}
+	pthread_mutex_unlock(&token->lock);
+}
+
+void token_key_forget(struct token *token, struct bytes blob)
+{
+	struct token_key *key;
+
+	pthread_mutex_lock(&token->lock);
+	key = key_list_find(&token->keys, blob);
+	if (key)
+		key->private = CK_INVALID_HANDLE;
+	pthread_mutex_unlock(&token->lock);
+}
+
+void token_logged_in(struct token *token, unsigned generation)
+{
+	pthread_mutex_lock(&token->lock);
+	if (token->generation == generation) {
+		token->logged_in = true;
+		token->logins++;
+	}
+	pthread_mutex_unlock(&token->lock);
+}
+
+void token_logged_out(struct token *token)
+{
+	pthread_mutex_lock(&token->lock);
+	token->logged_in = false;
+	key_list_forget_handles(&token->keys);
+	pthread_mutex_unlock(&token->lock);
+}
+
+void token_lost_login(struct token *token, unsigned logins)
+{
+	pthread_mutex_lock(&token->lock);
+	if (token->logins == logins) {
+		token->logged_in = false;
+		key_list_forget_handles(&token->keys);
+	}
+	pthread_mutex_unlock(&token->lock);
+}
+
+bool token_is_logged_in(struct token *token)
+{
+	bool logged_in;
+
+	pthread_mutex_lock(&token->lock);
+	logged_in = token->logged_in;
+	pthread_mutex_unlock(&token->lock);
+	return logged_in;
+}
+
+unsigned token_generation(struct token *token)
+{
+	unsigned generation;
+
+	pthread_mutex_lock(&token->lock);
+	generation = token->generation;
+	pthread_mutex_unlock(&token->lock);
+	return generation;
+}

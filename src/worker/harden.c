@@ -1,0 +1,166 @@
+/*
+ * One function for each right that a worker gives up, and the list of them. A module or a
+ * token that takes over this process should find no terminal, no descriptor of somebody
+ * else's, no way to more privileges, and no life after the agent's.
+ */
+#include "harden.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DESCRIPTORS_MAX 256
+/* 16 threads with 8 MiB of stack and 64 MiB of malloc's arena each fit twice. */
+#define ADDRESS_SPACE_MAX ((rlim_t)4 << 30)
+
+/* Somebody's privileges would be lent to code that the caller chose. */
+static bool refuse_set_id(int channel)
+{
+	(void)channel;
+	errno = EPERM;
+	return getauxval(AT_SECURE) == 0;
+}
+
+static bool is_our_channel(int channel)
+{
+	int domain = 0;
+	int type = 0;
+	socklen_t len = sizeof(int);
+
+	if (getsockopt(channel, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 ||
+		getsockopt(channel, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
+		return false;
+	errno = ENOTSOCK;
+	return domain == AF_UNIX && type == SOCK_STREAM;
+}
+
+/* Standard descriptors stay open, or a file opened later would take their numbers. */
+static bool fill_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
+}
+
+static bool close_other_descriptors(int channel)
+{
+	int flags = fcntl(channel, F_GETFL);
+
+	return fill_standard_descriptors() && is_our_channel(channel) && flags >= 0 &&
+	       fcntl(channel, F_SETFL, flags & ~O_NONBLOCK) == 0 &&
+	       fcntl(channel, F_SETFD, FD_CLOEXEC) == 0 &&
+	       close_range((unsigned)channel + 1, ~0U, 0) == 0;
+}
+
+static bool refuse_new_privileges(int channel)
+{
+	(void)channel;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+/* Other processes of the same person can't read our memory; no core file holds a PIN. */
+static bool refuse_dumps(int channel)
+{
+	const struct rlimit none = {0, 0};
+
+	(void)channel;
+#ifndef KEYSTILE_SANITIZED /* LeakSanitizer traces its own process */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return false;
+#endif
+	return setrlimit(RLIMIT_CORE, &none) == 0;
+}
+
+/* An agent that was gone before prctl() took effect has closed its end of the socket. */
+static bool die_with_the_agent(int channel)
+{
+	struct pollfd end = {.fd = channel, .events = POLLRDHUP};
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || poll(&end, 1, 0) < 0)
+		return false;
+	errno = EPIPE;
+	return (end.revents & (POLLHUP | POLLRDHUP | POLLERR)) == 0;
+}
+
+static bool limit(int resource, rlim_t most)
+{
+	struct rlimit now;
+
+	if (getrlimit((__rlimit_resource_t)resource, &now) != 0)
+		return false;
+	if (now.rlim_max > most)
+		now.rlim_max = most;
+	if (now.rlim_cur > now.rlim_max)
+		now.rlim_cur = now.rlim_max;
+	return setrlimit((__rlimit_resource_t)resource, &now) == 0;
+}
+
+static bool limit_resources(int channel)
+{
+	(void)channel;
+#ifndef KEYSTILE_SANITIZED /* shadow memory is mapped by the terabyte */
+	if (!limit(RLIMIT_AS, ADDRESS_SPACE_MAX))
+		return false;
+#endif
+	return limit(RLIMIT_NOFILE, DESCRIPTORS_MAX);
+}
+
+/* Neither can a module ask for a PIN on the terminal, nor does ^C there reach the worker. */
+static bool leave_the_terminal(int channel)
+{
+	(void)channel;
+	return setsid() >= 0 || getsid(0) == getpid() || getpgrp() == getpid();
+}
+
+static bool reset_signals(int channel)
+{
+	sigset_t none;
+
+	(void)channel;
+	/* Fails for SIGKILL, SIGSTOP and what the C library keeps to itself: they are as they are.
+	 */
+	for (int number = 1; number < NSIG; number++)
+		(void)signal(number, SIG_DFL);
+	return signal(SIGPIPE, SIG_IGN) != SIG_ERR && sigemptyset(&none) == 0 &&
+	       sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+}
+
+static bool narrow_umask(int channel)
+{
+	(void)channel;
+	umask(077);
+	return true;
+}
+
+static const struct right {
+	const char *name;
+	bool (*give_up)(int channel);
+} rights[] = {
+	{"the privileges of a set-id program", refuse_set_id},
+	{"descriptors other than the agent's socket", close_other_descriptors},
+	{"new privileges", refuse_new_privileges},
+	{"memory dumps", refuse_dumps},
+	{"a life after the agent's", die_with_the_agent},
+	{"unlimited resources", limit_resources},
+	{"the terminal", leave_the_terminal},
+	{"inherited signal handling", reset_signals},
+	{"files that others can read", narrow_umask},
+};
+
+const char *harden(int channel)
+{
+	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++)
+		if (!rights[i].give_up(channel))
+			return rights[i].name;
+	return NULL;
+}

@@ -1,0 +1,15 @@
+/*
+ * What a worker gives up before it reads a byte. This part is the same for every
+ * backend; what differs between them (files, sockets, system calls) stands in the
+ * backend's struct ks_needs, which is what a sandbox reads between locate() and open().
+ */
+#ifndef KEYSTILE_WORKER_HARDEN_H
+#define KEYSTILE_WORKER_HARDEN_H
+
+/*
+ * Gives everything up but descriptor channel, stdin, stdout and stderr. NULL when all of it
+ * worked, otherwise the name of what was kept, with errno set; the process must then end.
+ */
+const char *harden(int channel);
+
+#endif

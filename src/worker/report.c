@@ -1,0 +1,150 @@
+/*
+ * Tokens and log lines on their way to the agent. A module that floods the log costs
+ * lines, not the agent's time; a token with too many keys shows what fits into a frame.
+ */
+#include "report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <keystile/log.h>
+
+/* ---- Log ---- */
+
+void report_init(struct ks_worker *worker)
+{
+	pthread_mutex_init(&worker->log.lock, NULL);
+}
+
+/* Under the budget's lock: begins a new second; the result is what the one before dropped. */
+static unsigned budget_renew(struct log_budget *budget)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec == budget->second)
+		return 0;
+	unsigned dropped = budget->dropped;
+	budget->second = now.tv_sec;
+	budget->lines = 0;
+	budget->dropped = 0;
+	return dropped;
+}
+
+/* A line that can't be sent can't be complained of either. */
+static void send_line(struct ks_worker *worker, enum log_level level, const char *line)
+{
+	const struct frame frame = {
+		.type = FRAME_LOG, .text = {.level = level, .text = bytes_of(line)}};
+
+	if (channel_send(&worker->channel, &frame) != KS_OK)
+		return;
+}
+
+static void send_dropped(struct ks_worker *worker, unsigned dropped)
+{
+	char line[64];
+
+	if (dropped == 0)
+		return;
+	snprintf(line, sizeof(line), "%u more lines of this worker were dropped", dropped);
+	send_line(worker, LOG_LEVEL_WARNING, line);
+}
+
+void report_dropped(struct ks_worker *worker)
+{
+	pthread_mutex_lock(&worker->log.lock);
+	unsigned dropped = worker->log.dropped > 0 ? budget_renew(&worker->log) : 0;
+	pthread_mutex_unlock(&worker->log.lock);
+	send_dropped(worker, dropped);
+}
+
+void report_log(enum log_level level, const char *line, void *context)
+{
+	struct ks_worker *worker = context;
+	struct log_budget *budget = &worker->log;
+
+	pthread_mutex_lock(&budget->lock);
+	unsigned dropped = budget_renew(budget);
+	bool fits = budget->lines < LOG_LINES_PER_SECOND;
+	if (fits)
+		budget->lines++;
+	else
+		budget->dropped++;
+	pthread_mutex_unlock(&budget->lock);
+	send_dropped(worker, dropped);
+	if (fits)
+		send_line(worker, level, line);
+}
+
+/* ---- Tokens ---- */
+
+/* Bytes that a key takes in FRAME_TOKEN; the length fields and flags are 12. */
+static size_t key_size(const struct ks_key *key)
+{
+	size_t label = key->label != NULL ? strlen(key->label) : 0;
+
+	return 12 + key->blob.len + (label < FRAME_TEXT_MAX ? label : FRAME_TEXT_MAX);
+}
+
+/* Copies the keys that can be told, as far as they fit; the result is how many. */
+static size_t take_fitting(struct ks_key *fitting, const struct ks_key *keys, size_t count)
+{
+	size_t room = FRAME_MAX - (size_t)5 * FRAME_TEXT_MAX; /* the token's own texts */
+	size_t taken = 0;
+
+	for (size_t i = 0; i < count && taken < FRAME_KEYS_MAX; i++) {
+		size_t size = key_size(&keys[i]);
+		if (keys[i].blob.len == 0 || keys[i].blob.len > FRAME_MAX || size > room)
+			continue;
+		room -= size;
+		fitting[taken] = keys[i];
+		fitting[taken].flags &= KEY_FLAGS_KNOWN;
+		taken++;
+	}
+	return taken;
+}
+
+static bool too_long(const char *text)
+{
+	return text != NULL && strnlen(text, FRAME_TEXT_MAX + 1) > FRAME_TEXT_MAX;
+}
+
+static void complain_of_token(const struct ks_token *token)
+{
+	if (too_long(token->label) || too_long(token->serial) || too_long(token->model) ||
+		too_long(token->location))
+		log_warning("token %u: a text of over %d bytes is cut", token->id, FRAME_TEXT_MAX);
+	if ((token->flags & ~(uint32_t)TOKEN_FLAGS_KNOWN) != 0)
+		log_warning("token %u: flags that are not known here are left out", token->id);
+}
+
+void ks_token_is(struct ks_worker *worker, const struct ks_token *token, const struct ks_key *keys,
+	size_t count)
+{
+	size_t most = count < FRAME_KEYS_MAX ? count : FRAME_KEYS_MAX;
+	struct frame frame = {.type = FRAME_TOKEN, .token = {.token = *token}};
+
+	complain_of_token(token);
+	frame.token.token.flags &= TOKEN_FLAGS_KNOWN;
+	if (token->tries_left < 0)
+		frame.token.token.tries_left = KS_TRIES_UNKNOWN;
+	frame.token.keys = calloc(most + 1, sizeof(*frame.token.keys));
+	if (frame.token.keys != NULL)
+		frame.token.count = take_fitting(frame.token.keys, keys, count);
+	if (frame.token.count < count)
+		log_warning("token %u: only %zu of its %zu keys can be told to the agent",
+			token->id, frame.token.count, count);
+	if (channel_send(&worker->channel, &frame) != KS_OK)
+		log_error("no memory to tell the agent of token %u", token->id);
+	free(frame.token.keys);
+}
+
+void ks_token_gone(struct ks_worker *worker, uint32_t token)
+{
+	const struct frame frame = {.type = FRAME_TOKEN_GONE, .gone = {.token = token}};
+
+	if (channel_send(&worker->channel, &frame) != KS_OK)
+		log_error("no memory to tell the agent that token %u has gone", token);
+}

@@ -1,0 +1,19 @@
+/*
+ * What a worker tells its agent of its own accord: log lines, tokens, progress.
+ */
+#ifndef KEYSTILE_WORKER_REPORT_H
+#define KEYSTILE_WORKER_REPORT_H
+
+#include <keystile/log.h>
+
+#include "worker.h"
+
+#define LOG_LINES_PER_SECOND 100
+
+void report_init(struct ks_worker *worker);
+/* A log_sink; context is the worker. Over the budget a line is counted instead of sent. */
+void report_log(enum log_level level, const char *line, void *context);
+/* Says how many lines were dropped, if any were and their second is over. */
+void report_dropped(struct ks_worker *worker);
+
+#endif
