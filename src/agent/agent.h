@@ -1,0 +1,61 @@
+/*
+ * The agent: everything that lives as long as the process hangs off this struct. There are
+ * no globals.
+ */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include <sys/types.h>
+#include <uv.h>
+
+#include "children.h"
+#include "config.h"
+#include "keyring.h"
+#include "prompt.h"
+#include "refusals.h"
+#include "ssh_seen.h"
+#include "vault.h"
+
+struct connection;
+struct control;
+struct listener;
+struct provider;
+
+/* What the command line says, beyond where the socket is. */
+struct settings {
+	const char *allowed_providers; /* -P, else NULL: the configuration's */
+	bool allow_remote_pkcs11;      /* -O */
+	long lifetime_s;	       /* -t; 0: none */
+	bool debug;		       /* workers may write to our stderr */
+	char **environment;	       /* as it was at the start, borrowed */
+};
+
+struct agent {
+	uv_loop_t loop;
+	struct settings settings;
+	struct config config;
+	struct listener *listeners;
+	struct connection *connections;
+	unsigned connection_count;
+	unsigned connection_max;
+	uint64_t last_connection_id;
+	struct vault vault;
+	struct children children;
+	struct keyring keyring;
+	struct provider *providers;
+	struct prompts prompts;
+	struct ssh_seen ssh_seen;
+	struct refusals refusals;
+	struct control *controls;
+	uint64_t started_ms; /* of uv_now() */
+	int null_fd;	     /* /dev/null, for children */
+	uid_t uid;
+	uv_signal_t signals[4];
+	int exit_status;
+	bool stopping;
+};
+
+/* -O allow-remote-pkcs11 and -P or the configuration's list, for a canonical name. */
+bool agent_provider_allowed(const struct agent *agent, const char *canonical);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * What the person configured: keystile.conf(5), read with libconfuse and handed out as
+ * plain values. A file that is not understood in full is an error that names the file and the
+ * line; nothing of it is used then. The values never change while the agent runs.
+ */
+#ifndef KEYSTILE_AGENT_CONFIG_H
+#define KEYSTILE_AGENT_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <keystile/buffer.h>
+#include <keystile/error.h>
+
+#define CONFIG_FILE_MAX ((size_t)1 << 20)
+
+/* A worker section. */
+struct config_worker {
+	char *name;	    /* the backend's */
+	char **environment; /* "NAME=value", each name once, ended by NULL */
+};
+
+/* Owned by whoever holds it; zeroed means safe to deinit. No text but askpass is ever NULL. */
+struct config {
+	char *allowed_providers; /* text_match_list() patterns; -P takes precedence */
+	uint32_t operation_timeout_ms;
+	uint32_t prompt_timeout_ms;
+	bool unknown_clients_remote; /* executables that no rule knows */
+	bool unbound_ssh_remote;     /* an ssh that never sent a session-bind */
+	bool allow_remote_without_presence;
+	bool allow_rsa_sha1;
+	char *askpass; /* absolute path, used instead of SSH_ASKPASS; NULL: not set */
+	char **relays; /* see config_is_relay(); ended by NULL */
+	struct config_worker *workers;
+	size_t worker_count;
+};
+
+KS_MUST_CHECK enum ks_error config_defaults(struct config *out);
+
+/*
+ * The system's file, then the user's, over the defaults: the user's file replaces option by option,
+ * adds where it says "+=", and replaces a worker section as a whole. KS_BAD_INPUT: *error says what
+ * is wrong and where, the caller frees it (NULL when out of memory). On every error *out is empty.
+ */
+KS_MUST_CHECK enum ks_error config_load_all(
+	const char *system_path, struct config *out, char **error);
+
+/*
+ * One file over what config holds. A file that does not exist changes nothing and is fine. It must
+ * be a regular file, root's or the agent's own, writable by nobody else, at most CONFIG_FILE_MAX.
+ * KS_BAD_INPUT: *error as above, config is as it was.
+ */
+KS_MUST_CHECK enum ks_error config_load(const char *path, struct config *config, char **error);
+
+/* The same for text that is in memory already; name stands for the file in errors. */
+KS_MUST_CHECK enum ks_error config_parse(
+	struct bytes text, const char *name, struct config *config, char **error);
+
+void config_deinit(struct config *config);
+void config_list_free(char ***list); /* ended by NULL; clears the pointer */
+
+/* The user's file; NULL when out of memory or nobody knows a home. The caller frees it. */
+char *config_user_path(void);
+
+/* True for a program that relays: executable is the path that /proc/PID/exe names. */
+bool config_is_relay(const struct config *config, const char *executable);
+
+/* Environment that is configured for a backend's worker, ended by NULL; never NULL, borrowed. */
+char *const *config_worker_environment(const struct config *config, const char *backend);
+
+#endif

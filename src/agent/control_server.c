@@ -1,0 +1,214 @@
+/*
+ * Control connections: length-framed JSON. See control_server.h.
+ */
+#include "control_server.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <keystile/control.h>
+#include <keystile/log.h>
+#include <keystile/version.h>
+
+#include "agent.h"
+#include "peer.h"
+#include "status.h"
+#include "stream.h"
+
+#define CONTROLS_MAX 16
+#define READ_PIECE ((size_t)4096)
+
+struct control {
+	struct control *next;
+	struct agent *agent;
+	struct stream stream;
+	struct buf in;
+	bool descriptor_seen;
+	bool greeted;
+};
+
+static void control_close(struct control *control)
+{
+	struct control **at = &control->agent->controls;
+
+	while (*at != NULL && *at != control)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = control->next;
+	stream_close(&control->stream);
+}
+
+void controls_close(struct agent *agent)
+{
+	while (agent->controls != NULL)
+		control_close(agent->controls);
+}
+
+static enum ks_error reply(struct control *control, json_t *object)
+{
+	char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
+	struct buf out = {.max = CONTROL_MAX};
+
+	json_decref(object);
+	if (text == NULL)
+		return KS_NO_MEMORY;
+	buf_put_text(&out, text);
+	free(text);
+	return stream_send(&control->stream, &out, -1);
+}
+
+static enum ks_error greet(struct control *control, const json_t *request)
+{
+	json_int_t version = json_integer_value(json_object_get(request, "keystile"));
+
+	if (!control->descriptor_seen) {
+		log_warning("a control connection without a descriptor was closed: "
+			    "it may have been relayed");
+		return KS_NOT_ALLOWED;
+	}
+	if (version < 1)
+		return KS_BAD_INPUT;
+	control->greeted = true;
+	return reply(control,
+		json_pack("{s:i,s:s}", "keystile", CONTROL_VERSION, "version", KEYSTILE_VERSION));
+}
+
+static enum ks_error act(struct control *control, const json_t *request)
+{
+	const char *command = json_string_value(json_object_get(request, "command"));
+
+	if (!control->greeted)
+		return greet(control, request);
+	if (command != NULL && strcmp(command, "status") == 0)
+		return reply(control, status_json(control->agent));
+	return reply(control,
+		json_pack("{s:b,s:s}", "ok", 0, "error", "this agent does not know that command"));
+}
+
+/* 1 a message was handled, 0 not whole yet, -1 the connection must go. */
+static int next_message(struct control *control)
+{
+	struct reader reader = reader_of(buf_bytes(&control->in));
+	uint32_t len = reader_u32(&reader);
+	json_t *request;
+	enum ks_error error;
+
+	if (reader.failed)
+		return 0;
+	if (len > CONTROL_REQUEST_MAX)
+		return -1;
+	if (reader.left < len)
+		return 0;
+	request = json_loadb((const char *)reader.data, len, JSON_REJECT_DUPLICATES, NULL);
+	error = json_is_object(request) ? act(control, request) : KS_BAD_INPUT;
+	json_decref(request);
+	buf_consume(&control->in, sizeof(len) + len);
+	return error == KS_OK ? 1 : -1;
+}
+
+/* Nothing is read or answered while an answer waits to be read: see connection.h. */
+static void work_off(struct control *control)
+{
+	int handled = 1;
+
+	while (handled > 0 && stream_idle(&control->stream))
+		handled = next_message(control);
+	if (handled < 0)
+		control_close(control);
+	else
+		stream_read(&control->stream, stream_idle(&control->stream));
+}
+
+static void on_readable(struct stream *stream)
+{
+	struct control *control = stream->owner;
+	uint8_t *room = buf_reserve(&control->in, READ_PIECE);
+	ssize_t got = -2;
+	int fd = -1;
+
+	if (room != NULL)
+		got = stream_receive(stream, room, READ_PIECE, &fd);
+	if (fd >= 0) {
+		control->descriptor_seen = true;
+		close(fd);
+	}
+	if (got == -1)
+		return;
+	if (got <= 0) {
+		control_close(control);
+		return;
+	}
+	control->in.len += (size_t)got;
+	work_off(control);
+}
+
+static void on_drained(struct stream *stream)
+{
+	work_off(stream->owner);
+}
+
+static void on_gone(struct stream *stream)
+{
+	control_close(stream->owner);
+}
+
+static void on_closed(struct stream *stream)
+{
+	struct control *control = stream->owner;
+
+	buf_deinit(&control->in);
+	free(control);
+}
+
+static const struct stream_events events = {
+	.readable = on_readable,
+	.drained = on_drained,
+	.gone = on_gone,
+	.closed = on_closed,
+};
+
+/* When all places are taken the one that connected first goes: it may just sit there. */
+static void make_room(struct agent *agent)
+{
+	struct control *oldest = NULL;
+	unsigned open = 0;
+
+	for (struct control *control = agent->controls; control != NULL; control = control->next) {
+		oldest = control;
+		open++;
+	}
+	if (open >= CONTROLS_MAX)
+		control_close(oldest);
+}
+
+static bool may_control(const struct agent *agent, int fd)
+{
+	struct peer peer = {.pidfd = -1};
+	bool allowed = peer_read(fd, &peer) == KS_OK && (peer.uid == agent->uid || peer.uid == 0);
+
+	peer_deinit(&peer);
+	return allowed;
+}
+
+void control_accept(struct agent *agent, int fd)
+{
+	struct control *control = may_control(agent, fd) ? calloc(1, sizeof(*control)) : NULL;
+
+	if (control == NULL) {
+		close(fd);
+		return;
+	}
+	make_room(agent);
+	control->agent = agent;
+	if (stream_init(&control->stream, &agent->loop, fd, &events, control) != KS_OK) {
+		free(control);
+		return;
+	}
+	buf_init(&control->in, CONTROL_REQUEST_MAX + 2 * READ_PIECE);
+	control->next = agent->controls;
+	agent->controls = control;
+	stream_read(&control->stream, true);
+}

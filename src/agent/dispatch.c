@@ -1,0 +1,180 @@
+/*
+ * The protocol's table of messages. Everything that is not in it is answered "failure", and the
+ * connection lives on.
+ */
+#include "dispatch.h"
+
+#include <keystile/log.h>
+
+#include "agent.h"
+#include "provider.h"
+#include "provider_request.h"
+#include "sign.h"
+
+/* Clients refuse longer lists (CONFORMANCE: framing). */
+#define LIST_KEYS_MAX 2048
+
+static const char session_bind_name[] = "session-bind@openssh.com";
+static const char query_name[] = "query";
+
+/* Puts the keys of one kind, as far as they fit. */
+static void put_keys(
+	struct connection *connection, bool security_keys, struct buf *out, uint32_t *count)
+{
+	for (struct key *key = connection->agent->keyring.first; key != NULL; key = key->next) {
+		size_t needed = 8 + key->blob.len + bytes_of(key->comment).len;
+
+		if (key_source(key) == NULL || key_is_security_key(key) != security_keys)
+			continue;
+		if (*count >= LIST_KEYS_MAX || out->len + needed > MESSAGE_MAX) {
+			log_warning(
+				"the list of keys was cut: clients take %d keys", LIST_KEYS_MAX);
+			return;
+		}
+		buf_put_string(out, buf_bytes(&key->blob));
+		buf_put_text(out, key->comment);
+		(*count)++;
+	}
+}
+
+/* Security keys come last: some clients give up at the first one that they don't know. */
+static void list(struct connection *connection, struct bytes body)
+{
+	struct buf reply = {.max = MESSAGE_MAX};
+	uint32_t count = 0;
+
+	(void)body;
+	buf_put_u8(&reply, MESSAGE_LIST_REPLY);
+	buf_put_u32(&reply, 0);
+	put_keys(connection, false, &reply, &count);
+	put_keys(connection, true, &reply, &count);
+	if (buf_status(&reply) == KS_OK)
+		for (int i = 0; i < 4; i++)
+			reply.data[1 + i] = (uint8_t)(count >> (24 - 8 * i));
+	connection_reply(connection, &reply);
+}
+
+static void sign(struct connection *connection, struct bytes body)
+{
+	struct message_sign message;
+
+	if (message_parse_sign(body, &message) != KS_OK)
+		connection_answer(connection, MESSAGE_FAILURE);
+	else
+		sign_begin(connection, &message);
+}
+
+static void remove_key(struct connection *connection, struct bytes body)
+{
+	struct bytes blob;
+	bool removed = message_parse_remove(body, &blob) == KS_OK &&
+		       keyring_hide(&connection->agent->keyring, blob) == KS_OK;
+
+	connection_answer(connection, removed ? MESSAGE_SUCCESS : MESSAGE_FAILURE);
+}
+
+static void remove_all(struct connection *connection, struct bytes body)
+{
+	struct agent *agent = connection->agent;
+
+	(void)body;
+	while (agent->providers != NULL)
+		provider_close(agent->providers);
+	connection_answer(connection, MESSAGE_SUCCESS);
+}
+
+static void bind_session(struct connection *connection, struct bytes content)
+{
+	bool forwarding = false;
+	enum session_bind_result result =
+		session_bind_add(&connection->binds, content, &forwarding);
+
+	/* The flag counts whether the rest was believed or not: nothing but the flag is unproven.
+	 */
+	if (forwarding)
+		origin_worsen(&connection->origin, ORIGIN_FORWARDING_BIND);
+	if (result == SESSION_BIND_DONE) {
+		connection_answer(connection, MESSAGE_SUCCESS);
+		return;
+	}
+	origin_worsen(&connection->origin,
+		result == SESSION_BIND_REFUSED ? ORIGIN_REFUSED_BIND : ORIGIN_UNVERIFIABLE_BIND);
+	connection_answer(connection, MESSAGE_EXTENSION_FAILURE);
+}
+
+static void query(struct connection *connection)
+{
+	struct buf reply = {0};
+
+	buf_put_u8(&reply, MESSAGE_EXTENSION_RESPONSE);
+	buf_put_text(&reply, query_name);
+	buf_put_text(&reply, session_bind_name);
+	connection_reply(connection, &reply);
+}
+
+static void extension(struct connection *connection, struct bytes body)
+{
+	struct message_extension message;
+	bool parsed = message_parse_extension(body, &message) == KS_OK;
+	bool bind = parsed && bytes_equal_text(message.name, session_bind_name);
+
+	if (!connection->first_message_seen && !bind)
+		dispatch_first_is_no_bind(connection);
+	if (bind)
+		bind_session(connection, message.content);
+	else if (parsed && bytes_equal_text(message.name, query_name))
+		query(connection);
+	else
+		connection_answer(connection, MESSAGE_FAILURE);
+}
+
+/* What a remote connection may do: list, sign and bind (invariant 9). */
+struct rule {
+	uint8_t type;
+	bool remote;
+	void (*handle)(struct connection *connection, struct bytes body);
+};
+
+static const struct rule rules[] = {
+	{MESSAGE_LIST, true, list},
+	{MESSAGE_SIGN, true, sign},
+	{MESSAGE_EXTENSION, true, extension},
+	{MESSAGE_REMOVE, false, remove_key},
+	{MESSAGE_REMOVE_ALL, false, remove_all},
+	{MESSAGE_REMOVE_ALL_V1, false, remove_all},
+	{MESSAGE_ADD_TOKEN, false, provider_request_add},
+	{MESSAGE_ADD_TOKEN_CONSTRAINED, false, provider_request_add},
+	{MESSAGE_REMOVE_TOKEN, false, provider_request_remove},
+};
+
+static const struct rule *find_rule(const struct connection *connection, uint8_t type)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rules[i].type == type &&
+			(rules[i].remote || !origin_remote(&connection->origin)))
+			return &rules[i];
+	return NULL;
+}
+
+bool dispatch_takes_secret(const struct connection *connection, uint8_t type)
+{
+	return find_rule(connection, type) != NULL;
+}
+
+void dispatch_first_is_no_bind(struct connection *connection)
+{
+	if (origin_peer_is_ssh(&connection->peer) && connection->agent->config.unbound_ssh_remote)
+		origin_worsen(&connection->origin, ORIGIN_SSH_WITHOUT_BIND);
+}
+
+void dispatch(struct connection *connection, uint8_t type, struct bytes body)
+{
+	const struct rule *rule = find_rule(connection, type);
+
+	if (rule != NULL) {
+		rule->handle(connection, body);
+		return;
+	}
+	log_debug("connection %llu: message %u refused", (unsigned long long)connection->id, type);
+	connection_answer(connection, MESSAGE_FAILURE);
+}

@@ -1,0 +1,240 @@
+/*
+ * Keys and their sources. Blobs come from workers and are parsed here once: what the
+ * agent can't verify it does not offer.
+ */
+#include "keyring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <keystile/log.h>
+#include <keystile/text.h>
+
+#include "provider.h"
+
+static struct key *key_new(const struct ks_key *from, const char *fallback_comment)
+{
+	struct key *key = calloc(1, sizeof(*key));
+	const char *comment =
+		from->label != NULL && from->label[0] != '\0' ? from->label : fallback_comment;
+
+	if (key == NULL)
+		return NULL;
+	key->references = 1;
+	buf_put(&key->blob, from->blob);
+	key->comment = strdup(comment);
+	key->fingerprint = public_key_fingerprint(from->blob);
+	if (key->comment == NULL || key->fingerprint == NULL || buf_status(&key->blob) != KS_OK ||
+		public_key_parse(from->blob, &key->public_key) != KS_OK) {
+		log_warning("a token offers a key that can't be understood: left out");
+		key_release(&key);
+	}
+	return key;
+}
+
+struct key *key_reference(struct key *key)
+{
+	key->references++;
+	return key;
+}
+
+void key_release(struct key **held)
+{
+	struct key *key = *held;
+
+	*held = NULL;
+	if (key == NULL || --key->references > 0)
+		return;
+	while (key->sources != NULL) {
+		struct key_source *source = key->sources;
+
+		key->sources = source->next;
+		free(source);
+	}
+	public_key_free(&key->public_key);
+	buf_deinit(&key->blob);
+	free(key->comment);
+	free(key->fingerprint);
+	free(key);
+}
+
+bool key_is_security_key(const struct key *key)
+{
+	return key->public_key->application != NULL;
+}
+
+struct key_source *key_source(const struct key *key)
+{
+	for (struct key_source *source = key->sources; source != NULL; source = source->next)
+		if (!source->hidden && source->token->provider->established)
+			return source;
+	return NULL;
+}
+
+/* Also one that is not offered now. */
+static struct key *find_any(struct keyring *keyring, struct bytes blob)
+{
+	for (struct key *key = keyring->first; key != NULL; key = key->next)
+		if (bytes_equal(buf_bytes(&key->blob), blob))
+			return key;
+	return NULL;
+}
+
+struct key *keyring_find(struct keyring *keyring, struct bytes blob)
+{
+	struct key *key = find_any(keyring, blob);
+
+	return key != NULL && key_source(key) != NULL ? key : NULL;
+}
+
+static struct key *find_or_add(
+	struct keyring *keyring, const struct token *token, const struct ks_key *from)
+{
+	struct key *key = find_any(keyring, from->blob);
+	struct key **end = &keyring->first;
+
+	if (key != NULL || keyring->count >= KEYRING_KEYS_MAX)
+		return key;
+	key = key_new(from, token->provider->name);
+	if (key == NULL)
+		return NULL;
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = key;
+	keyring->count++;
+	return key;
+}
+
+static void add_source(struct key *key, struct token *token, uint32_t flags)
+{
+	struct key_source **at = &key->sources;
+
+	while (*at != NULL && (*at)->token != token)
+		at = &(*at)->next;
+	if (*at == NULL) {
+		*at = calloc(1, sizeof(**at));
+		if (*at == NULL)
+			return;
+		(*at)->token = token;
+	}
+	(*at)->flags = flags;
+	(*at)->stale = false;
+}
+
+static void mark_stale(struct keyring *keyring, const struct token *token)
+{
+	for (struct key *key = keyring->first; key != NULL; key = key->next)
+		for (struct key_source *source = key->sources; source != NULL;
+			source = source->next)
+			source->stale = source->stale || source->token == token;
+}
+
+/* Drops what is still stale, and keys that have no source left. */
+static void sweep(struct keyring *keyring)
+{
+	struct key **at = &keyring->first;
+
+	while (*at != NULL) {
+		struct key *key = *at;
+		struct key_source **source = &key->sources;
+
+		while (*source != NULL) {
+			struct key_source *stale = *source;
+
+			if (!stale->stale) {
+				source = &stale->next;
+				continue;
+			}
+			*source = stale->next;
+			free(stale);
+		}
+		if (key->sources != NULL) {
+			at = &key->next;
+			continue;
+		}
+		*at = key->next;
+		keyring->count--;
+		key_release(&key);
+	}
+}
+
+/* How many keys a provider may still add; stale ones make room. */
+static size_t room_for(const struct keyring *keyring, const struct provider *provider)
+{
+	size_t taken = 0;
+
+	for (const struct key *key = keyring->first; key != NULL; key = key->next)
+		for (const struct key_source *source = key->sources; source != NULL;
+			source = source->next)
+			taken += source->token->provider == provider && !source->stale;
+	return taken < PROVIDER_KEYS_MAX ? PROVIDER_KEYS_MAX - taken : 0;
+}
+
+void keyring_token_is(
+	struct keyring *keyring, struct token *token, const struct ks_key *keys, size_t count)
+{
+	size_t room;
+
+	mark_stale(keyring, token);
+	room = room_for(keyring, token->provider);
+	if (count > room)
+		log_warning("a provider offers too many keys: %zu are left out", count - room);
+	for (size_t i = 0; i < count && i < room; i++) {
+		struct key *key = find_or_add(keyring, token, &keys[i]);
+
+		if (key != NULL)
+			add_source(key, token, keys[i].flags);
+	}
+	sweep(keyring);
+}
+
+void keyring_token_gone(struct keyring *keyring, struct token *token)
+{
+	mark_stale(keyring, token);
+	sweep(keyring);
+}
+
+void keyring_unhide(struct keyring *keyring, const struct provider *provider)
+{
+	for (struct key *key = keyring->first; key != NULL; key = key->next)
+		for (struct key_source *source = key->sources; source != NULL;
+			source = source->next)
+			if (source->token->provider == provider)
+				source->hidden = false;
+}
+
+enum ks_error keyring_hide(struct keyring *keyring, struct bytes blob)
+{
+	struct key *key = keyring_find(keyring, blob);
+
+	if (key == NULL)
+		return KS_NO_KEY;
+	for (struct key_source *source = key->sources; source != NULL; source = source->next)
+		source->hidden = true;
+	return KS_OK;
+}
+
+unsigned keyring_count(const struct keyring *keyring, const struct provider *provider)
+{
+	unsigned count = 0;
+
+	for (struct key *key = keyring->first; key != NULL; key = key->next) {
+		const struct key_source *source = key->sources;
+
+		while (source != NULL && (source->hidden || source->token->provider != provider))
+			source = source->next;
+		count += source != NULL;
+	}
+	return count;
+}
+
+void keyring_deinit(struct keyring *keyring)
+{
+	while (keyring->first != NULL) {
+		struct key *key = keyring->first;
+
+		keyring->first = key->next;
+		key_release(&key);
+	}
+	keyring->count = 0;
+}

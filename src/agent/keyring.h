@@ -1,0 +1,87 @@
+/*
+ * The keys that the agent offers, in the order in which they came. A key is its blob and an
+ * ordered list of sources, the tokens that hold it: the first one that lives is asked to
+ * sign, the others are in reserve. Tokens belong to providers (provider.h).
+ */
+#ifndef AGENT_KEYRING_H
+#define AGENT_KEYRING_H
+
+#include <keystile/backend.h>
+
+#define KEYRING_KEYS_MAX 16384
+
+struct provider;
+
+/* A token that a worker reported. Outlives the worker: it is known again by label, serial and
+ * model. */
+struct token {
+	struct token *next;
+	struct provider *provider;
+	uint32_t id;	  /* the worker's, as long as that one lives */
+	bool unconfirmed; /* from before a restart; not reported again yet, its id means nothing */
+	char *label;
+	char *serial;
+	char *model;
+	char *location;
+	uint32_t flags;	    /* enum ks_token_flags */
+	int32_t tries_left; /* or KS_TRIES_UNKNOWN */
+};
+
+struct key_source {
+	struct key_source *next;
+	struct token *token;
+	uint32_t flags; /* enum ks_key_flags */
+	bool hidden;	/* removed by the person; comes back with the next ssh-add -s */
+	bool stale;	/* while the token's keys are replaced */
+};
+
+/* Counted: a request holds the key it signs with, whatever happens to the token meanwhile. */
+struct key {
+	struct key *next;
+	unsigned references;
+	struct buf blob;
+	char *comment;
+	char *fingerprint;
+	struct public_key *public_key;
+	struct key_source *sources;
+};
+
+struct keyring {
+	struct key *first;
+	unsigned count;
+};
+
+/*
+ * The token holds exactly these keys: adds what is new, drops what is gone, leaves the rest where
+ * it is. Blobs that don't parse are left out with a log line. unhide brings back what the person
+ * removed.
+ */
+void keyring_token_is(
+	struct keyring *keyring, struct token *token, const struct ks_key *keys, size_t count);
+void keyring_token_gone(struct keyring *keyring, struct token *token);
+void keyring_unhide(struct keyring *keyring, const struct provider *provider);
+/* The person removed this key; KS_NO_KEY when it is not offered. */
+KS_MUST_CHECK enum ks_error keyring_hide(struct keyring *keyring, struct bytes blob);
+void keyring_deinit(struct keyring *keyring);
+
+/* An offered key by its blob, or NULL. */
+struct key *keyring_find(struct keyring *keyring, struct bytes blob);
+/* How many keys of a provider are offered. */
+unsigned keyring_count(const struct keyring *keyring, const struct provider *provider);
+
+/*
+ * The source that is asked to sign, or NULL when none is offered now. Providers that are still
+ * being loaded offer nothing: their constraints may not be complete.
+ */
+struct key_source *key_source(const struct key *key);
+struct key *key_reference(struct key *key);
+void key_release(struct key **key);
+bool key_is_security_key(const struct key *key);
+
+void token_free(struct token *token);
+/* Another report of the same physical token, as far as it says. */
+bool token_same(const struct token *token, const struct ks_token *reported);
+/* Copies texts and state from the report. */
+KS_MUST_CHECK enum ks_error token_update(struct token *token, const struct ks_token *reported);
+
+#endif

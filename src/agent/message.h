@@ -1,0 +1,77 @@
+/*
+ * The messages of the agent protocol (RFC 9987), parsed whole before anything acts on them.
+ * Handlers see these structs, never bytes.
+ */
+#ifndef AGENT_MESSAGE_H
+#define AGENT_MESSAGE_H
+
+#include <keystile/buffer.h>
+
+enum message_type {
+	MESSAGE_FAILURE = 5,
+	MESSAGE_SUCCESS = 6,
+	MESSAGE_LIST = 11,
+	MESSAGE_LIST_REPLY = 12,
+	MESSAGE_SIGN = 13,
+	MESSAGE_SIGN_REPLY = 14,
+	MESSAGE_ADD = 17,
+	MESSAGE_REMOVE = 18,
+	MESSAGE_REMOVE_ALL = 19,
+	MESSAGE_ADD_TOKEN = 20,
+	MESSAGE_REMOVE_TOKEN = 21,
+	MESSAGE_LOCK = 22,
+	MESSAGE_UNLOCK = 23,
+	MESSAGE_ADD_CONSTRAINED = 25,
+	MESSAGE_ADD_TOKEN_CONSTRAINED = 26,
+	MESSAGE_EXTENSION = 27,
+	MESSAGE_EXTENSION_FAILURE = 28,
+	MESSAGE_EXTENSION_RESPONSE = 29,
+	MESSAGE_REMOVE_ALL_V1 = 9,
+};
+
+/* Signature flags of message 13. */
+#define MESSAGE_SIGN_RSA_SHA256 2
+#define MESSAGE_SIGN_RSA_SHA512 4
+
+struct message_constraints {
+	bool has_lifetime;
+	uint32_t lifetime_s;
+	bool confirm;
+};
+
+struct message_sign {
+	struct bytes blob;
+	struct bytes data;
+	uint32_t flags;
+};
+
+/* Owns provider; pin borrows. */
+struct message_add_token {
+	char *provider;
+	struct bytes pin; /* empty: none given */
+	struct message_constraints constraints;
+};
+
+struct message_extension {
+	struct bytes name;
+	struct bytes content;
+};
+
+/* True for messages that carry a PIN, password or private key. */
+bool message_is_secret(uint8_t type);
+
+KS_MUST_CHECK enum ks_error message_parse_sign(struct bytes body, struct message_sign *out);
+/*
+ * KS_UNSUPPORTED: a constraint that is not known or can't be enforced here, logged by name.
+ * message_add_token_deinit() is due in any case.
+ */
+KS_MUST_CHECK enum ks_error message_parse_add_token(
+	struct bytes body, struct message_add_token *out);
+void message_add_token_deinit(struct message_add_token *message);
+/* The provider's name; the caller frees it. */
+KS_MUST_CHECK enum ks_error message_parse_remove_token(struct bytes body, char **provider);
+KS_MUST_CHECK enum ks_error message_parse_remove(struct bytes body, struct bytes *blob);
+KS_MUST_CHECK enum ks_error message_parse_extension(
+	struct bytes body, struct message_extension *out);
+
+#endif

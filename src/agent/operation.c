@@ -1,0 +1,382 @@
+/*
+ * Operations: at most worker->parallel are with the worker, the rest wait here in order. A
+ * deadline is the worker's to keep; one that lets it pass by more than a grace is killed.
+ */
+#include "operation.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <keystile/cleanup.h>
+#include <keystile/log.h>
+
+#include "agent.h"
+
+static struct operation *find(struct worker *worker, uint32_t id)
+{
+	for (struct operation *operation = worker->operations; operation != NULL;
+		operation = operation->next)
+		if (operation->id == id)
+			return operation;
+	return NULL;
+}
+
+/* Adds one operation to the worker's counts, or takes it away (-1). */
+static void count(const struct operation *operation, int by)
+{
+	struct worker *worker = operation->worker;
+	unsigned *all = operation->running ? &worker->running : &worker->waiting;
+	unsigned *remote = operation->running ? &worker->remote_running : &worker->remote_waiting;
+
+	*all += (unsigned)by;
+	if (operation->remote)
+		*remote += (unsigned)by;
+}
+
+/* False for one that is being ended together with its worker. */
+static bool unlink_operation(struct operation *operation)
+{
+	struct operation **at = &operation->worker->operations;
+
+	while (*at != NULL && *at != operation)
+		at = &(*at)->next;
+	if (*at == NULL)
+		return false;
+	*at = operation->next;
+	count(operation, -1);
+	return true;
+}
+
+static void operation_free(struct operation *operation)
+{
+	buf_deinit(&operation->frame);
+	if (operation->fd >= 0)
+		close(operation->fd);
+	free(operation);
+}
+
+/* A worker that can't be written to is about to be noticed as gone by its stream. */
+static void send_frame(struct worker *worker, const struct frame *frame, int fd)
+{
+	AUTO(buf) out = {0};
+
+	frame_encode(frame, &out);
+	if (stream_send(&worker->stream, &out, fd) != KS_OK)
+		log_debug("worker %s takes no more frames", worker->needs->name);
+}
+
+static void begin(struct operation *operation)
+{
+	struct worker *worker = operation->worker;
+	int fd = operation->fd;
+
+	count(operation, -1);
+	operation->running = true;
+	count(operation, 1);
+	operation->fd = -1;
+	operation->deadline_ms = uv_now(&worker->agent->loop) + operation->timeout_ms;
+	if (stream_send(&worker->stream, &operation->frame, fd) != KS_OK)
+		log_debug("worker %s takes no more operations", worker->needs->name);
+}
+
+/* Remote requests wait for people: what they may hold must leave room for who sits here. */
+static bool may_begin(const struct operation *operation)
+{
+	const struct worker *worker = operation->worker;
+	unsigned places = worker->parallel > 1 ? worker->parallel / 2 : 1;
+
+	return !operation->remote || worker->remote_running < places;
+}
+
+static bool has_place(const struct worker *worker, bool remote)
+{
+	return worker->waiting < WORKER_WAITING_MAX &&
+	       (!remote || worker->remote_waiting < WORKER_WAITING_MAX / 2);
+}
+
+void operations_continue(struct worker *worker)
+{
+	struct operation *operation = worker->operations;
+
+	if (worker->state != WORKER_READY)
+		return;
+	for (; operation != NULL && worker->running < worker->parallel; operation = operation->next)
+		if (!operation->running && may_begin(operation))
+			begin(operation);
+}
+
+/* The time that a worker is told: every plain operation begins its body with it. */
+static void set_timeout(struct frame *frame, uint32_t timeout_ms)
+{
+	switch (frame->type) {
+	case FRAME_LOCATE:
+		frame->locate.timeout_ms = timeout_ms;
+		break;
+	case FRAME_SIGN:
+		frame->sign.timeout_ms = timeout_ms;
+		break;
+	case FRAME_RELEASE:
+		frame->release.timeout_ms = timeout_ms;
+		break;
+	case FRAME_ADMINISTER:
+		frame->administer.timeout_ms = timeout_ms;
+		break;
+	default:
+		frame->plain.timeout_ms = timeout_ms;
+		break;
+	}
+}
+
+/* Never 0, which is the worker's own. */
+static uint32_t next_id(struct worker *worker)
+{
+	if (++worker->last_id == 0)
+		worker->last_id = 1;
+	return worker->last_id;
+}
+
+static struct operation *operation_new(struct worker *worker, const struct operation_wish *wish)
+{
+	const struct config *config = &worker->agent->config;
+	struct operation *operation = calloc(1, sizeof(*operation));
+
+	if (operation == NULL)
+		return NULL;
+	*operation = (struct operation){.worker = worker,
+		.events = wish->events,
+		.owner = wish->owner,
+		.remote = wish->remote,
+		.fd = wish->fd,
+		.id = next_id(worker),
+		.timeout_ms = config->operation_timeout_ms};
+	wish->frame->operation = operation->id;
+	/* The person's time to answer comes on top; here the clock stands still meanwhile. */
+	set_timeout(wish->frame,
+		config->operation_timeout_ms + OPERATION_PINS_MAX * config->prompt_timeout_ms);
+	frame_encode(wish->frame, &operation->frame);
+	if (buf_status(&operation->frame) == KS_OK)
+		return operation;
+	operation->fd = -1;
+	operation_free(operation);
+	return NULL;
+}
+
+enum ks_error worker_operate(
+	struct worker *worker, const struct operation_wish *wish, struct operation **out)
+{
+	struct operation *operation = NULL;
+	struct operation **end = &worker->operations;
+
+	if (worker->state != WORKER_ENDED && has_place(worker, wish->remote))
+		operation = operation_new(worker, wish);
+	if (operation == NULL) {
+		if (wish->fd >= 0)
+			close(wish->fd);
+		return KS_BUSY;
+	}
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = operation;
+	count(operation, 1);
+	/* Also waiting for room has an end. */
+	operation->deadline_ms = uv_now(&worker->agent->loop) + operation->timeout_ms;
+	*out = operation;
+	operations_continue(worker);
+	return KS_OK;
+}
+
+/* Ends one that was taken out of the list. */
+static void finish(
+	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result)
+{
+	if (operation->events != NULL)
+		operation->events->done(operation, error, words, result);
+	operation_free(operation);
+}
+
+static struct operation *detach_all(struct worker *worker)
+{
+	struct operation *all = worker->operations;
+
+	worker->operations = NULL;
+	worker->running = worker->remote_running = 0;
+	worker->waiting = worker->remote_waiting = 0;
+	return all;
+}
+
+void operations_drop(struct worker *worker, enum ks_error error, const char *words)
+{
+	struct operation *operation = detach_all(worker);
+
+	while (operation != NULL) {
+		struct operation *next = operation->next;
+
+		finish(operation, error, bytes_of(words), bytes_of(NULL));
+		operation = next;
+	}
+}
+
+static bool with_worker(const struct operation *operation)
+{
+	return operation->running || operation->worker->state == WORKER_STARTING;
+}
+
+static bool late(const struct operation *operation, uint64_t now, uint64_t grace_ms)
+{
+	return !operation->asking && now > operation->deadline_ms + grace_ms;
+}
+
+static void send_cancel(struct operation *operation)
+{
+	struct frame frame = {.type = FRAME_CANCEL, .operation = operation->id};
+
+	if (operation->cancel_sent)
+		return;
+	operation->cancel_sent = true;
+	send_frame(operation->worker, &frame, -1);
+}
+
+/* The first one that has been waiting for room for too long, or NULL. */
+static struct operation *first_starved(struct worker *worker, uint64_t now)
+{
+	for (struct operation *operation = worker->operations; operation != NULL;
+		operation = operation->next)
+		if (!with_worker(operation) && late(operation, now, 0))
+			return operation;
+	return NULL;
+}
+
+void operations_check_deadlines(struct worker *worker)
+{
+	uint64_t now = uv_now(&worker->agent->loop);
+	struct operation *operation;
+
+	for (operation = worker->operations; operation != NULL; operation = operation->next) {
+		if (with_worker(operation) && late(operation, now, OPERATION_GRACE_MS)) {
+			worker_fail(worker, "it did not answer in time");
+			return;
+		}
+		if (operation->running && late(operation, now, 0))
+			send_cancel(operation);
+	}
+	while ((operation = first_starved(worker, now)) != NULL) {
+		unlink_operation(operation);
+		finish(operation, KS_BUSY, bytes_of("other requests kept the token busy"),
+			bytes_of(NULL));
+	}
+}
+
+static enum ks_error on_done(struct operation *operation, const struct frame *frame)
+{
+	struct worker *worker = operation->worker;
+	enum ks_error error = (enum ks_error)frame->done.error;
+
+	/* Who asked is still there, so it was the deadline that cancelled it. */
+	if (error == KS_CANCELLED && operation->cancel_sent)
+		error = KS_TIMEOUT;
+	unlink_operation(operation);
+	finish(operation, error, frame->done.words, frame->done.result);
+	operations_continue(worker);
+	return KS_OK;
+}
+
+static enum ks_error on_ask_pin(struct operation *operation, const struct frame *frame)
+{
+	if (operation->asking || ++operation->pins_asked > OPERATION_PINS_MAX)
+		return KS_BAD_INPUT;
+	operation->asking = true;
+	if (operation->events == NULL || operation->events->ask_pin == NULL)
+		operation_answer_pin(operation, KS_PIN_NEEDED, -1);
+	else
+		operation->events->ask_pin(operation, frame->ask_pin.token,
+			frame->ask_pin.tries_left, frame->ask_pin.retry);
+	return KS_OK;
+}
+
+static enum ks_error on_touch_awaited(struct operation *operation, const struct frame *frame)
+{
+	if (operation->touch_asked)
+		return KS_BAD_INPUT;
+	operation->touch_asked = true;
+	if (operation->events == NULL || operation->events->touch == NULL)
+		operation_answer_touch(operation, KS_OK);
+	else
+		operation->events->touch(operation, frame->gone.token, true);
+	return KS_OK;
+}
+
+static enum ks_error on_presence(struct operation *operation, const struct frame *frame)
+{
+	/* Invariant 6: a PIN is vouched for only by a worker that was handed one. */
+	if ((frame->presence.presence & KS_PRESENCE_PIN) != 0 && !operation->pin_given)
+		return KS_BAD_INPUT;
+	operation->presence |= frame->presence.presence;
+	return KS_OK;
+}
+
+static void on_touch_over(struct operation *operation)
+{
+	if (operation->events != NULL && operation->events->touch != NULL)
+		operation->events->touch(operation, 0, false);
+}
+
+enum ks_error operation_handle(struct worker *worker, const struct frame *frame)
+{
+	struct operation *operation = find(worker, frame->operation);
+
+	if (operation == NULL || !operation->running)
+		return KS_BAD_INPUT;
+	switch (frame->type) {
+	case FRAME_DONE:
+		return on_done(operation, frame);
+	case FRAME_ASK_PIN:
+		return on_ask_pin(operation, frame);
+	case FRAME_TOUCH_AWAITED:
+		return on_touch_awaited(operation, frame);
+	case FRAME_TOUCH_OVER:
+		on_touch_over(operation);
+		return KS_OK;
+	case FRAME_PRESENCE:
+		return on_presence(operation, frame);
+	case FRAME_PROGRESS:
+		return KS_OK;
+	default:
+		return KS_BAD_INPUT;
+	}
+}
+
+void operation_answer_pin(struct operation *operation, enum ks_error verdict, int fd)
+{
+	struct frame frame = {.type = FRAME_PIN_ANSWER,
+		.operation = operation->id,
+		.answer = {.verdict = (uint32_t)verdict}};
+
+	operation->asking = false;
+	operation->pin_given = operation->pin_given || verdict == KS_OK;
+	operation->deadline_ms = uv_now(&operation->worker->agent->loop) + operation->timeout_ms;
+	send_frame(operation->worker, &frame, fd);
+}
+
+void operation_answer_touch(struct operation *operation, enum ks_error verdict)
+{
+	struct frame frame = {.type = FRAME_TOUCH_ANSWER,
+		.operation = operation->id,
+		.answer = {.verdict = (uint32_t)verdict}};
+
+	operation->touch_asked = false;
+	operation->touch_noticed = operation->touch_noticed || verdict == KS_OK;
+	send_frame(operation->worker, &frame, -1);
+}
+
+void operation_abandon(struct operation *operation)
+{
+	operation->events = NULL;
+	if (!operation->running) {
+		if (unlink_operation(operation))
+			operation_free(operation);
+		return;
+	}
+	if (operation->asking)
+		operation_answer_pin(operation, KS_CANCELLED, -1);
+	send_cancel(operation);
+}

@@ -1,0 +1,25 @@
+/*
+ * The operations of a worker: waiting for room, running, asking the person, ended. Split from
+ * worker.c, which has the process; worker.h has what others may call.
+ */
+#ifndef AGENT_OPERATION_H
+#define AGENT_OPERATION_H
+
+#include "worker.h"
+
+/* How often deadlines are looked at, and so how exact they are. */
+#define OPERATION_CLOCK_MS 250
+/* What a worker gets beyond an operation's time to say that it was too long. */
+#define OPERATION_GRACE_MS 2000
+/* PINs that one operation may ask for: three tries and a change of mind. */
+#define OPERATION_PINS_MAX 4
+
+/* A frame that names an operation. KS_BAD_INPUT: the worker has lost its mind. */
+KS_MUST_CHECK enum ks_error operation_handle(struct worker *worker, const struct frame *frame);
+/* Sends what waits while there is room. */
+void operations_continue(struct worker *worker);
+/* Ends all; their owners hear of it. */
+void operations_drop(struct worker *worker, enum ks_error error, const char *words);
+void operations_check_deadlines(struct worker *worker);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * Parsing of the command line: which combinations are a usage error (1) and which are fatal
+ * (255) is as ssh-agent has it.
+ */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <keystile/text.h>
+#include <keystile/version.h>
+
+#define EXIT_FATAL 255
+
+static int usage(void)
+{
+	fputs("usage: keystile-agent [-c | -s] [-DdTU] [-a bind_address] [-E fingerprint_hash]\n"
+	      "                      [-O option] [-P allowed_providers] [-t life] [--config file]\n"
+	      "       keystile-agent [-TU] [-a bind_address] [-E fingerprint_hash] [-O option]\n"
+	      "                      [-P allowed_providers] [-t life] [--config file]\n"
+	      "                      command [arg ...]\n"
+	      "       keystile-agent [-c | -s] -k\n"
+	      "       keystile-agent -u\n"
+	      "       keystile-agent -V\n",
+		stderr);
+	return 1;
+}
+
+static int fatal(const char *what, const char *value)
+{
+	fprintf(stderr, "keystile-agent: %s \"%s\"\n", what, value);
+	return EXIT_FATAL;
+}
+
+static int parse_option(const char *value, struct options *out)
+{
+	if (strcmp(value, "allow-remote-pkcs11") == 0)
+		out->allow_remote_pkcs11 = true;
+	else if (strcmp(value, "no-restrict-websafe") != 0 &&
+		 strncmp(value, "websafe-allow=", strlen("websafe-allow=")) != 0)
+		return fatal("Unknown -O option", value);
+	/* The two about FIDO keys say nothing as long as no backend offers such keys. */
+	return OPTIONS_GO_ON;
+}
+
+static int parse_value(int option, const char *value, struct options *out)
+{
+	switch (option) {
+	case 'a':
+		out->address = value;
+		return OPTIONS_GO_ON;
+	case 'E':
+		if (strcasecmp(value, "sha256") != 0 && strcasecmp(value, "md5") != 0)
+			return fatal("Invalid hash algorithm", value);
+		return OPTIONS_GO_ON;
+	case 'O':
+		return parse_option(value, out);
+	case 'P':
+		if (out->allowed_providers != NULL) {
+			fputs("keystile-agent: -P option already specified\n", stderr);
+			return EXIT_FATAL;
+		}
+		out->allowed_providers = value;
+		return OPTIONS_GO_ON;
+	case 't':
+		out->lifetime_s = text_seconds(value);
+		if (out->lifetime_s >= 0)
+			return OPTIONS_GO_ON;
+		fprintf(stderr, "keystile-agent: Invalid lifetime\n");
+		return usage();
+	default:
+		return usage();
+	}
+}
+
+/* How often each of the flags was given whose combinations matter. */
+struct flags {
+	unsigned csh;
+	unsigned sh;
+	unsigned foreground; /* -d and -D */
+};
+
+static bool parse_flag(int option, struct options *out, struct flags *flags)
+{
+	switch (option) {
+	case 'c':
+		flags->csh++;
+		return flags->sh == 0;
+	case 's':
+		flags->sh++;
+		return flags->csh == 0;
+	case 'd':
+	case 'D':
+		out->foreground = true;
+		out->debug = option == 'd';
+		return ++flags->foreground == 1;
+	case 'k':
+		out->kill = true;
+		return true;
+	case 'T':
+		out->in_tmp = true;
+		return true;
+	case 'U':
+		out->keep_stale = true;
+		return true;
+	case 'u':
+		out->clean++;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool shell_is_csh(void)
+{
+	const char *shell = getenv("SHELL");
+	size_t len = shell == NULL ? 0 : strlen(shell);
+
+	return len >= 3 && strcmp(shell + len - 3, "csh") == 0;
+}
+
+/* Options and command together. */
+static int finish(int argc, char **argv, const struct flags *flags, struct options *out)
+{
+	bool flagged =
+		flags->csh + flags->sh + flags->foreground > 0 || out->kill || out->clean > 0;
+
+	if (optind < argc) {
+		out->command = argv + optind;
+		return flagged ? usage() : OPTIONS_GO_ON;
+	}
+	out->csh = flags->csh > 0 || (flags->sh == 0 && shell_is_csh());
+	return OPTIONS_GO_ON;
+}
+
+int options_parse(int argc, char **argv, struct options *out)
+{
+	static const struct option long_options[] = {
+		{"config", required_argument, NULL, 'f'}, {"version", no_argument, NULL, 'V'}, {0}};
+	struct flags flags = {0};
+	int result = OPTIONS_GO_ON;
+	int option;
+
+	*out = (struct options){0};
+	while (result == OPTIONS_GO_ON && (option = getopt_long(argc, argv, "+cDdksTUua:E:O:P:t:V",
+						   long_options, NULL)) != -1) {
+		if (option == 'V') {
+			puts("keystile-agent " KEYSTILE_VERSION);
+			return 0;
+		}
+		if (option == 'f')
+			out->config = optarg;
+		else if (strchr("aEOPt", option) != NULL)
+			result = parse_value(option, optarg, out);
+		else
+			result = parse_flag(option, out, &flags) ? OPTIONS_GO_ON : usage();
+	}
+	return result == OPTIONS_GO_ON ? finish(argc, argv, &flags, out) : result;
+}

@@ -1,0 +1,47 @@
+/*
+ * The verdict over a signature. Refusals come first; then what the key asks for; the floor for
+ * remote requests is laid last, so that nothing above can lower it (DESIGN invariant 5).
+ */
+#include "policy.h"
+
+#include <stddef.h>
+
+#include <keystile/backend.h>
+
+static struct policy_verdict refuse(const char *reason, const char *remedy)
+{
+	return (struct policy_verdict){.reason = reason, .remedy = remedy};
+}
+
+static struct policy_verdict remote_floor(
+	const struct policy_facts *facts, struct policy_verdict verdict)
+{
+	if (facts->allow_remote_without_presence) {
+		verdict.reason = "remote, and allow-remote-without-presence is set";
+		return verdict;
+	}
+	if (facts->provable == KS_PRESENCE_NONE)
+		return refuse("a remote request needs a touch or a PIN, and this key's token can "
+			      "prove neither",
+			"use a key with a PIN or a touch for forwarded connections");
+	verdict.demand = facts->provable;
+	/* The person who gives the PIN or the touch has read what it is for. */
+	verdict.confirm = false;
+	verdict.reason = "remote: a touch or a PIN for this very request";
+	return verdict;
+}
+
+struct policy_verdict policy_decide(const struct policy_facts *facts)
+{
+	struct policy_verdict verdict = {
+		.allowed = true, .confirm = facts->confirm, .reason = "as the key demands"};
+
+	if (facts->algorithm_sha1 && !facts->allow_rsa_sha1)
+		return refuse("the client asked for a signature with SHA-1",
+			"update the client, or set allow-rsa-sha1 = true");
+	if (facts->remote && facts->subject == SUBJECT_UNRECOGNISED)
+		return refuse("a remote request to sign data that is neither a login nor an "
+			      "SSH signature: it could be a login to something else",
+			"sign it on this machine");
+	return facts->remote ? remote_floor(facts, verdict) : verdict;
+}

@@ -1,0 +1,63 @@
+/*
+ * Questions to the person: one PIN or confirmation at a time, in a queue where local ones go
+ * first and remote ones hold at most half of the places; touch notices never queue. Each runs
+ * in a prompt helper of its own (include/keystile/prompt.h). Anything but an explicit yes is a no.
+ */
+#ifndef AGENT_PROMPT_H
+#define AGENT_PROMPT_H
+
+#include <uv.h>
+
+#include <keystile/prompt.h>
+
+#include "mute.h"
+
+#define PROMPTS_WAITING_MAX 64
+
+struct agent;
+struct prompt;
+
+/*
+ * pin_fd is the reading end of a pipe that holds the PIN when status is PROMPT_YES to a
+ * PROMPT_PIN, else -1; it is handed over. The prompt is dead after this call.
+ */
+typedef void prompt_answered(void *owner, enum prompt_status status, int pin_fd);
+
+/* Zeroed is empty. */
+struct prompts {
+	struct prompt *open;	/* being shown; a PIN or a confirmation */
+	struct prompt *waiting; /* in the order in which they came */
+	struct prompt *notices; /* being shown */
+	unsigned long asked;
+	struct mutes mutes;
+	uv_timer_t starter; /* opens the next one from the loop */
+};
+
+void prompts_init(struct agent *agent);
+/* Withdraws all; the helpers that run are killed. */
+void prompts_deinit(struct agent *agent);
+
+struct prompt_wish {
+	enum prompt_kind kind;
+	const char *text;  /* copied */
+	const char *about; /* one line for status; copied */
+	const char *path;  /* of a remote request, by which it is muted after a no; NULL: local */
+	prompt_answered *answered; /* of a notice: it went by itself, whatever the status */
+	void *owner;
+};
+
+/*
+ * KS_OK: answered() comes later, never from within. KS_REFUSED: the person has said no to this path
+ * a moment ago. KS_PIN_NEEDED: there is no way to ask anybody (words says why, static). KS_BUSY:
+ * too many wait.
+ */
+KS_MUST_CHECK enum ks_error prompt_ask(struct agent *agent, const struct prompt_wish *wish,
+	struct prompt **out, const char **words);
+/* The asker has gone, or the touch is over: the prompt goes, nobody is called. */
+void prompt_withdraw(struct prompt *prompt);
+/* Why nobody could be asked now, or NULL when somebody can be; static words. */
+const char *prompt_obstacle(const struct agent *agent);
+const char *prompt_about(const struct prompt *prompt);
+const struct prompt *prompt_next(const struct prompt *prompt);
+
+#endif

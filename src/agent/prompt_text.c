@@ -1,0 +1,192 @@
+/*
+ * Words for a person who has to decide quickly. The agent's own words stand outside quotes, a
+ * stranger's words inside.
+ */
+#include "prompt_text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <keystile/cleanup.h>
+#include <keystile/text.h>
+
+#include "provider.h"
+
+/* Hosts of a path that are shown. */
+#define HOPS_FIRST 1
+#define HOPS_LAST 2
+
+#define TEXT_MAX ((size_t)16 * 1024)
+
+static void add(struct buf *out, const char *format, ...) KS_PRINTF(2, 3);
+
+static void add(struct buf *out, const char *format, ...)
+{
+	char line[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	buf_put(out, bytes_of(line));
+}
+
+static void add_foreign(struct buf *out, struct bytes text)
+{
+	char quoted[TEXT_QUOTED_MAX];
+
+	add(out, "    %s\n", text_quote(text, quoted));
+}
+
+bool destination_proven(const struct subject *subject, const struct session_binds *binds)
+{
+	const struct session_bind *last = session_binds_last(binds);
+
+	return subject->kind == SUBJECT_LOGIN && subject->hostbound && last != NULL &&
+	       bytes_equal(subject->host_key, buf_bytes(&last->host_key)) &&
+	       bytes_equal(subject->session_id, buf_bytes(&last->session_id));
+}
+
+static void add_host_key(struct buf *out, struct bytes blob)
+{
+	AUTO(text) fingerprint = public_key_fingerprint(blob);
+
+	add(out, "    host key %s\n", fingerprint != NULL ? fingerprint : "unknown");
+}
+
+static void add_login(struct buf *out, const struct prompt_facts *facts)
+{
+	add(out, "to log in as the user\n");
+	add_foreign(out, facts->subject->user);
+	if (!destination_proven(facts->subject, facts->binds)) {
+		add(out, "somewhere: DESTINATION UNPROVEN\n");
+		return;
+	}
+	add(out, "on the host that proved to have\n");
+	add_host_key(out, facts->subject->host_key);
+}
+
+static void add_subject(struct buf *out, const struct prompt_facts *facts)
+{
+	const struct subject *subject = facts->subject;
+
+	switch (subject->kind) {
+	case SUBJECT_LOGIN:
+		add_login(out, facts);
+		return;
+	case SUBJECT_SSHSIG:
+		add(out, "to sign %s for the namespace\n",
+			bytes_equal_text(subject->sign_namespace, "git") ? "a git commit or tag"
+									 : "data");
+		add_foreign(out, subject->sign_namespace);
+		return;
+	case SUBJECT_CERTIFICATE:
+		add(out, "to sign an SSH certificate\n");
+		return;
+	case SUBJECT_UNRECOGNISED:
+		add(out, "to sign UNRECOGNISED DATA\n");
+		return;
+	}
+}
+
+/* The first host, which is the one that the person knows, and the last ones; the asker chooses how
+ * many. */
+static void add_path(struct buf *out, const struct prompt_facts *facts)
+{
+	const struct session_binds *binds = facts->binds;
+
+	for (size_t i = 0; i < binds->count; i++) {
+		if (!binds->records[i].forwarding)
+			continue;
+		if (i == HOPS_FIRST && binds->count > HOPS_FIRST + HOPS_LAST) {
+			i = binds->count - HOPS_LAST;
+			add(out, "through OTHER HOSTS and then\n");
+		}
+		add(out, "through the host with\n");
+		add_host_key(out, buf_bytes(&binds->records[i].host_key));
+	}
+}
+
+/* First of all, since it decides how the rest is to be read. */
+static void add_origin(struct buf *out, const struct prompt_facts *facts)
+{
+	if (!origin_remote(facts->origin))
+		return;
+	add(out, "REMOTE REQUEST: %s\n", origin_words(facts->origin->rule));
+	add_path(out, facts);
+	add(out, "\n");
+}
+
+static void add_asker(struct buf *out, const struct prompt_facts *facts)
+{
+	add(out, "%s process %d\n",
+		origin_remote(facts->origin) ? "it came by" : "asked on this machine by",
+		(int)facts->peer->pid);
+	add_foreign(out, bytes_of(facts->peer->executable));
+}
+
+static void add_token(struct buf *out, const struct token *token)
+{
+	char serial[TEXT_QUOTED_MAX];
+
+	add_foreign(out, bytes_of(token->label));
+	add(out, "    serial %s\n", text_quote(bytes_of(token->serial), serial));
+	add(out, "of the provider\n");
+	add_foreign(out, bytes_of(token->provider->name));
+}
+
+static void add_question(struct buf *out, const struct prompt_facts *facts)
+{
+	if (facts->retry)
+		add(out, "That PIN was wrong.\n");
+	switch (facts->what) {
+	case PROMPT_FOR_PIN:
+		add(out, "PIN for the token\n");
+		break;
+	case PROMPT_FOR_CONFIRM:
+		add(out, "Allow the use of a key of the token\n");
+		break;
+	case PROMPT_FOR_TOUCH:
+		add(out, "Touch the token\n");
+		break;
+	}
+	add_token(out, facts->token);
+	if (facts->tries_left >= 0)
+		add(out, "Tries left: %d\n", (int)facts->tries_left);
+	else if (facts->last_tries)
+		add(out, "Few tries are left.\n");
+}
+
+char *prompt_text(const struct prompt_facts *facts)
+{
+	AUTO(buf) out = {.max = TEXT_MAX};
+
+	add_origin(&out, facts);
+	add_question(&out, facts);
+	add_subject(&out, facts);
+	add(&out, "with the key\n");
+	add_foreign(&out, bytes_of(facts->key->comment));
+	add(&out, "    %s %s\n", key_kind_label(facts->key->public_key->kind),
+		facts->key->fingerprint);
+	add_asker(&out, facts);
+	return buf_status(&out) == KS_OK ? strndup((const char *)out.data, out.len) : NULL;
+}
+
+char *subject_text(const struct subject *subject)
+{
+	char quoted[TEXT_QUOTED_MAX];
+
+	switch (subject->kind) {
+	case SUBJECT_LOGIN:
+		return text_format("login as %s", text_quote(subject->user, quoted));
+	case SUBJECT_SSHSIG:
+		return text_format("signature for %s", text_quote(subject->sign_namespace, quoted));
+	case SUBJECT_CERTIFICATE:
+		return text_format("an SSH certificate");
+	case SUBJECT_UNRECOGNISED:
+		break;
+	}
+	return text_format("unrecognised data");
+}

@@ -1,0 +1,33 @@
+/*
+ * What a prompt says: which token and key, for what, to where as far as that is proven, by
+ * whom and through which hosts. Each foreign text stands on a line of its own, quoted.
+ */
+#ifndef AGENT_PROMPT_TEXT_H
+#define AGENT_PROMPT_TEXT_H
+
+#include "keyring.h"
+#include "origin.h"
+#include "session_bind.h"
+#include "subject.h"
+
+struct prompt_facts {
+	enum { PROMPT_FOR_PIN, PROMPT_FOR_CONFIRM, PROMPT_FOR_TOUCH } what;
+	const struct token *token;
+	const struct key *key;
+	const struct subject *subject;
+	const struct origin *origin;
+	const struct peer *peer;
+	const struct session_binds *binds;
+	int32_t tries_left; /* or KS_TRIES_UNKNOWN */
+	bool last_tries;    /* the token says that few are left */
+	bool retry;	    /* the PIN before was wrong */
+};
+
+/* A destination is proven when the data itself names the last bound host's key. */
+bool destination_proven(const struct subject *subject, const struct session_binds *binds);
+/* The caller frees it; NULL when out of memory. */
+char *prompt_text(const struct prompt_facts *facts);
+/* One line, "login as "root"", for status and log; the caller frees it. */
+char *subject_text(const struct subject *subject);
+
+#endif

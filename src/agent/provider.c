@@ -1,0 +1,403 @@
+/*
+ * Providers: who waits for them, their tokens, back-off and end. The steps from a name to an
+ * open module are in provider_load.c.
+ */
+#include "provider.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <keystile/backends.h>
+#include <keystile/log.h>
+
+#include "agent.h"
+
+#define BACK_OFF_MAX_MS 60000
+/* A worker that lived that long starts again with a clean sheet. */
+#define LONG_LIFE_MS (5 * 60 * 1000)
+
+const struct ks_needs *provider_backend(const char *given)
+{
+	const struct ks_needs *paths = NULL;
+
+	for (size_t i = 0; ks_backends[i] != NULL; i++) {
+		const char *scheme = ks_backends[i]->scheme;
+
+		if (scheme == NULL)
+			paths = ks_backends[i];
+		else if (strncmp(given, scheme, strlen(scheme)) == 0 &&
+			 given[strlen(scheme)] == ':')
+			return ks_backends[i];
+	}
+	return paths;
+}
+
+struct provider *provider_by_name(struct agent *agent, const char *canonical)
+{
+	for (struct provider *provider = agent->providers; provider != NULL;
+		provider = provider->next)
+		if (provider->name != NULL && provider->state != PROVIDER_CLOSED &&
+			strcmp(provider->name, canonical) == 0)
+			return provider;
+	return NULL;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	struct provider *provider = handle->data;
+
+	if (--provider->handles > 0)
+		return;
+	free(provider->given);
+	free(provider->name);
+	free(provider);
+}
+
+static void unlink_provider(struct provider *provider)
+{
+	struct provider **at = &provider->agent->providers;
+
+	while (*at != NULL && *at != provider)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = provider->next;
+}
+
+static void drop_token(struct provider *provider, struct token *token)
+{
+	struct token **at = &provider->tokens;
+
+	keyring_token_gone(&provider->agent->keyring, token);
+	while (*at != token)
+		at = &(*at)->next;
+	*at = token->next;
+	token_free(token);
+}
+
+/* Those that still want to hear it. */
+static void answer_waits(
+	struct provider *provider, struct provider *result, enum ks_error error, const char *words)
+{
+	struct provider_wait *wait = provider->waits;
+
+	provider->waits = NULL;
+	for (struct provider_wait *each = wait; each != NULL; each = each->next)
+		each->provider = NULL;
+	while (wait != NULL) {
+		struct provider_wait *next = wait->next;
+
+		if (wait->opened != NULL)
+			wait->opened(wait->owner, result, error, words);
+		free(wait);
+		wait = next;
+	}
+}
+
+void provider_close(struct provider *provider)
+{
+	if (provider->state == PROVIDER_CLOSED)
+		return;
+	provider->state = PROVIDER_CLOSED;
+	unlink_provider(provider);
+	if (provider->worker != NULL)
+		worker_end(provider->worker);
+	provider->worker = NULL;
+	while (provider->tokens != NULL)
+		drop_token(provider, provider->tokens);
+	uv_close((uv_handle_t *)&provider->retry, on_timer_closed);
+	uv_close((uv_handle_t *)&provider->expiry, on_timer_closed);
+	answer_waits(provider, NULL, KS_NO_TOKEN, "the provider was removed");
+}
+
+void provider_forget_unconfirmed(struct provider *provider)
+{
+	struct token *token = provider->tokens;
+
+	while (token != NULL) {
+		struct token *next = token->next;
+
+		if (token->unconfirmed)
+			drop_token(provider, token);
+		token = next;
+	}
+}
+
+void provider_located(struct provider *provider, struct provider *existing)
+{
+	enum ks_error error = existing != NULL ? KS_OK : KS_NO_TOKEN;
+
+	answer_waits(provider, existing, error, "it is not loaded");
+	provider_close(provider);
+}
+
+void provider_ready(struct provider *provider)
+{
+	provider->state = PROVIDER_READY;
+	provider->ready_ms = uv_now(&provider->agent->loop);
+	/* Held meanwhile: who hears of it first may already fail, and who wanted it may have gone.
+	 */
+	provider_hold(provider);
+	answer_waits(provider, provider, KS_OK, NULL);
+	provider_let_go(provider);
+}
+
+void provider_hold(struct provider *provider)
+{
+	provider->held++;
+}
+
+void provider_let_go(struct provider *provider)
+{
+	if (--provider->held == 0 && !provider->established)
+		provider_close(provider);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	struct provider *provider = timer->data;
+
+	provider->restarts++;
+	if (provider_load(provider) != KS_OK)
+		provider_failed(provider, KS_DEVICE_FAILED, "its worker can't be started");
+}
+
+/* The first start again is at once; then 1, 2, 4 ... seconds. */
+static void schedule_restart(struct provider *provider)
+{
+	unsigned doublings = provider->failures < 2 ? 0 : provider->failures - 2;
+	uint64_t delay_ms = provider->failures == 0 ? 0 : 1000;
+
+	if (doublings > 6)
+		doublings = 6;
+	delay_ms <<= doublings;
+	if (delay_ms > BACK_OFF_MAX_MS)
+		delay_ms = BACK_OFF_MAX_MS;
+	provider->failures++;
+	provider->state = PROVIDER_WAITING;
+	provider->retry_ms = uv_now(&provider->agent->loop) + delay_ms;
+	uv_timer_start(&provider->retry, on_retry, delay_ms, 0);
+}
+
+void provider_failed(struct provider *provider, enum ks_error error, const char *words)
+{
+	struct worker *worker = provider->worker;
+
+	snprintf(provider->last_error, sizeof(provider->last_error), "%s", words);
+	provider->worker = NULL;
+	if (worker != NULL)
+		worker_end(worker);
+	if (!provider->established) {
+		answer_waits(provider, NULL, error, words);
+		provider_close(provider);
+		return;
+	}
+	schedule_restart(provider);
+	answer_waits(provider, NULL, error, provider->last_error);
+}
+
+static void on_ended(struct worker *worker, const char *why)
+{
+	struct provider *provider = worker->owner;
+
+	provider->worker = NULL;
+	snprintf(provider->last_error, sizeof(provider->last_error), "%s", why);
+	/* While it loads, the operation of the present step is about to hear of it. */
+	if (provider->state != PROVIDER_READY)
+		return;
+	for (struct token *token = provider->tokens; token != NULL; token = token->next)
+		token->flags &= (uint32_t)~KS_TOKEN_LOGGED_IN;
+	if (uv_now(&provider->agent->loop) - provider->ready_ms > LONG_LIFE_MS)
+		provider->failures = 0;
+	if (provider->established)
+		schedule_restart(provider);
+	else
+		provider->state = PROVIDER_WAITING;
+}
+
+struct token *provider_token(struct provider *provider, uint32_t id)
+{
+	for (struct token *token = provider->tokens; token != NULL; token = token->next)
+		if (!token->unconfirmed && token->id == id)
+			return token;
+	return NULL;
+}
+
+static struct token *find_or_add_token(struct provider *provider, const struct ks_token *reported)
+{
+	struct token *token = provider_token(provider, reported->id);
+	struct token **end = &provider->tokens;
+	unsigned count = 0;
+
+	if (token != NULL)
+		return token;
+	for (; *end != NULL; end = &(*end)->next, count++)
+		if ((*end)->unconfirmed && token_same(*end, reported))
+			return *end;
+	if (count >= PROVIDER_TOKENS_MAX)
+		return NULL;
+	*end = calloc(1, sizeof(**end));
+	if (*end != NULL)
+		(*end)->provider = provider;
+	return *end;
+}
+
+/* Not before the provider is opened: until then nothing that could know a token runs. */
+static bool may_have_tokens(const struct provider *provider)
+{
+	return provider->name != NULL && provider->state != PROVIDER_LOCATING;
+}
+
+static enum ks_error on_token(struct worker *worker, const struct ks_token *reported,
+	const struct ks_key *keys, size_t count)
+{
+	struct provider *provider = worker->owner;
+	struct token *token;
+
+	if (!may_have_tokens(provider))
+		return KS_BAD_INPUT;
+	token = find_or_add_token(provider, reported);
+	if (token == NULL || token_update(token, reported) != KS_OK) {
+		log_warning("too many tokens in one provider: one is left out");
+		return KS_OK;
+	}
+	keyring_token_is(&provider->agent->keyring, token, keys, count);
+	return KS_OK;
+}
+
+static enum ks_error on_token_gone(struct worker *worker, uint32_t id)
+{
+	struct provider *provider = worker->owner;
+	struct token *token = provider_token(provider, id);
+
+	if (!may_have_tokens(provider))
+		return KS_BAD_INPUT;
+	if (token != NULL)
+		drop_token(provider, token);
+	return KS_OK;
+}
+
+const struct worker_events provider_worker_events = {
+	.token = on_token,
+	.token_gone = on_token_gone,
+	.ended = on_ended,
+};
+
+struct provider_wait *provider_wait(struct provider *provider, provider_opened *opened, void *owner)
+{
+	struct provider_wait *wait = calloc(1, sizeof(*wait));
+	struct provider_wait **end = &provider->waits;
+
+	if (wait == NULL)
+		return NULL;
+	*wait = (struct provider_wait){.provider = provider, .opened = opened, .owner = owner};
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = wait;
+	return wait;
+}
+
+static bool is_wanted(const struct provider *provider)
+{
+	const struct provider_wait *wait = provider->waits;
+
+	while (wait != NULL && wait->opened == NULL)
+		wait = wait->next;
+	return wait != NULL || provider->held > 0 || provider->established;
+}
+
+void provider_wait_abandon(struct provider_wait *wait)
+{
+	struct provider *provider = wait->provider;
+
+	wait->opened = NULL;
+	if (provider != NULL && !is_wanted(provider))
+		provider_close(provider);
+}
+
+void provider_hand_over(struct provider *provider, struct provider *existing)
+{
+	struct provider_wait **end = &existing->waits;
+
+	for (struct provider_wait *wait = provider->waits; wait != NULL; wait = wait->next)
+		wait->provider = existing;
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = provider->waits;
+	provider->waits = NULL;
+	provider_close(provider);
+	if (existing->state == PROVIDER_READY)
+		provider_ready(existing);
+	else if (existing->state == PROVIDER_WAITING)
+		uv_timer_start(&existing->retry, on_retry, 0, 0);
+}
+
+static unsigned provider_count(const struct agent *agent)
+{
+	unsigned count = 0;
+
+	for (struct provider *provider = agent->providers; provider != NULL;
+		provider = provider->next)
+		count++;
+	return count;
+}
+
+static struct provider *provider_new(struct agent *agent, const char *given)
+{
+	const struct ks_needs *needs = provider_backend(given);
+	struct provider *provider = NULL;
+
+	if (needs == NULL || provider_count(agent) >= PROVIDERS_MAX)
+		return NULL;
+	provider = calloc(1, sizeof(*provider));
+	if (provider == NULL)
+		return NULL;
+	*provider = (struct provider){.next = agent->providers, .agent = agent, .needs = needs};
+	provider->given = strdup(given);
+	if (provider->given == NULL) {
+		free(provider);
+		return NULL;
+	}
+	agent->providers = provider;
+	uv_timer_init(&agent->loop, &provider->retry);
+	uv_timer_init(&agent->loop, &provider->expiry);
+	provider->retry.data = provider;
+	provider->expiry.data = provider;
+	provider->handles = 2;
+	return provider;
+}
+
+struct provider_wait *provider_open(struct agent *agent, const char *given, bool locate_only,
+	provider_opened *opened, void *owner)
+{
+	struct provider *provider = provider_new(agent, given);
+	struct provider_wait *wait;
+
+	if (provider == NULL)
+		return NULL;
+	provider->locate_only = locate_only;
+	wait = provider_wait(provider, opened, owner);
+	if (wait != NULL && provider_load(provider) == KS_OK)
+		return wait;
+	if (wait != NULL)
+		provider_wait_abandon(wait);
+	provider_close(provider);
+	return NULL;
+}
+
+static void on_expiry(uv_timer_t *timer)
+{
+	struct provider *provider = timer->data;
+
+	log_info("the lifetime of %s is over", provider->name);
+	provider_close(provider);
+}
+
+void provider_expire_in(struct provider *provider, uint32_t seconds)
+{
+	uv_timer_t *timer = &provider->expiry;
+	uint64_t delay_ms = (uint64_t)seconds * 1000;
+
+	if (!uv_is_active((uv_handle_t *)timer) || uv_timer_get_due_in(timer) > delay_ms)
+		uv_timer_start(timer, on_expiry, delay_ms, 0);
+}

@@ -1,0 +1,108 @@
+/*
+ * A provider: what `ssh-add -s` names. It has one worker, which may crash and be started again, and
+ * the tokens which that worker reports. What was said about a provider (confirm, lifetime) lives
+ * here, so it survives the worker and the card.
+ *
+ *   provider_open ─▶ LOCATING ─▶ OPENING ─▶ READY ◀──────────┐
+ *                                              │ worker lost │ listed
+ *                         back-off ◀─ WAITING ◀┘             │
+ *                            └──▶ LOCATING ─▶ OPENING ─▶ LISTING
+ */
+#ifndef AGENT_PROVIDER_H
+#define AGENT_PROVIDER_H
+
+#include "keyring.h"
+#include "worker.h"
+
+#define PROVIDER_NAME_MAX 4095
+#define PROVIDER_TOKENS_MAX 64
+#define PROVIDERS_MAX 64
+#define PROVIDER_KEYS_MAX 1024 /* of all its tokens: one module must not fill the list */
+
+enum provider_state {
+	PROVIDER_LOCATING,
+	PROVIDER_OPENING,
+	PROVIDER_LISTING,
+	PROVIDER_READY,
+	PROVIDER_WAITING,
+	PROVIDER_CLOSED, /* its memory goes when libuv lets go of its timers */
+};
+
+/* Called once: KS_OK and the provider, which may be another record of the same name, or an error.
+ */
+typedef void provider_opened(
+	void *owner, struct provider *provider, enum ks_error error, const char *words);
+
+struct provider_wait {
+	struct provider_wait *next;
+	struct provider *provider; /* NULL while it is being answered */
+	provider_opened *opened;   /* NULL when who waited has gone */
+	void *owner;
+};
+
+struct provider {
+	struct provider *next;
+	struct agent *agent;
+	const struct ks_needs *needs;
+	char *given; /* as a person wrote it */
+	char *name;  /* canonical; NULL until located */
+	enum provider_state state;
+	bool locate_only;
+	bool established; /* keys were loaded: worth a restart */
+	unsigned held;	  /* by requests that load it */
+	struct worker *worker;
+	struct token *tokens;
+	struct provider_wait *waits;
+	uv_timer_t retry;
+	uv_timer_t expiry;
+	unsigned handles;
+	unsigned restarts;
+	unsigned failures; /* in a row; decides the back-off */
+	uint64_t ready_ms;
+	uint64_t retry_ms; /* when WAITING: the time of the next start */
+	char last_error[512];
+	bool confirm; /* constraint: ask before each signature */
+};
+
+/* The backend that a provider's name belongs to, NULL when none is built in. */
+const struct ks_needs *provider_backend(const char *given);
+
+/*
+ * Starts a worker and opens the provider, or finds that it is open already. locate_only: only finds
+ * one that is open (in whatever state), KS_NO_TOKEN when it is not. The callback comes later, never
+ * from within. NULL when that can't even begin.
+ */
+struct provider_wait *provider_open(struct agent *agent, const char *given, bool locate_only,
+	provider_opened *opened, void *owner);
+/* Waits for a provider that is not READY. NULL when there is no memory. */
+struct provider_wait *provider_wait(
+	struct provider *provider, provider_opened *opened, void *owner);
+/* Who waited has gone. A provider that nobody else wanted is closed. */
+void provider_wait_abandon(struct provider_wait *wait);
+
+/*
+ * Who loads a provider holds it until its keys are there or that has failed; one that is let go
+ * by the last without being established is closed.
+ */
+void provider_hold(struct provider *provider);
+void provider_let_go(struct provider *provider);
+
+struct provider *provider_by_name(struct agent *agent, const char *canonical);
+/* Its keys leave the list, its worker ends. */
+void provider_close(struct provider *provider);
+/* Constraint: closes itself when that time has passed; a sooner end that was set before stays. */
+void provider_expire_in(struct provider *provider, uint32_t seconds);
+struct token *provider_token(struct provider *provider, uint32_t id);
+
+/* For provider_load.c. */
+/* Who waits for one now waits for the other, which is not kept in its back-off. */
+void provider_hand_over(struct provider *provider, struct provider *existing);
+void provider_located(struct provider *provider, struct provider *existing);
+void provider_forget_unconfirmed(struct provider *provider);
+void provider_ready(struct provider *provider);
+/* Starting failed: answers who waits; tries again later where it was established, else closes. */
+void provider_failed(struct provider *provider, enum ks_error error, const char *words);
+KS_MUST_CHECK enum ks_error provider_load(struct provider *provider);
+extern const struct worker_events provider_worker_events;
+
+#endif

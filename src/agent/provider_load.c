@@ -1,0 +1,155 @@
+/*
+ * From a provider's name to an open module: start a worker, let it locate the name, check that
+ * it may be loaded, open it, and after a restart list its tokens again. Paths are resolved
+ * in the worker: they may lie on a file system that hangs.
+ */
+#include "provider.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <keystile/cleanup.h>
+#include <keystile/log.h>
+#include <keystile/text.h>
+
+#include "agent.h"
+
+static void fail_with(struct operation *operation, enum ks_error error, struct bytes words)
+{
+	struct provider *provider = operation->owner;
+	char quoted[TEXT_WORDS_MAX];
+	char text[512];
+
+	/* It was removed while it was loading; who waited for it knows. */
+	if (provider->state == PROVIDER_CLOSED)
+		return;
+	if (words.len > 0)
+		snprintf(text, sizeof(text), "%s: %s", ks_error_text(error),
+			text_quote_words(words, quoted));
+	else
+		snprintf(text, sizeof(text), "%s", ks_error_text(error));
+	provider_failed(provider, error, text);
+}
+
+static enum ks_error operate(struct provider *provider, struct frame *frame,
+	const struct operation_events *events, struct operation **out)
+{
+	const struct operation_wish wish = {
+		.frame = frame, .fd = -1, .events = events, .owner = provider};
+
+	return worker_operate(provider->worker, &wish, out);
+}
+
+static void on_listed(
+	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result)
+{
+	struct provider *provider = operation->owner;
+
+	(void)result;
+	if (error != KS_OK) {
+		fail_with(operation, error, words);
+		return;
+	}
+	provider_forget_unconfirmed(provider);
+	provider_ready(provider);
+}
+
+static const struct operation_events list_events = {.done = on_listed};
+
+static void on_opened(
+	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result)
+{
+	struct provider *provider = operation->owner;
+	struct frame frame = {.type = FRAME_LIST};
+	struct operation *list;
+
+	(void)result;
+	if (error != KS_OK) {
+		fail_with(operation, error, words);
+		return;
+	}
+	if (!provider->established) {
+		provider_ready(provider);
+		return;
+	}
+	/* The new worker has ids of its own; the old tokens wait to be known again. */
+	for (struct token *token = provider->tokens; token != NULL; token = token->next)
+		token->unconfirmed = true;
+	provider->state = PROVIDER_LISTING;
+	if (operate(provider, &frame, &list_events, &list) != KS_OK)
+		fail_with(operation, KS_NO_MEMORY, bytes_of(NULL));
+}
+
+static const struct operation_events open_events = {.done = on_opened};
+
+static char *name_of(struct bytes result)
+{
+	struct bytes text = result;
+
+	if (text.len == 0 || text.len > PROVIDER_NAME_MAX ||
+		memchr(text.data, '\0', text.len) != NULL)
+		return NULL;
+	return strndup((const char *)text.data, text.len);
+}
+
+static void open_located(struct operation *operation, struct provider *provider)
+{
+	struct frame frame = {.type = FRAME_OPEN};
+	struct operation *open;
+
+	provider->state = PROVIDER_OPENING;
+	if (operate(provider, &frame, &open_events, &open) != KS_OK)
+		fail_with(operation, KS_NO_MEMORY, bytes_of(NULL));
+}
+
+static void on_located(
+	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result)
+{
+	struct provider *provider = operation->owner;
+	AUTO(text) name = error == KS_OK ? name_of(result) : NULL;
+	struct provider *existing;
+
+	if (error != KS_OK) {
+		fail_with(operation, error, words);
+		return;
+	}
+	if (name == NULL || (provider->name != NULL && strcmp(name, provider->name) != 0)) {
+		fail_with(operation, KS_DEVICE_FAILED, bytes_of("its name leads elsewhere now"));
+		return;
+	}
+	existing = provider_by_name(provider->agent, name);
+	if (provider->locate_only) {
+		provider_located(provider, existing);
+		return;
+	}
+	if (provider->needs->scheme == NULL && !agent_provider_allowed(provider->agent, name)) {
+		fail_with(operation, KS_NOT_ALLOWED,
+			bytes_of("not in the list of allowed providers; allow it with -P or "
+				 "allowed-providers in keystile.conf(5)"));
+		return;
+	}
+	if (existing != NULL && existing != provider) {
+		/* The same module under another name. */
+		provider_hand_over(provider, existing);
+		return;
+	}
+	if (provider->name == NULL)
+		provider->name = TAKE_TEXT(name);
+	open_located(operation, provider);
+}
+
+static const struct operation_events locate_events = {.done = on_located};
+
+enum ks_error provider_load(struct provider *provider)
+{
+	struct frame frame = {.type = FRAME_LOCATE};
+	struct operation *locate;
+	enum ks_error error = worker_new(provider->agent, provider->needs, &provider_worker_events,
+		provider, &provider->worker);
+
+	if (error != KS_OK)
+		return error;
+	provider->state = PROVIDER_LOCATING;
+	frame.locate.provider = bytes_of(provider->given);
+	return operate(provider, &frame, &locate_events, &locate);
+}

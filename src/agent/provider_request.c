@@ -1,0 +1,231 @@
+/*
+ * Loading and removing providers. The PIN of `ssh-add -s` goes into a pipe at once, whose reading
+ * end travels to the worker; the agent never reads it again.
+ */
+#include "provider_request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <keystile/cleanup.h>
+#include <keystile/log.h>
+#include <keystile/text.h>
+
+#include "agent.h"
+#include "provider.h"
+
+struct provider_request {
+	struct request request; /* first: the connection knows only that */
+	struct connection *connection;
+	struct message_constraints constraints;
+	char *given;
+	int pin_fd; /* -1: no PIN was given */
+	struct provider_wait *wait;
+	struct provider *provider; /* while LISTING */
+	struct operation *operation;
+};
+
+static void request_free(struct provider_request *add)
+{
+	if (add->wait != NULL)
+		provider_wait_abandon(add->wait);
+	if (add->operation != NULL)
+		operation_abandon(add->operation);
+	if (add->provider != NULL)
+		provider_let_go(add->provider);
+	if (add->pin_fd >= 0)
+		close(add->pin_fd);
+	free(add->given);
+	free(add);
+}
+
+static void abandon(struct request *request)
+{
+	/* The request is the first member. */
+	request_free((struct provider_request *)request);
+}
+
+static void finish(struct provider_request *add, enum message_type answer)
+{
+	struct connection *connection = add->connection;
+
+	add->request.state = REQUEST_ANSWERED;
+	request_free(add);
+	connection_answer(connection, answer);
+}
+
+static void refuse(struct provider_request *add, enum ks_error error, const char *words)
+{
+	static const char *const remedies[KS_ERROR_COUNT] = {
+		[KS_PIN_WRONG] = "run ssh-add -s again with the right PIN",
+		[KS_PIN_LAST_TRY] = "log in with the token's own tool to get the tries back",
+		[KS_PIN_BLOCKED] = "unblock the PIN with the token's own tool (PUK)",
+	};
+	char quoted[TEXT_QUOTED_MAX];
+	AUTO(text) what = text_format("provider %s", text_quote(bytes_of(add->given), quoted));
+
+	refusals_add(&add->connection->agent->refusals, what != NULL ? what : "a provider", words,
+		error < KS_ERROR_COUNT ? remedies[error] : NULL);
+	finish(add, MESSAGE_FAILURE);
+}
+
+static void limit_lifetime(struct provider_request *add)
+{
+	struct provider *provider = add->provider;
+	long default_s = provider->agent->settings.lifetime_s;
+
+	if (add->constraints.has_lifetime)
+		provider_expire_in(provider, add->constraints.lifetime_s);
+	else if (default_s > 0)
+		provider_expire_in(provider, (uint32_t)default_s);
+}
+
+static void on_listed(
+	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result)
+{
+	struct provider_request *add = operation->owner;
+	struct provider *provider = add->provider;
+	char quoted[TEXT_WORDS_MAX];
+	char text[512];
+
+	(void)result;
+	add->operation = NULL;
+	keyring_unhide(&provider->agent->keyring, provider);
+	if (error == KS_OK && keyring_count(&provider->agent->keyring, provider) > 0) {
+		provider->established = true;
+		limit_lifetime(add);
+		finish(add, MESSAGE_SUCCESS);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s", "it offers no key that can be used");
+	if (error != KS_OK)
+		snprintf(text, sizeof(text), "%s: %s", ks_error_text(error),
+			text_quote_words(words, quoted));
+	refuse(add, error, text);
+}
+
+static const struct operation_events list_events = {.done = on_listed};
+
+static void on_opened(
+	void *owner, struct provider *provider, enum ks_error error, const char *words)
+{
+	struct provider_request *add = owner;
+	struct frame frame = {.type = add->pin_fd >= 0 ? FRAME_LOGIN : FRAME_LIST};
+	int pin_fd = add->pin_fd;
+
+	add->wait = NULL;
+	if (error != KS_OK) {
+		refuse(add, error, words);
+		return;
+	}
+	provider_hold(provider);
+	add->provider = provider;
+	add->pin_fd = -1;
+	/*
+	 * Before its keys are known. One that is loaded already keeps what it was loaded with, or
+	 * gets what is stricter.
+	 */
+	provider->confirm = provider->confirm || add->constraints.confirm;
+	add->request.state = REQUEST_LISTING;
+	error = worker_operate(provider->worker,
+		&(struct operation_wish){
+			.frame = &frame, .fd = pin_fd, .events = &list_events, .owner = add},
+		&add->operation);
+	if (error != KS_OK)
+		refuse(add, error, "too many requests wait for this provider");
+}
+
+static void on_found(void *owner, struct provider *provider, enum ks_error error, const char *words)
+{
+	struct provider_request *remove = owner;
+
+	remove->wait = NULL;
+	/* One that exists but is not loaded is as good as removed. */
+	if (error != KS_OK && error != KS_NO_TOKEN) {
+		refuse(remove, error, words);
+		return;
+	}
+	if (provider != NULL)
+		provider_close(provider);
+	finish(remove, MESSAGE_SUCCESS);
+}
+
+/* given is taken. */
+static struct provider_request *request_new(struct connection *connection, char *given)
+{
+	struct provider_request *add = calloc(1, sizeof(*add));
+
+	if (add == NULL) {
+		free(given);
+		return NULL;
+	}
+	*add = (struct provider_request){.request = {.state = REQUEST_WAITING, .abandon = abandon},
+		.connection = connection,
+		.given = given,
+		.pin_fd = -1};
+	return add;
+}
+
+static void begin(struct provider_request *add, bool remove)
+{
+	struct connection *connection = add->connection;
+
+	connection->request = &add->request;
+	add->wait = provider_open(
+		connection->agent, add->given, remove, remove ? on_found : on_opened, add);
+	if (add->wait == NULL)
+		refuse(add, KS_DEVICE_FAILED,
+			"no worker could be started for it, or too many providers are loaded");
+}
+
+/* Bound connections may not load providers unless an option says so (CVE-2023-38408). */
+static bool may_load(const struct connection *connection)
+{
+	return !connection->binds.attempted || connection->agent->settings.allow_remote_pkcs11;
+}
+
+/* NULL when the PIN can't be handed on. */
+static struct provider_request *add_new(
+	struct connection *connection, struct message_add_token *message)
+{
+	struct provider_request *add = request_new(connection, TAKE_TEXT(message->provider));
+
+	if (add == NULL)
+		return NULL;
+	add->constraints = message->constraints;
+	if (message->pin.len == 0 ||
+		secret_to_pipe(message->pin.data, message->pin.len, &add->pin_fd) == KS_OK)
+		return add;
+	request_free(add);
+	return NULL;
+}
+
+void provider_request_add(struct connection *connection, struct bytes body)
+{
+	struct message_add_token message;
+	struct provider_request *add = NULL;
+
+	if (message_parse_add_token(body, &message) == KS_OK && may_load(connection))
+		add = add_new(connection, &message);
+	message_add_token_deinit(&message);
+	if (add != NULL)
+		begin(add, false);
+	else
+		connection_answer(connection, MESSAGE_FAILURE);
+}
+
+void provider_request_remove(struct connection *connection, struct bytes body)
+{
+	char *given = NULL;
+	struct provider_request *remove = NULL;
+
+	if (message_parse_remove_token(body, &given) == KS_OK && given[0] != '\0')
+		remove = request_new(connection, TAKE_TEXT(given));
+	free(given);
+	if (remove != NULL)
+		begin(remove, true);
+	else
+		connection_answer(connection, MESSAGE_FAILURE);
+}

@@ -1,0 +1,13 @@
+/*
+ * Messages 20, 26 and 21: loading a provider (`ssh-add -s`) and removing one (`ssh-add -e`).
+ */
+#ifndef AGENT_PROVIDER_REQUEST_H
+#define AGENT_PROVIDER_REQUEST_H
+
+#include "connection.h"
+
+/* body may hold a PIN: it has been handed on or forgotten when this returns. */
+void provider_request_add(struct connection *connection, struct bytes body);
+void provider_request_remove(struct connection *connection, struct bytes body);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * A request that can't be answered at once. A connection has at most one in work; it is
+ * answered once, or abandoned when the client goes. Life of a signature (sign.c):
+ *
+ *   CHECKED ─┬─▶ CONFIRMING ─┬─▶ WAITING ──▶ SIGNING ◀─▶ ASKING
+ *            └───────────────┘  (for the        │     (PIN or touch)
+ *              (no confirm)      worker)        ▼
+ *                                            ANSWERED (after presence, signature and
+ *                                                      peer were checked once more)
+ * and of loading or removing a provider (provider_request.c):
+ *
+ *   WAITING (located, opened) ──▶ LISTING (login, keys) ──▶ ANSWERED
+ *
+ * Every state also goes to ANSWERED by a refusal, and to nothing when the client leaves.
+ */
+#ifndef AGENT_REQUEST_H
+#define AGENT_REQUEST_H
+
+enum request_state {
+	REQUEST_CHECKED,
+	REQUEST_CONFIRMING,
+	REQUEST_WAITING,
+	REQUEST_SIGNING,
+	REQUEST_ASKING,
+	REQUEST_LISTING,
+	REQUEST_ANSWERED,
+};
+
+struct request {
+	enum request_state state;
+	/* The client has gone: cancel what is in work and free. */
+	void (*abandon)(struct request *request);
+};
+
+#endif

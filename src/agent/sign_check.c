@@ -1,0 +1,72 @@
+/*
+ * What is decided about a signature before anybody is asked for it.
+ */
+#include "sign_check.h"
+
+#include "agent.h"
+#include "provider.h"
+
+enum ks_algorithm sign_algorithm(const struct public_key *key, uint32_t flags)
+{
+	static const enum ks_algorithm algorithms[KEY_KIND_COUNT] = {
+		[KEY_ED25519] = KS_ALGORITHM_ED25519,
+		[KEY_ECDSA_P256] = KS_ALGORITHM_ECDSA_P256,
+		[KEY_ECDSA_P384] = KS_ALGORITHM_ECDSA_P384,
+		[KEY_ECDSA_P521] = KS_ALGORITHM_ECDSA_P521,
+		[KEY_SK_ED25519] = KS_ALGORITHM_SK_ED25519,
+		[KEY_SK_ECDSA_P256] = KS_ALGORITHM_SK_ECDSA_P256,
+	};
+
+	if (key->kind != KEY_RSA)
+		return algorithms[key->kind];
+	if ((flags & MESSAGE_SIGN_RSA_SHA256) != 0)
+		return KS_ALGORITHM_RSA_SHA256;
+	return (flags & MESSAGE_SIGN_RSA_SHA512) != 0 ? KS_ALGORITHM_RSA_SHA512
+						      : KS_ALGORITHM_RSA_SHA1;
+}
+
+void sign_check_ssh(struct connection *connection, const struct subject *subject)
+{
+	const struct session_bind *bind = session_binds_last(&connection->binds);
+
+	if (!origin_peer_is_ssh(&connection->peer) ||
+		(bind == NULL && !connection->agent->config.unbound_ssh_remote))
+		return;
+	if (bind == NULL || subject->kind != SUBJECT_LOGIN ||
+		!bytes_equal(subject->session_id, buf_bytes(&bind->session_id)))
+		origin_worsen(&connection->origin, ORIGIN_SSH_OTHER_DATA);
+}
+
+static bool any_confirm(const struct key *key)
+{
+	for (const struct key_source *source = key->sources; source != NULL; source = source->next)
+		if (source->token->provider->confirm)
+			return true;
+	return false;
+}
+
+/*
+ * A module's own word about a touch is worth nothing (DESIGN: presence), its PIN is one that
+ * we asked for.
+ */
+static uint32_t provable(const struct key *key)
+{
+	const struct ks_needs *needs = key_source(key)->token->provider->needs;
+
+	return needs->foreign_code ? KS_PRESENCE_PIN : KS_PRESENCE_PIN | KS_PRESENCE_TOUCH;
+}
+
+struct policy_verdict sign_decide(const struct connection *connection, const struct key *key,
+	const struct subject *subject, enum ks_algorithm algorithm)
+{
+	const struct config *config = &connection->agent->config;
+	struct policy_facts facts = {.remote = origin_remote(&connection->origin),
+		.subject = subject->kind,
+		.provable = provable(key),
+		.confirm = any_confirm(key),
+		.algorithm_sha1 = algorithm == KS_ALGORITHM_RSA_SHA1,
+		.allow_remote_without_presence = config->allow_remote_without_presence,
+		.allow_rsa_sha1 = config->allow_rsa_sha1};
+
+	return policy_decide(&facts);
+}

@@ -1,0 +1,34 @@
+/*
+ * Where the agent's sockets are: as OpenSSH 10.5 has it (~/.ssh/agent/s.HOST.agent.RANDOM, or with
+ * -T TMPDIR/ssh-RANDOM/agent.PPID), or where -a says; and the agent's own folder with control.sock
+ * and remote.sock. Runs before the event loop, where blocking and printing are fine.
+ */
+#ifndef AGENT_SOCKET_PLACE_H
+#define AGENT_SOCKET_PLACE_H
+
+#include <stdbool.h>
+
+#include <keystile/error.h>
+
+struct socket_place {
+	int fd; /* bound, not listening yet */
+	char *path;
+	char *folder; /* made for this socket alone and removed with it; NULL: none */
+};
+
+/* Each logs what is wrong. Sockets get mode 0600; a path that exists is never removed first. */
+KS_MUST_CHECK enum ks_error socket_place_at(const char *path, struct socket_place *out);
+KS_MUST_CHECK enum ks_error socket_place_home(struct socket_place *out);
+KS_MUST_CHECK enum ks_error socket_place_tmp(struct socket_place *out);
+void socket_place_deinit(struct socket_place *place); /* frees; removes nothing */
+
+/*
+ * Removes sockets in ~/.ssh/agent which nobody listens on, that are over an hour old and, unless
+ * any_host, were made on this host.
+ */
+void socket_place_clean_up(bool any_host);
+
+/* Makes the folder with its parent, both 0700 and our own; KS_NOT_ALLOWED when another has them. */
+KS_MUST_CHECK enum ks_error socket_place_make_folder(const char *folder);
+
+#endif

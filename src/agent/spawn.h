@@ -1,0 +1,32 @@
+/*
+ * Starting the agent's own programs, workers and the prompt helper: found in the compiled-in
+ * folder, with the descriptors and the environment that they need and no others.
+ */
+#ifndef AGENT_SPAWN_H
+#define AGENT_SPAWN_H
+
+#include <uv.h>
+
+#include <keystile/backend.h>
+
+struct agent;
+
+/* fd becomes the worker's descriptor 3; it stays the caller's. A failure is logged. */
+KS_MUST_CHECK enum ks_error spawn_worker(struct agent *agent, const struct ks_needs *needs, int fd,
+	uv_process_t *process, uv_exit_cb on_exit);
+
+/*
+ * question_fd becomes its standard input, words_fd its standard error, pin_fd (-1: none)
+ * descriptor 3. It leads a process group of its own and inherits the agent's environment, where the
+ * display is.
+ */
+struct spawn_prompt {
+	int question_fd;
+	int words_fd;
+	int pin_fd;
+};
+
+KS_MUST_CHECK enum ks_error spawn_prompt(struct agent *agent, const struct spawn_prompt *fds,
+	uv_process_t *process, uv_exit_cb on_exit);
+
+#endif

@@ -1,0 +1,214 @@
+/*
+ * See status.h. Every list is bounded: by the limits of what it shows, or here.
+ */
+#include "status.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <keystile/version.h>
+
+#include "agent.h"
+#include "connection.h"
+#include "listener.h"
+#include "provider.h"
+
+#define CONNECTIONS_SHOWN_MAX 200
+
+/* Jansson refuses what is not UTF-8; tokens and clients write what they like. */
+static json_t *foreign_text(const char *text)
+{
+	json_t *string = json_string(text != NULL ? text : "");
+	char *ascii;
+
+	if (string != NULL || text == NULL)
+		return string;
+	ascii = strdup(text);
+	for (char *at = ascii; at != NULL && *at != '\0'; at++)
+		if ((unsigned char)*at >= 0x80)
+			*at = '?';
+	string = ascii == NULL ? NULL : json_string(ascii);
+	free(ascii);
+	return string;
+}
+
+static json_t *sockets(const struct agent *agent)
+{
+	static const char *const origins[] = {
+		[LISTENER_AGENT] = "local",
+		[LISTENER_REMOTE] = "remote",
+		[LISTENER_CONTROL] = "control",
+	};
+	json_t *list = json_array();
+
+	for (const struct listener *listener = agent->listeners; listener != NULL;
+		listener = listener->next)
+		json_array_append_new(list,
+			json_pack("{s:o,s:s}", "path",
+				foreign_text(
+					listener->path != NULL ? listener->path : "(activated)"),
+				"origin", origins[listener->kind]));
+	return list;
+}
+
+static json_t *warnings(const struct agent *agent)
+{
+	json_t *list = json_array();
+	const char *obstacle = prompt_obstacle(agent);
+
+	if (agent->config.allow_remote_without_presence)
+		json_array_append_new(
+			list, json_string("allow-remote-without-presence is set: remote hosts sign "
+					  "without a touch or a PIN"));
+	if (agent->settings.allow_remote_pkcs11)
+		json_array_append_new(list,
+			json_string("-O allow-remote-pkcs11 is set: bound connections may load "
+				    "providers"));
+	if (!agent->vault.memory.locked)
+		json_array_append_new(list,
+			json_string("memory for secrets could not be locked (RLIMIT_MEMLOCK)"));
+	if (obstacle != NULL)
+		json_array_append_new(list, json_string(obstacle));
+	return list;
+}
+
+static json_t *connections(const struct agent *agent)
+{
+	json_t *list = json_array();
+	unsigned shown = 0;
+
+	for (const struct connection *connection = agent->connections;
+		connection != NULL && shown < CONNECTIONS_SHOWN_MAX;
+		connection = connection->next, shown++) {
+		bool remote = origin_remote(&connection->origin);
+
+		json_array_append_new(
+			list, json_pack("{s:I,s:i,s:o,s:s,s:s,s:i,s:b}", "id",
+				      (json_int_t)connection->id, "pid", (int)connection->peer.pid,
+				      "executable", foreign_text(connection->peer.executable),
+				      "origin", remote ? "remote" : "local", "reason",
+				      origin_words(connection->origin.rule), "binds",
+				      (int)connection->binds.count, "forwarded",
+				      connection->origin.rule == ORIGIN_FORWARDING_BIND));
+	}
+	return list;
+}
+
+static json_t *token_json(const struct token *token)
+{
+	json_t *tries = token->tries_left >= 0 ? json_integer(token->tries_left) : json_null();
+
+	return json_pack("{s:o,s:o,s:o,s:o,s:b,s:o}", "label", foreign_text(token->label), "serial",
+		foreign_text(token->serial), "model", foreign_text(token->model), "location",
+		foreign_text(token->location), "logged_in",
+		(token->flags & KS_TOKEN_LOGGED_IN) != 0, "tries_left", tries);
+}
+
+static json_t *provider_json(const struct provider *provider)
+{
+	static const char *const states[] = {
+		[PROVIDER_LOCATING] = "starting",
+		[PROVIDER_OPENING] = "starting",
+		[PROVIDER_LISTING] = "starting",
+		[PROVIDER_READY] = "ready",
+		[PROVIDER_WAITING] = "failed, will be started again",
+		[PROVIDER_CLOSED] = "closed",
+	};
+	json_t *tokens = json_array();
+
+	for (const struct token *token = provider->tokens; token != NULL; token = token->next)
+		json_array_append_new(tokens, token_json(token));
+	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:o,s:b,s:o}", "name",
+		foreign_text(provider->name != NULL ? provider->name : provider->given), "backend",
+		provider->needs->name, "state", states[provider->state], "pid",
+		provider->worker != NULL ? (int)provider->worker->pid : 0, "restarts",
+		(int)provider->restarts, "last_error", foreign_text(provider->last_error),
+		"confirm", provider->confirm, "tokens", tokens);
+}
+
+static json_t *providers(const struct agent *agent)
+{
+	json_t *list = json_array();
+
+	for (const struct provider *provider = agent->providers; provider != NULL;
+		provider = provider->next)
+		json_array_append_new(list, provider_json(provider));
+	return list;
+}
+
+static json_t *key_json(const struct key *key, const struct key_source *source)
+{
+	int reserves = -1;
+
+	for (const struct key_source *other = key->sources; other != NULL; other = other->next)
+		reserves += !other->hidden;
+	return json_pack("{s:s,s:s,s:i,s:o,s:o,s:o,s:i}", "fingerprint", key->fingerprint, "type",
+		key_kind_label(key->public_key->kind), "bits",
+		(int)public_key_bits(key->public_key), "comment", foreign_text(key->comment),
+		"provider", foreign_text(source->token->provider->name), "token",
+		foreign_text(source->token->label), "reserves", reserves);
+}
+
+static json_t *keys(const struct agent *agent)
+{
+	json_t *list = json_array();
+
+	for (const struct key *key = agent->keyring.first; key != NULL; key = key->next)
+		if (key_source(key) != NULL)
+			json_array_append_new(list, key_json(key, key_source(key)));
+	return list;
+}
+
+static void append_prompts(json_t *list, const struct prompt *prompt, const char *kind)
+{
+	for (; prompt != NULL; prompt = prompt_next(prompt))
+		json_array_append_new(list, json_pack("{s:s,s:o}", "kind", kind, "for",
+						    foreign_text(prompt_about(prompt))));
+}
+
+static json_t *prompts(const struct agent *agent)
+{
+	json_t *list = json_array();
+
+	append_prompts(list, agent->prompts.open, "open");
+	append_prompts(list, agent->prompts.waiting, "waiting");
+	append_prompts(list, agent->prompts.notices, "touch");
+	return list;
+}
+
+static json_t *refusals(const struct agent *agent)
+{
+	json_t *list = json_array();
+	unsigned long count = agent->refusals.count;
+	unsigned long shown = count < REFUSALS_KEPT ? count : REFUSALS_KEPT;
+
+	/* The newest first. */
+	for (unsigned long i = 0; i < shown; i++) {
+		const struct refusal *refusal =
+			&agent->refusals.last[(count - 1 - i) % REFUSALS_KEPT];
+		char when[32];
+		struct tm parts;
+
+		gmtime_r(&refusal->when, &parts);
+		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &parts);
+		json_array_append_new(list, json_pack("{s:s,s:o,s:o,s:o}", "when", when, "key",
+						    foreign_text(refusal->what), "reason",
+						    foreign_text(refusal->reason), "remedy",
+						    foreign_text(refusal->remedy)));
+	}
+	return list;
+}
+
+json_t *status_json(const struct agent *agent)
+{
+	json_int_t uptime_s = (json_int_t)((uv_now(&agent->loop) - agent->started_ms) / 1000);
+
+	return json_pack("{s:b,s:s,s:i,s:I,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o}", "ok", 1, "version",
+		KEYSTILE_VERSION, "pid", (int)getpid(), "uptime_seconds", uptime_s, "sockets",
+		sockets(agent), "warnings", warnings(agent), "connection_count",
+		(int)agent->connection_count, "connections", connections(agent), "providers",
+		providers(agent), "keys", keys(agent), "prompts", prompts(agent), "refusals",
+		refusals(agent));
+}

@@ -1,0 +1,278 @@
+/*
+ * The worker's process and its frames. What a worker sends is believed only as far as it
+ * concerns its own tokens and its own operations; anything else ends it.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <keystile/cleanup.h>
+#include <keystile/log.h>
+#include <keystile/text.h>
+
+#include "agent.h"
+#include "operation.h"
+#include "spawn.h"
+
+#define READ_PIECE ((size_t)16 * 1024)
+
+static void on_handle_closed(struct worker *worker)
+{
+	if (--worker->handles > 0)
+		return;
+	buf_deinit(&worker->in);
+	free(worker);
+}
+
+static void on_stream_closed(struct stream *stream)
+{
+	on_handle_closed(stream->owner);
+}
+
+static void on_uv_closed(uv_handle_t *handle)
+{
+	on_handle_closed(handle->data);
+}
+
+/* Kills the process and lets go of all handles; the memory goes with the last of them. */
+static void shut(struct worker *worker)
+{
+	worker->state = WORKER_ENDED;
+	stream_close(&worker->stream);
+	uv_close((uv_handle_t *)&worker->clock, on_uv_closed);
+	/* With all that it started: it leads a session of its own. */
+	kill(-worker->pid, SIGKILL);
+	if (worker->exit_status < 0)
+		uv_process_kill(&worker->process, SIGKILL);
+	else if (!uv_is_closing((uv_handle_t *)&worker->process))
+		uv_close((uv_handle_t *)&worker->process, on_uv_closed);
+}
+
+void worker_end(struct worker *worker)
+{
+	if (worker->state == WORKER_ENDED)
+		return;
+	shut(worker);
+	operations_drop(worker, KS_NO_TOKEN, "its provider was removed");
+}
+
+void worker_fail(struct worker *worker, const char *why)
+{
+	if (worker->state == WORKER_ENDED)
+		return;
+	log_warning("worker %s (pid %d): %s", worker->needs->name, (int)worker->pid, why);
+	shut(worker);
+	/* First the owner, so that nobody hands this worker more work while its own is dropped. */
+	worker->events->ended(worker, why);
+	operations_drop(worker, KS_DEVICE_FAILED, why);
+}
+
+static void on_process_exit(uv_process_t *process, int64_t status, int signal_number)
+{
+	struct worker *worker = process->data;
+	AUTO(text) why = NULL;
+
+	children_ended(&worker->agent->children, worker->pid);
+
+	worker->exit_status = (int)status & 0xff;
+	worker->exit_signal = signal_number;
+	if (worker->state != WORKER_ENDED) {
+		why = signal_number != 0 ? text_format("it was ended by signal %d (%s)",
+						   signal_number, strsignal(signal_number))
+					 : text_format("it ended by itself with status %d",
+						   worker->exit_status);
+		worker_fail(worker, why != NULL ? why : "it ended by itself");
+	}
+	if (!uv_is_closing((uv_handle_t *)process))
+		uv_close((uv_handle_t *)process, on_uv_closed);
+}
+
+static void log_for(struct worker *worker, const struct frame *frame)
+{
+	char quoted[TEXT_WORDS_MAX];
+	const char *text = text_quote_words(frame->text.text, quoted);
+
+	if (frame->text.level <= LOG_LEVEL_WARNING)
+		log_warning(
+			"worker %s (pid %d) says %s", worker->needs->name, (int)worker->pid, text);
+	else if (frame->text.level == LOG_LEVEL_INFO)
+		log_info("worker %s says %s", worker->needs->name, text);
+	else
+		log_debug("worker %s says %s", worker->needs->name, text);
+}
+
+static enum ks_error hello(struct worker *worker, const struct frame *frame)
+{
+	if (worker->state != WORKER_STARTING || frame->hello.version != FRAME_VERSION ||
+		!bytes_equal_text(frame->hello.name, worker->needs->name) ||
+		frame->hello.parallel < 1 || frame->hello.parallel > 16)
+		return KS_BAD_INPUT;
+	worker->parallel = frame->hello.parallel;
+	worker->state = WORKER_READY;
+	operations_continue(worker);
+	return KS_OK;
+}
+
+static enum ks_error handle(struct worker *worker, const struct frame *frame)
+{
+	if (frame->type == FRAME_HELLO)
+		return hello(worker, frame);
+	if (worker->state != WORKER_READY || !frame_from_worker(frame->type))
+		return KS_BAD_INPUT;
+	switch (frame->type) {
+	case FRAME_TOKEN:
+		return worker->events->token(
+			worker, &frame->token.token, frame->token.keys, frame->token.count);
+	case FRAME_TOKEN_GONE:
+		return worker->events->token_gone(worker, frame->gone.token);
+	case FRAME_LOG:
+		log_for(worker, frame);
+		return KS_OK;
+	default:
+		return operation_handle(worker, frame);
+	}
+}
+
+/* 1 a frame was handled, 0 not whole yet, -1 nonsense. */
+static int next_frame(struct worker *worker)
+{
+	struct reader reader = reader_of(buf_bytes(&worker->in));
+	size_t len = reader_u32(&reader);
+	struct frame frame;
+	enum ks_error error;
+
+	if (reader.failed)
+		return 0;
+	if (len == 0 || len > FRAME_MAX)
+		return -1;
+	if (reader.left < len)
+		return 0;
+	if (frame_decode(BYTES(reader.data, len), &frame) != KS_OK)
+		return -1;
+	error = handle(worker, &frame);
+	frame_deinit(&frame);
+	if (worker->state == WORKER_ENDED)
+		return 0;
+	buf_consume(&worker->in, FRAME_HEADER + len);
+	return error == KS_OK ? 1 : -1;
+}
+
+/*
+ * Its exit status says more than the end of its socket, but may come never. One that has ended
+ * already keeps the status that it ended with.
+ */
+static void await_exit(struct worker *worker)
+{
+	uv_process_kill(&worker->process, SIGKILL);
+}
+
+static void on_readable(struct stream *stream)
+{
+	struct worker *worker = stream->owner;
+	uint8_t *room = buf_reserve(&worker->in, READ_PIECE);
+	ssize_t got = room == NULL ? -2 : stream_receive(stream, room, READ_PIECE, NULL);
+	int handled;
+
+	if (got == -1)
+		return;
+	if (got <= 0) {
+		stream_read(stream, false);
+		await_exit(worker);
+		return;
+	}
+	worker->in.len += (size_t)got;
+	do
+		handled = next_frame(worker);
+	while (handled > 0);
+	if (handled < 0)
+		worker_fail(worker, "it sent something that makes no sense");
+}
+
+static void on_gone(struct stream *stream)
+{
+	await_exit(stream->owner);
+}
+
+static const struct stream_events stream_events = {
+	.readable = on_readable,
+	.gone = on_gone,
+	.closed = on_stream_closed,
+};
+
+static enum ks_error send_hello(struct worker *worker)
+{
+	AUTO(buf) out = {0};
+	struct frame frame = {.type = FRAME_HELLO,
+		.hello = {.version = FRAME_VERSION, .log_level = (uint32_t)log_level()}};
+
+	frame_encode(&frame, &out);
+	return stream_send(&worker->stream, &out, -1);
+}
+
+static void on_clock(uv_timer_t *clock)
+{
+	operations_check_deadlines(clock->data);
+}
+
+/* fd is the agent's end; it is taken. The process runs already. */
+static enum ks_error attach(struct worker *worker, int fd)
+{
+	uv_loop_t *loop = &worker->agent->loop;
+
+	if (stream_init(&worker->stream, loop, fd, &stream_events, worker) != KS_OK) {
+		worker->state = WORKER_ENDED;
+		uv_process_kill(&worker->process, SIGKILL);
+		return KS_NO_MEMORY;
+	}
+	worker->handles++;
+	uv_timer_init(loop, &worker->clock);
+	worker->clock.data = worker;
+	worker->handles++;
+	buf_init(&worker->in, FRAME_MAX + FRAME_HEADER + READ_PIECE);
+	uv_timer_start(&worker->clock, on_clock, OPERATION_CLOCK_MS, OPERATION_CLOCK_MS);
+	uv_unref((uv_handle_t *)&worker->clock);
+	stream_read(&worker->stream, true);
+	return send_hello(worker);
+}
+
+enum ks_error worker_new(struct agent *agent, const struct ks_needs *needs,
+	const struct worker_events *events, void *owner, struct worker **out)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	int ends[2];
+	enum ks_error error;
+
+	*out = NULL;
+	if (worker == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+		free(worker);
+		return KS_NO_MEMORY;
+	}
+	*worker = (struct worker){.agent = agent,
+		.needs = needs,
+		.events = events,
+		.owner = owner,
+		.parallel = 1,
+		.exit_status = -1};
+	worker->process.data = worker;
+	error = spawn_worker(agent, needs, ends[1], &worker->process, on_process_exit);
+	close(ends[1]);
+	worker->handles++; /* also a failed uv_spawn() leaves a handle to close */
+	if (error != KS_OK) {
+		close(ends[0]);
+		uv_close((uv_handle_t *)&worker->process, on_uv_closed);
+		return error;
+	}
+	worker->pid = worker->process.pid;
+	error = attach(worker, ends[0]);
+	if (error != KS_OK)
+		worker_end(worker);
+	else
+		*out = worker;
+	return error;
+}

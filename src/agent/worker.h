@@ -1,0 +1,128 @@
+/*
+ * One worker process as the agent sees it: starting it, the frames to and from it, the
+ * operations it has in work, their deadlines, and its end, whether it was told to go, crashed, hung
+ * or sent nonsense. A worker never costs more than the operations that it held.
+ *
+ *   worker_new ─▶ STARTING ──hello──▶ READY ──worker_end, EOF, nonsense, late──▶ ENDED
+ */
+#ifndef AGENT_WORKER_H
+#define AGENT_WORKER_H
+
+#include <keystile/backend.h>
+#include <keystile/frame.h>
+
+#include "stream.h"
+
+struct agent;
+struct worker;
+struct operation;
+
+struct worker_events {
+	/*
+	 * Borrowed, checked by frame_decode(); keys not parsed yet. An error: it is no time for
+	 * tokens, and the worker has lost its mind.
+	 */
+	enum ks_error (*token)(struct worker *worker, const struct ks_token *token,
+		const struct ks_key *keys, size_t count);
+	enum ks_error (*token_gone)(struct worker *worker, uint32_t token);
+	/*
+	 * The process is lost; its operations have been answered with errors. why is for a person.
+	 * The worker frees itself; the pointer is dead after this call.
+	 */
+	void (*ended)(struct worker *worker, const char *why);
+};
+
+/* How an operation goes. None is called after operation_abandon(). */
+struct operation_events {
+	/* Once, at the end; the operation is dead after this call. words and result are borrowed.
+	 */
+	void (*done)(struct operation *operation, enum ks_error error, struct bytes words,
+		struct bytes result);
+	/* The worker wants a PIN. Answer with operation_answer_pin(). NULL: always KS_PIN_NEEDED.
+	 */
+	void (*ask_pin)(
+		struct operation *operation, uint32_t token, int32_t tries_left, bool retry);
+	/* The token waits for a touch, or does no longer. Answer awaited with
+	 * operation_answer_touch(). */
+	void (*touch)(struct operation *operation, uint32_t token, bool awaited);
+};
+
+struct operation {
+	struct operation *next;
+	struct worker *worker;
+	const struct operation_events *events; /* NULL when abandoned */
+	void *owner;
+	struct buf frame; /* encoded, until it is sent */
+	int fd;		  /* goes with the frame, or -1 */
+	uint32_t id;
+	bool remote;
+	bool running;
+	bool cancel_sent;    /* the deadline passed, or who asked has gone */
+	bool asking;	     /* a person is being asked: the deadline stands still */
+	unsigned pins_asked; /* how often the worker asked */
+	bool pin_given;	     /* a PIN was handed over for this operation */
+	bool touch_noticed;  /* the person was told to touch */
+	bool touch_asked;    /* an answer to the worker's notice is due */
+	uint32_t presence;   /* enum ks_presence bits that the worker vouches for */
+	uint64_t deadline_ms;
+	uint32_t timeout_ms;
+};
+
+enum worker_state { WORKER_STARTING, WORKER_READY, WORKER_ENDED };
+
+struct worker {
+	struct agent *agent;
+	const struct ks_needs *needs;
+	enum worker_state state;
+	const struct worker_events *events;
+	void *owner;
+	struct stream stream;
+	uv_process_t process;
+	uv_timer_t clock; /* runs while operations do */
+	unsigned handles; /* of libuv, still open */
+	pid_t pid;
+	int exit_status;
+	int exit_signal;
+	struct buf in;
+	struct operation *operations; /* oldest first */
+	unsigned running;
+	unsigned waiting;
+	unsigned remote_running;
+	unsigned remote_waiting;
+	unsigned parallel;
+	uint32_t last_id;
+};
+
+/* Operations that one worker may have waiting beyond those it works on. */
+#define WORKER_WAITING_MAX 256
+
+/* Starts the process. On failure words (borrowed, static) say why. */
+KS_MUST_CHECK enum ks_error worker_new(struct agent *agent, const struct ks_needs *needs,
+	const struct worker_events *events, void *owner, struct worker **out);
+/* Ends it without calling ended(); its operations are answered: the provider was removed. */
+void worker_end(struct worker *worker);
+/* Ends it because of what it did: logs, answers its operations, calls ended(). */
+void worker_fail(struct worker *worker, const char *why);
+
+/* What worker_operate() is asked for. */
+struct operation_wish {
+	struct frame *frame; /* its operation and its timeout field are filled in */
+	int fd;		     /* goes with it, taken; -1: none */
+	bool remote;	     /* for a remote connection: these hold at most half of all places */
+	const struct operation_events *events;
+	void *owner;
+};
+
+/*
+ * Hands an operation to the worker, now or when it has room. KS_BUSY when too many wait. *out lives
+ * until done().
+ */
+KS_MUST_CHECK enum ks_error worker_operate(
+	struct worker *worker, const struct operation_wish *wish, struct operation **out);
+/* Who asked has gone: the worker is told to cancel, the result will be dropped. */
+void operation_abandon(struct operation *operation);
+/* verdict KS_OK hands over fd, the reading end of a pipe that holds the PIN; fd is taken. */
+void operation_answer_pin(struct operation *operation, enum ks_error verdict, int fd);
+void operation_answer_touch(struct operation *operation, enum ks_error verdict);
+
+#endif
