@@ -1,0 +1,11 @@
+"""What the Python tests stand on: real programs in a temporary home, and a client of the protocol."""
+from . import client, keys, place, softhsm
+from .actor import Actor
+from .agent import Agent
+from .askpass import Askpass
+from .client import AgentClient, Closed
+from .keys import KINDS, HostKey, sshsig, userauth, verify
+from .place import (AGENT, BUILD, CONTROL, LIBEXEC, PATIENCE, ROOT, Folder, Process, descendants,
+                    environment, listens, run, run_well, runs, wait_for)
+from .softhsm import SoftHSM
+from .sshd import Sshd

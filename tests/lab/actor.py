@@ -1,0 +1,93 @@
+"""Another process that connects to an agent: of another program, user or namespace, as a test needs it."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+
+from . import place
+from .client import AgentClient
+
+PYTHON = "/usr/bin/python3"
+
+# Its standard input is a socket on which each line is an order; descriptors go back the same way.
+PROGRAM = """
+import os, socket, sys
+here = socket.socket(fileno=0)
+for line in here.makefile():
+    order, _, rest = line.rstrip("\\n").partition(" ")
+    if order == "connect":
+        there = socket.socket(socket.AF_UNIX)
+        try:
+            there.connect(rest)
+        except OSError as error:
+            here.sendall(str(error).encode()[:100])
+            continue
+        socket.send_fds(here, [b"."], [there.fileno()])
+    elif order == "become":
+        os.execv(rest, [rest, "3600"])
+"""
+
+
+class Actor:
+    """
+    A Python that is called program (as /proc/PID/exe shows it), run through the words of wrapper.
+
+    .connect(agent) is an AgentClient whose connection was made by that process: the kernel
+    names it as the peer, whoever uses the connection later.
+    """
+
+    def __init__(self, program=None, wrapper=()):
+        self.folder = place.Folder()
+        os.chmod(self.folder.path, 0o755)
+        self.executable = PYTHON
+        if program is not None:
+            self.executable = str(self.folder.path / program)
+            shutil.copy(os.path.realpath(PYTHON), self.executable)
+        self.orders, theirs = socket.socketpair()
+        self.orders.settimeout(30 * place.PATIENCE)
+        self.process = subprocess.Popen([*wrapper, self.executable, "-I", "-c", PROGRAM], stdin=theirs,
+                                        cwd="/", start_new_session=True)
+        theirs.close()
+        self.clients = []
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def connect(self, agent):
+        self.orders.sendall(f"connect {getattr(agent, 'socket', agent)}\n".encode())
+        words, fds, _, _ = socket.recv_fds(self.orders, 100, 1)
+        if not fds:
+            raise AssertionError(f"the other process could not connect: {words!r}")
+        self.clients.append(AgentClient(socket.socket(fileno=fds[0])))
+        return self.clients[-1]
+
+    def become(self, program):
+        """The process goes on as another program, such as /bin/sleep."""
+        self.orders.sendall(f"become {program}\n".encode())
+        wanted = os.path.realpath(program)
+        place.wait_for(f"the process becomes {program}",
+                       lambda: os.readlink(f"/proc/{self.pid}/exe") == wanted)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+    def close(self):
+        for client in self.clients:
+            client.close()
+        self.orders.close()
+        below = place.descendants(self.pid)
+        if self.process.poll() is None:
+            self.end()
+        for one in below:
+            if one.alive():
+                os.kill(one.pid, signal.SIGKILL)
+        self.folder.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

@@ -1,0 +1,387 @@
+"""
+tests/check: builds and runs everything, one line for each step, logs in build/check/, totals in the last line.
+A step's result is a Tally; single tests are counted from the TAP that test programs print.
+"""
+import argparse
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _build_folder():
+    """
+    build/ beside the sources. Root's tests also run the agent as another user, who has to reach
+    the programs: where he can't enter the checkout (/root, say), the trees lie elsewhere.
+    """
+    if os.getuid() != 0 or all(path.stat().st_mode & 0o001 for path in (ROOT, *ROOT.parents)):
+        return ROOT / "build"
+    name = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+    return pathlib.Path("/var/cache/keystile") / name
+
+
+BUILD = _build_folder()
+LOGS = BUILD / "check"
+JOBS = len(os.sched_getaffinity(0))
+SANITIZERS = "address,undefined"
+CODE_FOLDERS = ("src", "include", "backends", "tests")
+VALGRIND = ("valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
+            " --show-leak-kinds=definite")
+FUZZ_SECONDS = 60
+RESULT = re.compile(r"^(not )?ok\b\s*\d*\s*(.*)$")
+WRONG = re.compile(r"(error|warning):|undefined reference|ERROR:|^CMake Error", re.I)
+PLAN = re.compile(r"^1\.\.(\d+)")
+
+
+@dataclasses.dataclass
+class Tally:
+    """How many of a step's tests passed, failed and were skipped, and what to show of the failed."""
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    words: list = dataclasses.field(default_factory=list)
+
+    def __iadd__(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.words += other.words
+        return self
+
+    @staticmethod
+    def of(good, words=()):
+        """A step that is one check."""
+        return Tally(1 if good else 0, 0 if good else 1, 0, [] if good else list(words))
+
+
+def tally_tap(name, output, code):
+    """Counts TAP. Results that were promised and never came are failures, and so is a bad end."""
+    tally, planned, showing = Tally(), 0, False
+    for line in output.splitlines():
+        line = line.strip()
+        plan, result = PLAN.match(line), RESULT.match(line)
+        if plan:
+            planned += int(plan.group(1))
+        elif result:
+            skipped = "# skip" in line.lower()  # cmocka says "not ok" to these as well
+            showing = bool(result.group(1)) and not skipped
+            if showing:
+                tally.failed += 1
+                tally.words.append(f"{name}: {line}")
+            elif skipped:
+                tally.skipped += 1
+            else:
+                tally.passed += 1
+        elif showing:
+            tally.words.append(f"    {line}")
+    seen = tally.passed + tally.failed + tally.skipped
+    if seen < planned or seen == 0:
+        tally.failed += max(1, planned - seen)
+        tally.words.append(f"{name}: {seen} of {planned} results came, ended with {code}")
+    elif code != 0 and tally.failed == 0:
+        tally.failed += 1
+        tally.words.append(f"{name}: all results are good, but it ended with {code}")
+    if tally.failed and not any(word.startswith("    ") for word in tally.words):
+        tally.words += [f"    {line}" for line in output.splitlines()[-15:]]
+    return tally
+
+
+class Log:
+    """One file under build/check/ that commands write to; .end() is its end."""
+
+    def __init__(self, name):
+        LOGS.mkdir(parents=True, exist_ok=True)
+        self.path = LOGS / f"{name}.log"
+        self.path.write_text("")
+
+    def write(self, text):
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(text)
+
+    def run(self, command, env=None, seconds=1800):
+        """Runs a command with its output at the end of the log; returns output and code."""
+        output, code = run(command, env=env, seconds=seconds)
+        self.write(f"$ {' '.join(map(str, command))}\n{output}\n")
+        return output, code
+
+    def end(self):
+        """What a reader wants to see of it: lines that say what is wrong, and the last ones."""
+        text = [line for line in self.path.read_text(errors="replace").splitlines()
+                if not line.endswith(("warning generated.", "warnings generated."))]
+        wrong = [line for line in text[:-20] if WRONG.search(line)]
+        return [f"    {line}" for line in wrong[:20] + text[-20:]]
+
+
+def run(command, env=None, cwd=ROOT, seconds=1800):
+    """
+    Output (both streams) and exit code of a command, which has no terminal and a session of its
+    own. One that takes too long is told to end, so that it can clean up, then killed.
+    """
+    process = subprocess.Popen([str(word) for word in command], cwd=cwd, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               errors="replace", env={**os.environ, **(env or {})},
+                               start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=seconds)
+        return output, process.returncode
+    except subprocess.TimeoutExpired:
+        output = _end(process)
+        return f"{output}\ntook longer than {seconds} s", -1
+    except BaseException:
+        _end(process)
+        raise
+
+
+def _end(process):
+    process.terminate()
+    try:
+        return process.communicate(timeout=60)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.communicate()[0]
+
+
+def build(name, folder, compiler="gcc", **options):
+    """Configures and builds a tree with warnings as errors: one check."""
+    log = Log(f"{name}-build")
+    settings = [f"-D{key}={value}" for key, value in {"KEYSTILE_WERROR": "ON", **options}.items()]
+    for command in (["cmake", "-S", ROOT, "-B", folder, *settings],
+                    ["cmake", "--build", folder, "--parallel", JOBS]):
+        _, code = log.run(command, env={"CC": compiler})
+        if code != 0:
+            return Tally.of(False, [f"{name}: see {log.path}", *log.end()])
+    print_hardening(name, log.path.read_text(errors="replace"))
+    return Tally.of(True)
+
+
+def print_hardening(name, output):
+    for line in re.findall(r"^-- (Hardening, (?:refused|left out).*)$", output, re.M):
+        print(f"    {name}: {line}")
+
+
+def tests_of(folder):
+    """(name, command, environment, seconds) of each test that ctest knows in a build tree."""
+    output, code = run(["ctest", "--test-dir", folder, "--show-only=json-v1"])
+    if code != 0:
+        raise RuntimeError(output)
+    for test in json.loads(output[output.index("{"):])["tests"]:
+        properties = {one["name"]: one["value"] for one in test.get("properties", [])}
+        env = dict(one.split("=", 1) for one in properties.get("ENVIRONMENT", []))
+        yield test["name"], test.get("command", []), env, properties.get("TIMEOUT", 600)
+
+
+def run_tests(name, folder, wanted=lambda test: True, patience=1, **extra):
+    """Every wanted test of a tree, as many at once as there are processors."""
+    log, total = Log(f"{name}-tests"), Tally()
+    tests = [test for test in tests_of(folder) if wanted(test[0])]
+    extra["KEYSTILE_TEST_PATIENCE"] = str(patience)
+
+    def one(test):
+        title, command, env, seconds = test
+        if not command:
+            return Tally.of(False, [f"{title}: was not built"])
+        output, code = run(command, {**env, **extra}, cwd=folder, seconds=seconds * patience)
+        log.write(f"==== {title}: {' '.join(command)}\n{output}\n==== ended with {code}\n\n")
+        return tally_tap(f"{name}, {title}", output, code)
+
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for tally in pool.map(one, tests):
+            total += tally
+    if not tests:
+        total += Tally.of(False, [f"{name}: no tests"])
+    return total
+
+
+def sources(*endings):
+    """Our C files that are not generated."""
+    return sorted(path for folder in CODE_FOLDERS for ending in endings
+                  for path in (ROOT / folder).rglob(f"*{ending}"))
+
+
+def compiled_sources(folder):
+    commands = json.loads((folder / "compile_commands.json").read_text())
+    files = {pathlib.Path(one["file"]) for one in commands}
+    return sorted(path for path in files if BUILD not in path.parents)
+
+
+def backends():
+    """Names of all backends, from the list of parts."""
+    return re.findall(r"^keystile_backend\((\w+)", (ROOT / "CMakeLists.txt").read_text(), re.M)
+
+
+def check_each(name, commands):
+    """Runs commands side by side; all have to end with 0; one check."""
+    log = Log(name)
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        codes = list(pool.map(lambda command: log.run(command)[1], commands))
+    good = bool(codes) and not any(codes)
+    return Tally.of(good, [f"{name}: see {log.path}", *log.end()])
+
+
+# ---- The steps, in their order. Each returns a Tally.
+
+def step_gcc():
+    """gcc build, warnings as errors, and every test"""
+    tally = build("gcc", BUILD, BUILD_TESTING="ON")
+    return tally if tally.failed else _plus(tally, run_tests("gcc", BUILD))
+
+
+def step_format():
+    """clang-format finds nothing to change"""
+    return check_each("clang-format",
+                      [["clang-format", "--dry-run", "-Werror", *sources(".c", ".h")]])
+
+
+def step_manuals():
+    """mandoc has nothing to say of the manuals"""
+    pages = sorted((ROOT / "docs").glob("*.[1-8]"))
+    if not pages:
+        return Tally()
+    return check_each("mandoc", [["mandoc", "-Tlint", "-Wwarning", *pages]])
+
+
+def step_clang():
+    """clang build, warnings as errors"""
+    return build("clang", BUILD / "clang", "clang", BUILD_TESTING="ON")
+
+
+def step_tidy():
+    """clang-tidy, with what the clang build knows"""
+    folder = BUILD / "clang"
+    return check_each("clang-tidy", [["clang-tidy", "-p", folder, "--quiet", path]
+                                     for path in compiled_sources(folder)])
+
+
+def step_cppcheck():
+    """cppcheck"""
+    folder = BUILD / "clang"
+    return check_each("cppcheck", [[
+        "cppcheck", f"--project={folder}/compile_commands.json", "--quiet", "--inline-suppr", "-j", JOBS,
+        "--enable=warning,performance,portability", "--error-exitcode=1", f"-i{BUILD}",
+        f"--suppressions-list={ROOT}/tests/lab/cppcheck.suppressions"]])
+
+
+def step_backends():
+    """a build without each backend"""
+    total = Tally()
+    for name in backends():
+        folder = BUILD / f"without-{name}"
+        tally = build(f"without-{name}", folder, BUILD_TESTING="OFF",
+                      **{f"KEYSTILE_BACKEND_{name.upper()}": "OFF"})
+        worker = folder / "libexec" / "keystile" / f"keystile-worker-{name}"
+        if tally.passed and worker.exists():
+            tally = Tally.of(False, [f"{worker} was built all the same"])
+        total += tally
+    return total
+
+
+def step_sanitizers():
+    """every test with the address and undefined-behaviour sanitizers"""
+    folder = BUILD / "sanitizers"
+    tally = build("sanitizers", folder, BUILD_TESTING="ON", KEYSTILE_SANITIZE=SANITIZERS)
+    if tally.failed:
+        return tally
+    return _plus(tally, run_tests("sanitizers", folder, patience=2,
+                                  UBSAN_OPTIONS="print_stacktrace=1",
+                                  ASAN_OPTIONS="fast_unwind_on_malloc=0",
+                                  LSAN_OPTIONS="print_suppressions=0:suppressions="
+                                  f"{ROOT}/tests/lab/leaks.suppressions"))
+
+
+def step_valgrind():
+    """the agent's tests with the agent under valgrind"""
+    with tempfile.TemporaryDirectory(prefix="keystile-valgrind-") as folder:
+        tally = run_tests("valgrind", BUILD, lambda test: test.startswith("agent-"), patience=5,
+                          KEYSTILE_AGENT_WRAPPER=f"{VALGRIND} --log-file={folder}/%p")
+        log = Log("valgrind-reports")
+        for path in sorted(pathlib.Path(folder).iterdir()):
+            said = path.read_text(errors="replace").splitlines(keepends=True)
+            log.write("".join(line for line in said if line.startswith("==")))
+    if tally.failed and log.path.stat().st_size:
+        tally.words += [f"valgrind: what it says is in {log.path}", *log.end()]
+    return tally
+
+
+def step_fuzz():
+    """each fuzz target for a minute"""
+    folder = BUILD / "fuzz"
+    tally = build("fuzz", folder, "clang", BUILD_TESTING="ON", KEYSTILE_FUZZ="ON",
+                  KEYSTILE_SANITIZE=SANITIZERS)
+    if tally.failed:
+        return tally
+    targets = sorted((folder / "tests").glob("fuzz-*"))
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for one in pool.map(fuzz, targets):
+            tally += one
+    return tally if targets else _plus(tally, Tally.of(False, ["fuzz: no targets"]))
+
+
+def fuzz(target):
+    """What it finds lies in build/fuzz/found/; a corpus of its own grows there too."""
+    log = Log(target.name)
+    corpus = ROOT / "tests/fuzz/corpus" / target.name.removeprefix("fuzz-")
+    found = BUILD / "fuzz" / "found"
+    grown = found / target.name
+    grown.mkdir(parents=True, exist_ok=True)
+    _, code = log.run([target, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
+                       f"-artifact_prefix={found}/{target.name}-", grown, corpus])
+    return Tally.of(code == 0, [f"{target.name}: see {log.path}", *log.end()])
+
+
+def _plus(first, second):
+    first += second
+    return first
+
+
+STEPS = {name.removeprefix("step_"): function for name, function in list(globals().items())
+         if name.startswith("step_")}
+QUICK = ("gcc",)
+
+
+def perform(name, step):
+    started = time.monotonic()
+    print(f"{name}: {step.__doc__}", flush=True)
+    try:
+        tally = step()
+    except Exception as error:  # a step that breaks must not hide the others
+        tally = Tally.of(False, [f"{name}: {type(error).__name__}: {error}"])
+    for line in tally.words[:200]:
+        print(line)
+    verdict = "FAILED" if tally.failed else "ok"
+    print(f"{name}: {verdict}, {tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped,"
+          f" {time.monotonic() - started:.0f} s\n", flush=True)
+    return tally
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/check", description="Builds and runs everything.",
+                                     epilog="steps: " + ", ".join(STEPS))
+    parser.add_argument("--quick", action="store_true", help="the gcc build and its tests only")
+    parser.add_argument("step", nargs="*", metavar="STEP", help="only these (all: none named)")
+    arguments = parser.parse_args()
+    for name in arguments.step:
+        if name not in STEPS:
+            parser.error(f"no step {name}; there are: {', '.join(STEPS)}")
+    shutil.rmtree(LOGS, ignore_errors=True)
+    if BUILD.parent != ROOT:
+        print(f"Other users can't enter {ROOT}, but some tests have to: building in {BUILD}\n")
+    total = Tally()
+    for name in arguments.step or (QUICK if arguments.quick else STEPS):
+        total += perform(name, STEPS[name])
+    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped", flush=True)
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""SSH's types on the wire (RFC 4251 section 5), keys, signatures, and what an agent is asked to sign."""
+import base64
+import hashlib
+import struct
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+
+CURVES = {"p256": ec.SECP256R1, "p384": ec.SECP384R1, "p521": ec.SECP521R1}
+CURVE_HASHES = {"nistp256": hashes.SHA256, "nistp384": hashes.SHA384, "nistp521": hashes.SHA512}
+RSA_HASHES = {"rsa-sha2-256": hashes.SHA256, "rsa-sha2-512": hashes.SHA512, "ssh-rsa": hashes.SHA1}
+
+# Every kind that a token can hold, as the fixtures call it.
+KINDS = ("rsa:2048", "rsa:3072", "rsa:4096", "p256", "p384", "p521", "ed25519")
+
+
+def u32(value):
+    return struct.pack(">I", value)
+
+
+def string(value):
+    raw = value.encode() if isinstance(value, str) else bytes(value)
+    return u32(len(raw)) + raw
+
+
+def mpint(value):
+    return string(value.to_bytes(value.bit_length() // 8 + 1, "big") if value else b"")
+
+
+class Reader:
+    """Reads the same from bytes; raises ValueError beyond their end."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def raw(self, length):
+        if len(self.data) < length:
+            raise ValueError(f"{length} bytes wanted, {len(self.data)} left")
+        piece, self.data = self.data[:length], self.data[length:]
+        return piece
+
+    def u8(self):
+        return self.raw(1)[0]
+
+    def u32(self):
+        return struct.unpack(">I", self.raw(4))[0]
+
+    def string(self):
+        return self.raw(self.u32())
+
+
+def private(kind):
+    """A fresh private key of one of KINDS."""
+    if kind == "ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
+    if kind in CURVES:
+        return ec.generate_private_key(CURVES[kind]())
+    return rsa.generate_private_key(65537, int(kind.split(":")[1]))
+
+
+def blob_of(public):
+    """The wire form of a public key."""
+    line = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return base64.b64decode(line.split()[1])
+
+
+def line_of(blob, comment="lab"):
+    """As it stands in authorized_keys and .pub files."""
+    return f"{name_of(blob)} {base64.b64encode(blob).decode()} {comment}"
+
+
+def blob_of_line(line):
+    """The wire form of a key or certificate that stands in a .pub file."""
+    return base64.b64decode(line.split()[1])
+
+
+def load_private(path):
+    """A private key that ssh-keygen wrote without a passphrase."""
+    text = path.read_bytes()
+    if b"OPENSSH PRIVATE KEY" in text:
+        return serialization.load_ssh_private_key(text, None)
+    return serialization.load_pem_private_key(text, None)
+
+
+def name_of(blob):
+    return Reader(blob).string().decode()
+
+
+def fingerprint_of(blob):
+    """SHA256:... as ssh-keygen -l prints it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def _public_of(blob):
+    return serialization.load_ssh_public_key(line_of(blob).encode())
+
+
+def verify(blob, signature, data):
+    """Raises InvalidSignature or ValueError unless signature is blob's over data; returns the algorithm."""
+    reader = Reader(signature)
+    algorithm, raw = reader.string().decode(), reader.string()
+    if reader.data:
+        raise ValueError("bytes after the signature")
+    name, public = name_of(blob), _public_of(blob)
+    if name == "ssh-rsa":
+        public.verify(raw, data, padding.PKCS1v15(), RSA_HASHES[algorithm]())
+        return algorithm
+    if algorithm != name:
+        raise ValueError(f"a {algorithm} signature by a {name} key")
+    if name == "ssh-ed25519":
+        public.verify(raw, data)
+    else:
+        numbers = Reader(raw)
+        r, s = (int.from_bytes(numbers.string(), "big") for _ in range(2))
+        digest = CURVE_HASHES[name.rsplit("-", 1)[1]]()
+        public.verify(utils.encode_dss_signature(r, s), data, ec.ECDSA(digest))
+    return algorithm
+
+
+class HostKey:
+    """A private key that signs as a host does, for session-bind: .blob, .sign(sid)."""
+
+    def __init__(self, kind="ed25519"):
+        self._take(private(kind))
+
+    @classmethod
+    def of(cls, secret):
+        """The same with a private key that was made before."""
+        host_key = cls.__new__(cls)
+        host_key._take(secret)
+        return host_key
+
+    def _take(self, secret):
+        self.private = secret
+        self.blob = blob_of(self.private.public_key())
+        self.name = name_of(self.blob)
+
+    def sign(self, data, rsa_algorithm="rsa-sha2-512"):
+        if self.name == "ssh-rsa":
+            raw = self.private.sign(data, padding.PKCS1v15(), RSA_HASHES[rsa_algorithm]())
+            return string(rsa_algorithm) + string(raw)
+        if self.name == "ssh-ed25519":
+            return string(self.name) + string(self.private.sign(data))
+        digest = CURVE_HASHES[self.name.rsplit("-", 1)[1]]()
+        r, s = utils.decode_dss_signature(self.private.sign(data, ec.ECDSA(digest)))
+        return string(self.name) + string(mpint(r) + mpint(s))
+
+
+def userauth(sid, user, blob, algorithm=None, host_key=None):
+    """What ssh has signed to log in (RFC 4252 section 7); with host_key the hostbound form."""
+    method = "publickey-hostbound-v00@openssh.com" if host_key else "publickey"
+    return (string(sid) + b"\x32" + string(user) + string("ssh-connection") + string(method)
+            + b"\x01" + string(algorithm or name_of(blob)) + string(blob)
+            + (string(host_key) if host_key else b""))
+
+
+def sshsig(message, namespace="file", digest="sha512"):
+    """What ssh-keygen -Y sign and git have signed (OpenSSH's PROTOCOL.sshsig)."""
+    return (b"SSHSIG" + string(namespace) + string("") + string(digest)
+            + string(hashlib.new(digest, message).digest()))

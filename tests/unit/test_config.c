@@ -1,0 +1,598 @@
+/*
+ * The configuration: what each option gives, what is refused and with which words and line, and
+ * which files are read at all.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <keystile/backends.h>
+#include <keystile/text.h>
+
+#include "config.h"
+#include "test.h"
+
+/* In place of those of the build, some of which may be switched off. */
+static const struct ks_needs fake = {.name = "fake"};
+static const struct ks_needs pkcs11 = {.name = "pkcs11"};
+const struct ks_needs *const ks_backends[] = {&fake, &pkcs11, NULL};
+
+/* Defaults with the text over them; fails the test unless it parses. */
+static struct config parsed(const char *text)
+{
+	struct config config;
+	char *error = NULL;
+
+	assert_int_equal(config_defaults(&config), KS_OK);
+	if (config_parse(bytes_of(text), "test.conf", &config, &error) != KS_OK)
+		fail_msg("%s", error);
+	assert_null(error);
+	return config;
+}
+
+static void nothing_configured_gives_the_defaults(void **state)
+{
+	(void)state;
+	struct config config = parsed("");
+
+	assert_string_equal(config.allowed_providers, "/usr/lib*/*,/usr/local/lib*/*");
+	assert_int_equal(config.operation_timeout_ms, 60000);
+	assert_int_equal(config.prompt_timeout_ms, 120000);
+	assert_false(config.unknown_clients_remote);
+	assert_true(config.unbound_ssh_remote);
+	assert_false(config.allow_remote_without_presence);
+	assert_false(config.allow_rsa_sha1);
+	assert_null(config.askpass);
+	assert_int_equal(config.worker_count, 0);
+	assert_null(config_worker_environment(&config, "pkcs11")[0]);
+	config_deinit(&config);
+}
+
+static void every_option_replaces_its_default(void **state)
+{
+	(void)state;
+	struct config config = parsed("allowed-providers = \"/opt/*\"\n"
+				      "operation-timeout = 5\n"
+				      "prompt-timeout = 2m\n"
+				      "unknown-clients = remote\n"
+				      "ssh-without-session-bind = local\n"
+				      "allow-remote-without-presence = true\n"
+				      "allow-rsa-sha1 = yes\n"
+				      "askpass = '/usr/bin/ask pass'\n"
+				      "relays = {mine, \"/opt/my relay\"}\n"
+				      "worker fake { environment = {\"A=1\", 'B=${C}'} }\n");
+
+	assert_string_equal(config.allowed_providers, "/opt/*");
+	assert_int_equal(config.operation_timeout_ms, 5000);
+	assert_int_equal(config.prompt_timeout_ms, 120000);
+	assert_true(config.unknown_clients_remote);
+	assert_false(config.unbound_ssh_remote);
+	assert_true(config.allow_remote_without_presence);
+	assert_true(config.allow_rsa_sha1);
+	assert_string_equal(config.askpass, "/usr/bin/ask pass");
+	assert_string_equal(config.relays[0], "mine");
+	assert_string_equal(config.relays[1], "/opt/my relay");
+	assert_null(config.relays[2]);
+	assert_string_equal(config_worker_environment(&config, "fake")[0], "A=1");
+	assert_string_equal(config_worker_environment(&config, "fake")[1], "B=${C}");
+	assert_null(config_worker_environment(&config, "fake")[2]);
+	assert_null(config_worker_environment(&config, "pkcs11")[0]);
+	config_deinit(&config);
+}
+
+static void a_second_text_replaces_only_what_it_names(void **state)
+{
+	(void)state;
+	struct config config = parsed("operation-timeout = 5\nprompt-timeout = 6\n"
+				      "relays = {one}\n"
+				      "worker fake { environment = {\"A=1\"} }\n"
+				      "worker pkcs11 { environment = {\"B=1\"} }\n");
+	char *error = NULL;
+
+	assert_int_equal(config_parse(bytes_of("prompt-timeout = 7\nrelays += {two}\n"
+					       "worker fake { environment = {\"C=1\"} }\n"),
+				 "user.conf", &config, &error),
+		KS_OK);
+	assert_int_equal(config.operation_timeout_ms, 5000);
+	assert_int_equal(config.prompt_timeout_ms, 7000);
+	assert_string_equal(config.relays[0], "one");
+	assert_string_equal(config.relays[1], "two");
+	assert_null(config.relays[2]);
+	assert_string_equal(config_worker_environment(&config, "fake")[0], "C=1");
+	assert_null(config_worker_environment(&config, "fake")[1]);
+	assert_string_equal(config_worker_environment(&config, "pkcs11")[0], "B=1");
+	config_deinit(&config);
+}
+
+static void lists_are_added_to_replaced_and_emptied(void **state)
+{
+	(void)state;
+	struct config config = parsed("relays += {mine}\nrelays += { 'other', }\n");
+
+	assert_true(config_is_relay(&config, "/usr/sbin/sshd"));
+	assert_true(config_is_relay(&config, "/opt/mine"));
+	assert_true(config_is_relay(&config, "/opt/other"));
+	config_deinit(&config);
+
+	config = parsed("relays = {}");
+	assert_null(config.relays[0]);
+	assert_false(config_is_relay(&config, "/usr/sbin/sshd"));
+	config_deinit(&config);
+}
+
+static void relays_are_known_by_name_or_by_path(void **state)
+{
+	static const struct {
+		const char *executable;
+		bool relay;
+	} table[] = {
+		{"/usr/sbin/sshd", true},
+		{"/usr/lib/openssh/sshd-session", true},
+		{"/usr/bin/socat", true},
+		{"/usr/local/bin/tsh", true},
+		{"/usr/bin/mosh-server", true},
+		{"/usr/bin/dockerd", true},
+		{"/usr/bin/docker", true},
+		{"/usr/bin/buildkitd", true},
+		{"/usr/bin/ssh", false},
+		{"/usr/bin/git", false},
+		{"/usr/sbin/sshd/ssh", false},
+		{"/usr/bin/mysshd", false},
+		{"/opt/x/y/tool", true},
+		{"/opt/xy/tool", false},
+		{"/tmp/opt/x/tool", false},
+		{"", false},
+	};
+	struct config config = parsed("relays += {\"/opt/x/*\"}");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (config_is_relay(&config, table[i].executable) != table[i].relay)
+			fail_msg("%s", table[i].executable);
+	}
+	config_deinit(&config);
+}
+
+static void comments_and_quotes_are_passed_over(void **state)
+{
+	(void)state;
+	struct config config =
+		parsed("# one \" \n// two {\n//three\n/* four\n'five' } */\n"
+		       "askpass /**/=/* } */\"/a \\\"b\\\" \\\\ # // /* ' $ }\"// six\n"
+		       "allowed-providers = '\"${HOME}\" \\' \\\\'# end");
+
+	assert_string_equal(config.askpass, "/a \"b\" \\ # // /* ' $ }");
+	assert_string_equal(config.allowed_providers, "\"${HOME}\" ' \\");
+	config_deinit(&config);
+}
+
+/* What is refused, and what the person is told. */
+static const struct {
+	const char *text;
+	const char *error;
+} refusals[] = {
+	/* unknown things */
+	{"\nno-such = 1", "test.conf:2: no such option 'no-such'"},
+	{"worker fake {\n\nno-such = 1 }", "test.conf:3: no such option 'no-such'"},
+	{"environment = {\"A=1\"}", "test.conf:1: no such option 'environment'"},
+	{"worker fake { askpass = /a }", "test.conf:1: no such option 'askpass'"},
+	{"other fake { }", "test.conf:1: no such option 'other'"},
+	{"\nworker tpm9 { }", "test.conf:2: worker: this build has no backend \"tpm9\""},
+	{"worker { }", "test.conf:1: missing title for section 'worker'"},
+	{"askpass { }", "test.conf:1: missing equal sign after option 'askpass'"},
+	/* values */
+	{"allow-rsa-sha1 = 2", "test.conf:1: invalid boolean value for option 'allow-rsa-sha1'"},
+	{"allow-rsa-sha1 = {yes}", "test.conf:1: unexpected token '{'"},
+	{"/* a\nb */\n/* c */\nallow-rsa-sha1 = maybe",
+		"test.conf:4: invalid boolean value for option 'allow-rsa-sha1'"},
+	{"operation-timeout = soon",
+		"test.conf:1: operation-timeout: the value must be a time from "
+		"1 second to 1 hour, such as 90 or 2m"},
+	{"prompt-timeout = 0", "test.conf:1: prompt-timeout: the value must be a time from "
+			       "1 second to 1 hour, such as 90 or 2m"},
+	{"prompt-timeout = 3601", "test.conf:1: prompt-timeout: the value must be a time from "
+				  "1 second to 1 hour, such as 90 or 2m"},
+	{"prompt-timeout = -1", "test.conf:1: prompt-timeout: the value must be a time from "
+				"1 second to 1 hour, such as 90 or 2m"},
+	{"unknown-clients = Remote",
+		"test.conf:1: unknown-clients: the value must be local or remote"},
+	{"\n\nssh-without-session-bind = \"\"",
+		"test.conf:3: ssh-without-session-bind: the value must be local or remote"},
+	{"askpass = ksshaskpass",
+		"test.conf:1: askpass: the value must be a path that begins with /"},
+	{"askpass = \"\"", "test.conf:1: askpass: the value must be a path that begins with /"},
+	{"relays += {\na,\nb/c,\nd}",
+		"test.conf:3: relays: a program is a name, or a path that begins with /"},
+	{"relays += {\"\"}", "test.conf:1: relays: an empty name matches no program"},
+	{"askpass += /a", "test.conf:1: attempt to append to non-list option 'askpass'"},
+	/* environment */
+	{"worker fake {\nenvironment = {\"A=1\",\n\"B\"}}",
+		"test.conf:3: environment: the value must be NAME=value, the name of letters, "
+		"digits and \"_\""},
+	{"worker fake { environment = {\"=1\"}}",
+		"test.conf:1: environment: the value must be NAME=value, the name of letters, "
+		"digits and \"_\""},
+	{"worker fake { environment = {\"1A=1\"}}",
+		"test.conf:1: environment: the value must be NAME=value, the name of letters, "
+		"digits and \"_\""},
+	{"worker fake { environment = {\"A-B=1\"}}",
+		"test.conf:1: environment: the value must be NAME=value, the name of letters, "
+		"digits and \"_\""},
+	{"worker fake { environment = {\"A=1\", \"AB=2\", \"A=3\"}}",
+		"test.conf:1: environment: a variable is given twice"},
+	/* given twice */
+	{"allow-rsa-sha1 = no\n\nallow-rsa-sha1 = no",
+		"test.conf:3: \"allow-rsa-sha1\" stands in line 1 already"},
+	{"relays += {a}\nrelays = {b}", "test.conf:2: \"relays\" stands in line 1 already"},
+	{"worker fake {}\nworker 'fake' {}",
+		"test.conf:2: \"worker fake\" stands in line 1 already"},
+	{"worker fake {\nenvironment = {}\nenvironment = {} }",
+		"test.conf:3: \"environment\" stands in line 2 already"},
+	/* ends in the middle */
+	{"\nworker fake {\nenvironment = {\"A=1\"}\n",
+		"test.conf:2: the section that begins here is never closed"},
+	{"\nrelays = {a,\n", "test.conf:2: the list that begins here is never closed"},
+	{"relays = {a", "test.conf:1: the list that begins here is never closed"},
+	{"askpass = \"/a", "test.conf:1: the string is not closed in its line"},
+	{"askpass = '/a\n'", "test.conf:1: the string is not closed in its line"},
+	{"askpass = \"/a\\", "test.conf:1: a backslash stands only before a quote or another "
+			     "backslash"},
+	{"askpass =\n", "test.conf:2: the file ends where a value is expected"},
+	{"askpass", "test.conf:1: the file ends where \"=\" or \"{\" is expected"},
+	{"worker fake", "test.conf:1: the file ends where \"{\" is expected"},
+	{"\n/* a\n\n", "test.conf:2: the comment that begins here is never closed"},
+	/* what libconfuse would do by itself */
+	{"askpass = \"${HOME}/a\"", "test.conf:1: ${...} is not expanded here; text that means it "
+				    "goes in single quotes"},
+	{"askpass = ${HOME}", "test.conf:1: ${...} is not expanded here"},
+	{"\ninclude(\"/etc/passwd\")", "test.conf:2: other files can't be included"},
+	{"include = 1", "test.conf:1: other files can't be included"},
+	{"askpass(1)", "test.conf:1: other files can't be included"},
+	{"allowed-providers = /usr/lib/*",
+		"test.conf:1: text with // or /* in it must be in quotes"},
+	{"allowed-providers = /usr/lib*/x",
+		"test.conf:1: unexpected character: text with such characters must be in quotes"},
+	{"askpass = a//b", "test.conf:1: text with // or /* in it must be in quotes"},
+	{"askpass = \"/a\\x41\"",
+		"test.conf:1: a backslash stands only before a quote or another backslash"},
+	{"\"askpass\" = /a", "test.conf:1: \"askpass\" where the name of an option is expected"},
+	{"\"worker=fake|environment\" = {}",
+		"test.conf:1: \"worker=fake|environment\" where the name of an option is expected"},
+	/* structure */
+	{"\n}", "test.conf:2: \"}\" where the name of an option is expected"},
+	{"worker fake { }}", "test.conf:1: \"}\" where the name of an option is expected"},
+	{"relays = {a b}", "test.conf:1: \"b\" where a value, \",\" or \"}\" is expected"},
+	{"relays = {{a}}", "test.conf:1: \"{\" where a value, \",\" or \"}\" is expected"},
+	{"relays = {,}", "test.conf:1: \",\" where a value, \",\" or \"}\" is expected"},
+	{"askpass = =", "test.conf:1: \"=\" where a value is expected"},
+	{"askpass /a", "test.conf:1: \"/a\" where a name of a-z, 0-9 and \"-\" is expected"},
+	{"worker fake {\nworker fake { } }", "test.conf:2: a section inside a section"},
+	{"askpass = \"/a\tb\"", "test.conf:1: askpass: the value holds control characters"},
+	{"\naskpass = /a\r\n", "test.conf:2: carriage return: save the file with Unix line ends"},
+	{"# \033[2J", "test.conf:1: control character"},
+	{"askpass = '\001'", "test.conf:1: control character"},
+	{"\xef\xbb\xbf"
+	 "askpass = /a",
+		"test.conf:1: unexpected character: text with such "
+		"characters must be in quotes"},
+};
+
+static void mistakes_are_refused_with_words_and_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		struct config config;
+		char *error = NULL;
+
+		assert_int_equal(config_defaults(&config), KS_OK);
+		print_message("# %zu\n", i);
+		assert_int_equal(
+			config_parse(bytes_of(refusals[i].text), "test.conf", &config, &error),
+			KS_BAD_INPUT);
+		assert_string_equal(error, refusals[i].error);
+		assert_int_equal(config.operation_timeout_ms, 60000);
+		free(error);
+		config_deinit(&config);
+	}
+}
+
+static void a_refused_text_changes_nothing(void **state)
+{
+	(void)state;
+	struct config config = parsed("operation-timeout = 5");
+	char *error = NULL;
+
+	assert_int_equal(config_parse(bytes_of("operation-timeout = 6\nrelays = {}\nno-such = 1"),
+				 "x", &config, &error),
+		KS_BAD_INPUT);
+	assert_int_equal(config.operation_timeout_ms, 5000);
+	assert_non_null(config.relays[0]);
+	free(error);
+	config_deinit(&config);
+}
+
+static void a_nul_byte_is_refused(void **state)
+{
+	static const uint8_t text[] = "askpass = \"/a\0b\"";
+	struct config config = {0};
+	char *error = NULL;
+
+	(void)state;
+	assert_int_equal(
+		config_parse(BYTES(text, sizeof(text) - 1), "x", &config, &error), KS_BAD_INPUT);
+	assert_string_equal(error, "x:1: control character");
+	free(error);
+}
+
+static void too_many_options_and_too_long_texts_are_refused(void **state)
+{
+	struct config config = {0};
+	struct buf text = {0};
+	char *error = NULL;
+
+	(void)state;
+	buf_init(&text, 2 * CONFIG_FILE_MAX);
+	for (int i = 0; i < 1001; i++)
+		buf_put(&text, bytes_of("relays += {}\n"));
+	assert_int_equal(config_parse(buf_bytes(&text), "x", &config, &error), KS_BAD_INPUT);
+	assert_string_equal(error, "x:1001: more than 1000 options");
+	free(error);
+
+	buf_clear(&text);
+	for (size_t i = 0; i <= CONFIG_FILE_MAX; i++)
+		buf_put_u8(&text, '\n');
+	assert_int_equal(config_parse(buf_bytes(&text), "x", &config, &error), KS_BAD_INPUT);
+	assert_string_equal(error, "x:1: the file is longer than 1 MiB");
+	free(error);
+	text.len = CONFIG_FILE_MAX;
+	assert_int_equal(config_parse(buf_bytes(&text), "x", &config, &error), KS_OK);
+	buf_deinit(&text);
+	config_deinit(&config);
+}
+
+static void a_value_that_is_too_long_is_refused(void **state)
+{
+	struct config config = {0};
+	char value[4096 + 2];
+	char *error = NULL;
+
+	(void)state;
+	memset(value, 'a', sizeof(value) - 1);
+	value[0] = '/';
+	value[sizeof(value) - 1] = '\0';
+
+	char *text = text_format("askpass = %s", value);
+
+	assert_int_equal(config_parse(bytes_of(text), "x", &config, &error), KS_BAD_INPUT);
+	assert_string_equal(error, "x:1: askpass: the value is too long");
+	free(error);
+	text[strlen(text) - 1] = '\0';
+	assert_int_equal(config_parse(bytes_of(text), "x", &config, &error), KS_OK);
+	free(text);
+	config_deinit(&config);
+}
+
+/* ---- Files ---- */
+
+struct folder {
+	char path[64];
+	char file[128];
+};
+
+static int make_folder(void **state)
+{
+	struct folder *folder = calloc(1, sizeof(*folder));
+
+	*state = folder;
+	strcpy(folder->path, "/tmp/keystile-config-XXXXXX");
+	if (mkdtemp(folder->path) == NULL)
+		return -1;
+	snprintf(folder->file, sizeof(folder->file), "%s/keystile.conf", folder->path);
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	struct folder *folder = *state;
+
+	unlink(folder->file);
+	rmdir(folder->file);
+	rmdir(folder->path);
+	free(folder);
+	return 0;
+}
+
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(fchmod(fd, mode), 0);
+	close(fd);
+}
+
+static void assert_file_refused(const struct folder *folder, const char *words)
+{
+	struct config config = {0};
+	char *error = NULL;
+	char *expected = text_format("%s: %s", folder->file, words);
+
+	assert_int_equal(config_load(folder->file, &config, &error), KS_BAD_INPUT);
+	assert_string_equal(error, expected);
+	free(expected);
+	free(error);
+}
+
+static void a_file_that_is_not_there_is_fine(void **state)
+{
+	const struct folder *folder = *state;
+	struct config config = {0};
+	char *error = NULL;
+
+	assert_int_equal(config_load(folder->file, &config, &error), KS_OK);
+	assert_null(error);
+}
+
+static void a_file_is_read(void **state)
+{
+	const struct folder *folder = *state;
+	struct config config = {0};
+	char *error = NULL;
+
+	write_file(folder->file, "operation-timeout = 9\n", 0644);
+	assert_int_equal(config_load(folder->file, &config, &error), KS_OK);
+	assert_int_equal(config.operation_timeout_ms, 9000);
+	config_deinit(&config);
+}
+
+static void a_file_that_others_can_write_is_refused(void **state)
+{
+	const struct folder *folder = *state;
+
+	write_file(folder->file, "", 0646);
+	assert_file_refused(folder, "can be written by others: chmod go-w it");
+	write_file(folder->file, "", 0664);
+	assert_file_refused(folder, "can be written by others: chmod go-w it");
+}
+
+static void a_file_of_another_user_is_refused(void **state)
+{
+	const struct folder *folder = *state;
+
+	if (geteuid() != 0) /* can't make one */
+		skip();
+	write_file(folder->file, "", 0644);
+	assert_int_equal(chown(folder->file, 65534, 65534), 0);
+	assert_file_refused(folder, "belongs to another user");
+}
+
+static void roots_file_is_fine_for_everybody(void **state)
+{
+	struct config config = {0};
+	char *error = NULL;
+	bool is_root = geteuid() == 0;
+
+	(void)state;
+	if (is_root)
+		assert_int_equal(seteuid(65534), 0);
+	/* Root's and readable, though no configuration. */
+	assert_int_equal(config_load("/etc/passwd", &config, &error), KS_BAD_INPUT);
+	if (is_root)
+		assert_int_equal(seteuid(0), 0);
+	assert_ptr_equal(strstr(error, "/etc/passwd:1: "), error);
+	free(error);
+}
+
+static void what_is_no_regular_file_is_refused(void **state)
+{
+	const struct folder *folder = *state;
+
+	assert_int_equal(mkdir(folder->file, 0700), 0);
+	assert_file_refused(folder, "not a regular file");
+	assert_int_equal(rmdir(folder->file), 0);
+	/* A fifo that nobody writes: must not wait for one. */
+	assert_int_equal(mkfifo(folder->file, 0600), 0);
+	assert_file_refused(folder, "not a regular file");
+}
+
+static void a_file_over_a_mebibyte_is_refused(void **state)
+{
+	const struct folder *folder = *state;
+
+	write_file(folder->file, "", 0600);
+	assert_int_equal(truncate(folder->file, (off_t)CONFIG_FILE_MAX + 1), 0);
+	assert_file_refused(folder, "longer than 1 MiB");
+}
+
+static void the_users_file_goes_over_the_systems(void **state)
+{
+	const struct folder *folder = *state;
+	struct config config;
+	char *error = NULL;
+	char *user_folder = text_format("%s/keystile", folder->path);
+	char *user_file = text_format("%s/keystile.conf", user_folder);
+
+	write_file(folder->file, "operation-timeout = 1\nprompt-timeout = 1\n", 0600);
+	assert_int_equal(mkdir(user_folder, 0700), 0);
+	write_file(user_file, "prompt-timeout = 2\n", 0600);
+	assert_int_equal(setenv("XDG_CONFIG_HOME", folder->path, 1), 0);
+	assert_int_equal(config_load_all(folder->file, &config, &error), KS_OK);
+	assert_int_equal(config.operation_timeout_ms, 1000);
+	assert_int_equal(config.prompt_timeout_ms, 2000);
+	assert_true(config.unbound_ssh_remote);
+	config_deinit(&config);
+
+	write_file(user_file, "prompt-timeout = \n", 0600);
+	assert_int_equal(config_load_all(folder->file, &config, &error), KS_BAD_INPUT);
+	assert_ptr_equal(strstr(error, user_file), error);
+	assert_null(config.allowed_providers);
+	free(error);
+	unlink(user_file);
+	rmdir(user_folder);
+	free(user_file);
+	free(user_folder);
+}
+
+static void the_users_file_is_found_as_xdg_says(void **state)
+{
+	static const struct {
+		const char *xdg, *home, *path;
+	} table[] = {
+		{"/x", "/h", "/x/keystile/keystile.conf"},
+		{NULL, "/h", "/h/.config/keystile/keystile.conf"},
+		{"relative", "/h", "/h/.config/keystile/keystile.conf"},
+		{"", "/h", "/h/.config/keystile/keystile.conf"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (table[i].xdg != NULL)
+			setenv("XDG_CONFIG_HOME", table[i].xdg, 1);
+		else
+			unsetenv("XDG_CONFIG_HOME");
+		setenv("HOME", table[i].home, 1);
+
+		char *path = config_user_path();
+
+		assert_string_equal(path, table[i].path);
+		free(path);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_configured_gives_the_defaults),
+		cmocka_unit_test(every_option_replaces_its_default),
+		cmocka_unit_test(a_second_text_replaces_only_what_it_names),
+		cmocka_unit_test(lists_are_added_to_replaced_and_emptied),
+		cmocka_unit_test(relays_are_known_by_name_or_by_path),
+		cmocka_unit_test(comments_and_quotes_are_passed_over),
+		cmocka_unit_test(mistakes_are_refused_with_words_and_line),
+		cmocka_unit_test(a_refused_text_changes_nothing),
+		cmocka_unit_test(a_nul_byte_is_refused),
+		cmocka_unit_test(too_many_options_and_too_long_texts_are_refused),
+		cmocka_unit_test(a_value_that_is_too_long_is_refused),
+		cmocka_unit_test_setup_teardown(
+			a_file_that_is_not_there_is_fine, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(a_file_is_read, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(
+			a_file_that_others_can_write_is_refused, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(
+			a_file_of_another_user_is_refused, make_folder, remove_folder),
+		cmocka_unit_test(roots_file_is_fine_for_everybody),
+		cmocka_unit_test_setup_teardown(
+			what_is_no_regular_file_is_refused, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(
+			a_file_over_a_mebibyte_is_refused, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(
+			the_users_file_goes_over_the_systems, make_folder, remove_folder),
+		cmocka_unit_test(the_users_file_is_found_as_xdg_says),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
