@@ -238,7 +238,8 @@ static enum ks_error attach(struct worker *worker, int fd)
 	uv_timer_start(&worker->clock, on_clock, OPERATION_CLOCK_MS, OPERATION_CLOCK_MS);
 	uv_unref((uv_handle_t *)&worker->clock);
 	stream_read(&worker->stream, true);
-	return send_hello(worker);
+	/* One that has ended by now is told of by its exit, like one that ends a moment later. */
+	return send_hello(worker) == KS_NO_MEMORY ? KS_NO_MEMORY : KS_OK;
 }
 
 enum ks_error worker_new(struct agent *agent, const struct ks_needs *needs,
