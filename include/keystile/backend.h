@@ -179,6 +179,17 @@ struct ks_backend {
 	/* Makes a signature as signature_put() writes it. */
 	enum ks_error (*sign)(void *state, struct ks_operation *operation,
 		const struct ks_sign *request, struct buf *signature);
+	/*
+	 * Takes a key that a client handed over, private part and all, as private_key_read() reads
+	 * it; the secret is the caller's, who wipes it after the call. One that is there already is
+	 * replaced. Appends its blob. Not reported with ks_token_is(): the agent knows by the
+	 * answer. Optional.
+	 */
+	enum ks_error (*add)(void *state, struct ks_operation *operation, const struct secret *key,
+		struct buf *blob);
+	/* Forgets such a key, wiped. KS_NO_KEY when it is not there. Optional, together with add.
+	 */
+	enum ks_error (*remove)(void *state, struct ks_operation *operation, struct bytes blob);
 	/* Gives the token back: logs out, closes sessions; its keys may still be listed. Optional.
 	 */
 	enum ks_error (*release)(void *state, struct ks_operation *operation, uint32_t token);

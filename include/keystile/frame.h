@@ -2,7 +2,7 @@
  * The messages between the agent and a worker (docs/PROTOCOL.md). On the socket a frame is
  * u32 length, u8 type, u32 operation, body; both ends write and read each body here, field by
  * field, and refuse leftovers. A descriptor travels by SCM_RIGHTS with the first byte
- * of the only frame that may carry one (FRAME_PIN_ANSWER, FRAME_LOGIN).
+ * of the only frames that may carry one (FRAME_PIN_ANSWER, FRAME_LOGIN, FRAME_ADD).
  */
 #ifndef KEYSTILE_FRAME_H
 #define KEYSTILE_FRAME_H
@@ -29,6 +29,8 @@ enum frame_type {
 	FRAME_PIN_ANSWER = 10, /* verdict; KS_OK comes with a descriptor */
 	FRAME_TOUCH_ANSWER = 11,
 	FRAME_QUIT = 12,
+	FRAME_ADD = 13, /* with a descriptor to read the private key from; the result is its blob */
+	FRAME_REMOVE = 14, /* a key that was added: blob */
 	/* worker to agent */
 	FRAME_DONE = 32, /* ends every operation but cancel and answers: error, words, result */
 	FRAME_TOKEN = 33,
@@ -58,7 +60,7 @@ struct frame {
 		} locate;
 		struct {
 			uint32_t timeout_ms;
-		} plain; /* open, list, login */
+		} plain; /* open, list, login, add */
 		struct {
 			uint32_t timeout_ms;
 			uint32_t token;
@@ -71,6 +73,10 @@ struct frame {
 			uint32_t timeout_ms;
 			uint32_t token;
 		} release;
+		struct {
+			uint32_t timeout_ms;
+			struct bytes blob;
+		} remove;
 		struct {
 			uint32_t timeout_ms;
 			struct bytes request;
@@ -122,7 +128,7 @@ void frame_encode(const struct frame *frame, struct buf *out);
  */
 KS_MUST_CHECK enum ks_error frame_decode(struct bytes body, struct frame *frame);
 void frame_deinit(struct frame *frame);
-/* True for the frames that carry a descriptor: login, and a PIN answer that says KS_OK. */
+/* True for the frames that carry a descriptor: login, add, and a PIN answer that says KS_OK. */
 bool frame_has_fd(const struct frame *frame);
 const char *frame_type_name(enum frame_type type); /* static, "sign"; "unknown" for others */
 /* Which end may send it. */

@@ -1,0 +1,26 @@
+/*
+ * Certificates that `ssh-add -C -s` gives along with a token (associated-certs-v00@openssh.com):
+ * each that certifies a key of the token is offered as a key of its own.
+ */
+#ifndef AGENT_ASSOCIATED_H
+#define AGENT_ASSOCIATED_H
+
+#include <keystile/backend.h>
+
+#include "constraints.h"
+
+/*
+ * The keys as they are to be offered: each plain key (unless certificates_only) followed by its
+ * certificates. *out is an array for free(), whose labels and blobs borrow from keys and
+ * constraints. Certificates that don't parse, are host certificates or fit no key are skipped. At
+ * most max keys come out.
+ */
+KS_MUST_CHECK enum ks_error associated_expand(const struct constraints *constraints,
+	const struct ks_key *keys, size_t count, size_t max, struct ks_key **out,
+	size_t *out_count);
+/*
+ * The blob under which the token knows a key: the plain key's, for a certificate. Appended to out.
+ */
+KS_MUST_CHECK enum ks_error associated_plain(struct bytes blob, struct buf *out);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * Destination constraints (OpenSSH PROTOCOL.agent, CONFORMANCE): whether a key may be listed on a
+ * connection, or sign this for it. Pure functions over constraints, the connection's binds and what
+ * is to be signed.
+ */
+#ifndef AGENT_DESTINATION_H
+#define AGENT_DESTINATION_H
+
+#include "constraints.h"
+#include "session_bind.h"
+#include "subject.h"
+
+/* Also what may be removed or replaced on the connection. */
+bool destination_lists(const struct constraints *constraints, const struct session_binds *binds);
+/*
+ * NULL when the signature is permitted, else why it is not: static words for the log and the
+ * status.
+ */
+const char *destination_refusal(const struct constraints *constraints,
+	const struct session_binds *binds, const struct subject *subject);
+
+#endif
