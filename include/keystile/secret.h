@@ -32,10 +32,13 @@ void secret_wipe(struct secret *secret);   /* wipes the content, keeps the memor
  */
 KS_MUST_CHECK enum ks_error secret_read(struct secret *secret, int fd);
 
+/* What a pipe holds: more than any PIN, and as much as a message with a key. */
+#define SECRET_PIPE_MAX ((size_t)64 * 1024)
+
 /*
- * Makes a pipe, writes len bytes (at most 4,096, so it can't block) and closes the
- * writing end; *out is the reading end. This is how a PIN goes from one process to
- * another: never inside a frame.
+ * Makes a pipe, writes 1 to SECRET_PIPE_MAX bytes and closes the writing end; *out is the reading
+ * end. This is how a PIN or a private key goes from one process to another: never inside a frame.
+ * Never blocks: KS_NO_MEMORY where the system gives this user only pipes that are too small.
  */
 KS_MUST_CHECK enum ks_error secret_to_pipe(const uint8_t *data, size_t len, int *out);
 

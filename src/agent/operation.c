@@ -118,6 +118,9 @@ static void set_timeout(struct frame *frame, uint32_t timeout_ms)
 	case FRAME_RELEASE:
 		frame->release.timeout_ms = timeout_ms;
 		break;
+	case FRAME_REMOVE:
+		frame->remove.timeout_ms = timeout_ms;
+		break;
 	case FRAME_ADMINISTER:
 		frame->administer.timeout_ms = timeout_ms;
 		break;

@@ -28,6 +28,8 @@ static struct frame_kind frame_kind(enum frame_type type)
 		[FRAME_PIN_ANSWER] = {"pin answer", FROM_AGENT},
 		[FRAME_TOUCH_ANSWER] = {"touch answer", FROM_AGENT},
 		[FRAME_QUIT] = {"quit", FROM_AGENT},
+		[FRAME_ADD] = {"add", FROM_AGENT},
+		[FRAME_REMOVE] = {"remove", FROM_AGENT},
 		[FRAME_DONE] = {"done", FROM_WORKER},
 		[FRAME_TOKEN] = {"token", FROM_WORKER},
 		[FRAME_TOKEN_GONE] = {"token gone", FROM_WORKER},
@@ -61,7 +63,7 @@ bool frame_from_agent(enum frame_type type)
 
 bool frame_has_fd(const struct frame *frame)
 {
-	return frame->type == FRAME_LOGIN ||
+	return frame->type == FRAME_LOGIN || frame->type == FRAME_ADD ||
 	       (frame->type == FRAME_PIN_ANSWER && frame->answer.verdict == KS_OK);
 }
 

@@ -135,6 +135,7 @@ static void get_from_agent(struct reader *in, struct frame *frame)
 	case FRAME_OPEN:
 	case FRAME_LIST:
 	case FRAME_LOGIN:
+	case FRAME_ADD:
 		frame->plain.timeout_ms = get_timeout(in);
 		return;
 	case FRAME_SIGN:
@@ -148,6 +149,10 @@ static void get_from_agent(struct reader *in, struct frame *frame)
 	case FRAME_RELEASE:
 		frame->release.timeout_ms = get_timeout(in);
 		frame->release.token = reader_u32(in);
+		return;
+	case FRAME_REMOVE:
+		frame->remove.timeout_ms = get_timeout(in);
+		frame->remove.blob = reader_string(in);
 		return;
 	case FRAME_ADMINISTER:
 		frame->administer.timeout_ms = get_timeout(in);

@@ -62,6 +62,7 @@ static void put_from_agent(const struct frame *frame, struct buf *out)
 	case FRAME_OPEN:
 	case FRAME_LIST:
 	case FRAME_LOGIN:
+	case FRAME_ADD:
 		buf_put_u32(out, frame->plain.timeout_ms);
 		return;
 	case FRAME_SIGN:
@@ -75,6 +76,10 @@ static void put_from_agent(const struct frame *frame, struct buf *out)
 	case FRAME_RELEASE:
 		buf_put_u32(out, frame->release.timeout_ms);
 		buf_put_u32(out, frame->release.token);
+		return;
+	case FRAME_REMOVE:
+		buf_put_u32(out, frame->remove.timeout_ms);
+		buf_put_string(out, frame->remove.blob);
 		return;
 	case FRAME_ADMINISTER:
 		buf_put_u32(out, frame->administer.timeout_ms);

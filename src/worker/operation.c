@@ -24,6 +24,8 @@ static enum ks_error run_login(struct ks_operation *operation, struct buf *resul
 static enum ks_error run_sign(struct ks_operation *operation, struct buf *result);
 static enum ks_error run_release(struct ks_operation *operation, struct buf *result);
 static enum ks_error run_administer(struct ks_operation *operation, struct buf *result);
+static enum ks_error run_add(struct ks_operation *operation, struct buf *result);
+static enum ks_error run_remove(struct ks_operation *operation, struct buf *result);
 
 static const struct kind {
 	enum ks_error (*run)(struct ks_operation *operation, struct buf *result);
@@ -37,6 +39,8 @@ static const struct kind {
 	[FRAME_SIGN] = {run_sign, PROVIDER_OPEN, false},
 	[FRAME_RELEASE] = {run_release, PROVIDER_OPEN, false},
 	[FRAME_ADMINISTER] = {run_administer, PROVIDER_OPEN, false},
+	[FRAME_ADD] = {run_add, PROVIDER_OPEN, false},
+	[FRAME_REMOVE] = {run_remove, PROVIDER_OPEN, false},
 };
 
 void operation_init(struct ks_operation *operation, struct ks_worker *worker)
@@ -69,6 +73,8 @@ static uint32_t frame_timeout_ms(const struct frame *frame)
 		return frame->sign.timeout_ms;
 	case FRAME_RELEASE:
 		return frame->release.timeout_ms;
+	case FRAME_REMOVE:
+		return frame->remove.timeout_ms;
 	case FRAME_ADMINISTER:
 		return frame->administer.timeout_ms;
 	default:
@@ -229,6 +235,38 @@ static enum ks_error run_administer(struct ks_operation *operation, struct buf *
 		return KS_UNSUPPORTED;
 	return worker->backend->administer(
 		worker->state, operation, operation->incoming.frame.administer.request, result);
+}
+
+/* The pipe was filled and closed before the frame was sent, so reading it can't block. */
+static enum ks_error run_add(struct ks_operation *operation, struct buf *result)
+{
+	struct ks_worker *worker = operation->worker;
+	struct secret key = {0};
+
+	if (worker->backend->add == NULL) {
+		ks_explain(operation, "it takes no keys");
+		return KS_UNSUPPORTED;
+	}
+	enum ks_error error = secret_init(&key, SECRET_PIPE_MAX);
+	if (error == KS_OK)
+		error = secret_read(&key, operation->incoming.fd);
+	if (error == KS_OK)
+		error = worker->backend->add(worker->state, operation, &key, result);
+	secret_deinit(&key);
+	return error;
+}
+
+static enum ks_error run_remove(struct ks_operation *operation, struct buf *result)
+{
+	struct ks_worker *worker = operation->worker;
+
+	(void)result;
+	if (worker->backend->remove == NULL) {
+		ks_explain(operation, "it takes no keys");
+		return KS_UNSUPPORTED;
+	}
+	return worker->backend->remove(
+		worker->state, operation, operation->incoming.frame.remove.blob);
 }
 
 /* ---- Ending ---- */

@@ -172,7 +172,7 @@ static bool backend_is_complete(const struct ks_backend *backend)
 	return backend->version == KEYSTILE_BACKEND_VERSION && backend->parallel >= 1 &&
 	       backend->parallel <= PARALLEL_MAX && backend->open != NULL &&
 	       backend->list != NULL && backend->login != NULL && backend->sign != NULL &&
-	       backend->close != NULL;
+	       backend->close != NULL && (backend->add == NULL) == (backend->remove == NULL);
 }
 
 static struct ks_worker *worker_new(const struct ks_backend *backend, int channel_fd)

@@ -183,7 +183,8 @@ static void no_field_is_taken_out_of_its_range(void **state)
 		{FRAME_SIGN, 8, KS_ALGORITHM_COUNT - 1, KS_ALGORITHM_COUNT},
 		{FRAME_SIGN, 12, 3, 4},			   /* demand */
 		{FRAME_RELEASE, 0, INT32_MAX, 0x80000000}, /* time-out */
-		{FRAME_ADMINISTER, 0, INT32_MAX, 0x80000000},
+		{FRAME_ADMINISTER, 0, INT32_MAX, 0x80000000}, {FRAME_ADD, 0, INT32_MAX, 0x80000000},
+		{FRAME_REMOVE, 0, INT32_MAX, 0x80000000},
 		{FRAME_PIN_ANSWER, 0, KS_ERROR_COUNT - 1, KS_ERROR_COUNT},
 		{FRAME_TOUCH_ANSWER, 0, KS_ERROR_COUNT - 1, 0xffffffff},
 		{FRAME_DONE, 0, KS_ERROR_COUNT - 1, KS_ERROR_COUNT},
@@ -443,7 +444,7 @@ static void each_type_has_its_direction(void **state)
 	for (size_t i = 0; i < FRAME_SPECIMEN_COUNT; i++) {
 		enum frame_type type = frame_specimens[i].type;
 
-		assert_int_equal(frame_from_agent(type), type <= FRAME_QUIT);
+		assert_int_equal(frame_from_agent(type), type <= FRAME_REMOVE);
 		assert_int_equal(
 			frame_from_worker(type), type >= FRAME_DONE || type == FRAME_HELLO);
 		assert_string_not_equal(frame_type_name(type), "unknown");
@@ -451,15 +452,16 @@ static void each_type_has_its_direction(void **state)
 	assert_string_equal(frame_type_name(FRAME_SIGN), "sign");
 }
 
-static void descriptors_come_with_a_login_and_a_granted_pin(void **state)
+static void descriptors_come_with_a_login_a_key_and_a_granted_pin(void **state)
 {
 	struct frame granted = {.type = FRAME_PIN_ANSWER, .answer = {.verdict = KS_OK}};
 
 	(void)state;
 	assert_true(frame_has_fd(&granted));
 	for (size_t i = 0; i < FRAME_SPECIMEN_COUNT; i++)
-		assert_int_equal(
-			frame_has_fd(&frame_specimens[i]), frame_specimens[i].type == FRAME_LOGIN);
+		assert_int_equal(frame_has_fd(&frame_specimens[i]),
+			frame_specimens[i].type == FRAME_LOGIN ||
+				frame_specimens[i].type == FRAME_ADD);
 }
 
 int main(void)
@@ -485,7 +487,7 @@ int main(void)
 		cmocka_unit_test(texts_that_are_only_shown_are_cut),
 		cmocka_unit_test(names_that_are_acted_on_are_never_cut),
 		cmocka_unit_test(each_type_has_its_direction),
-		cmocka_unit_test(descriptors_come_with_a_login_and_a_granted_pin),
+		cmocka_unit_test(descriptors_come_with_a_login_a_key_and_a_granted_pin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
