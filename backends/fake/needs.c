@@ -12,6 +12,7 @@ extern KS_NEEDS(fake);
 KS_NEEDS(fake) = {
 	.name = "fake",
 	.scheme = "fake",
+	.loads_path = false,
 	.environment = nothing,
 	.foreign_code = true, /* the agent must not believe it, or its lies would test nothing */
 	.read_paths = nothing,

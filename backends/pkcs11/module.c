@@ -7,10 +7,10 @@
 
 #include <stdio.h>
 
+#include <keystile/library_path.h>
 #include <keystile/log.h>
 #include <keystile/text.h>
 
-#include "path.h"
 #include "return_value.h"
 
 #define MESSAGE_TAIL 64 /* as much as text_quote() shows */
@@ -45,7 +45,7 @@ static bool same_file(const struct file_identity *a, const struct file_identity 
 static enum ks_error load(struct module *module, struct ks_operation *operation, const char *path)
 {
 	struct file_identity before, after;
-	enum ks_error error = path_check(operation, path, &before);
+	enum ks_error error = library_path_check(operation, path, &before);
 
 	if (error != KS_OK)
 		return error;
@@ -53,7 +53,7 @@ static enum ks_error load(struct module *module, struct ks_operation *operation,
 	module->functions = p11_kit_module_load(path, P11_KIT_MODULE_UNMANAGED);
 	if (!module->functions)
 		return not_loaded(operation);
-	error = path_check(operation, path, &after);
+	error = library_path_check(operation, path, &after);
 	if (error == KS_OK && !same_file(&before, &after))
 		error = no_module(operation, "the file was replaced while it was loaded");
 	return error;

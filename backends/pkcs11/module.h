@@ -21,7 +21,7 @@ struct module {
 };
 
 /*
- * Loads the file that path_check() accepts, and no other, and initialises it. module is zeroed
+ * Loads the file that library_path_check() accepts, and no other, and initialises it. module is zeroed
  * before. After a failure module_close() is due as well.
  */
 KS_MUST_CHECK enum ks_error module_open(

@@ -51,6 +51,7 @@ static const char *const connect_paths[] = {
 KS_NEEDS(pkcs11) = {
 	.name = "pkcs11",
 	.scheme = NULL,
+	.loads_path = true,
 	.environment = environment,
 	.foreign_code = true,
 	.read_paths = read_paths,

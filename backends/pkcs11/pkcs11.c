@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include <keystile/backend.h>
+#include <keystile/library_path.h>
 #include <keystile/log.h>
 
-#include "path.h"
 #include "provider.h"
 #include "return_value.h"
 #include "sign.h"
@@ -146,7 +146,7 @@ KS_BACKEND(pkcs11) = {
 	.version = KEYSTILE_BACKEND_VERSION,
 	.needs = &ks_needs_pkcs11,
 	.parallel = PARALLEL,
-	.locate = path_locate,
+	.locate = library_path_locate,
 	.open = pkcs11_open,
 	.list = pkcs11_list,
 	.login = pkcs11_login,

@@ -137,6 +137,11 @@ void ks_token_gone(struct ks_worker *worker, uint32_t token);
 struct ks_needs {
 	const char *name;   /* the backend's, and the end of its worker's file name */
 	const char *scheme; /* providers "scheme:..." are its; NULL: it takes paths */
+	/*
+	 * What its providers name, after the scheme, is the path of a library that it loads: the
+	 * agent holds that against the list of allowed providers (-P).
+	 */
+	bool loads_path;
 	/* Names of variables that the worker inherits from the agent, ended by NULL. */
 	const char *const *environment;
 	/*

@@ -102,6 +102,24 @@ static void open_located(struct operation *operation, struct provider *provider)
 		fail_with(operation, KS_NO_MEMORY, bytes_of(NULL));
 }
 
+/* A name without the path that it should have is never allowed. */
+static bool may_load(const struct provider *provider, const char *name)
+{
+	const char *scheme = provider->needs->scheme;
+	const char *path = name;
+
+	if (!provider->needs->loads_path)
+		return true;
+	if (scheme != NULL) {
+		size_t len = strlen(scheme);
+
+		if (strncmp(name, scheme, len) != 0 || name[len] != ':')
+			return false;
+		path = name + len + 1;
+	}
+	return path[0] == '/' && agent_provider_allowed(provider->agent, path);
+}
+
 static void on_located(
 	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result)
 {
@@ -122,7 +140,7 @@ static void on_located(
 		provider_located(provider, existing);
 		return;
 	}
-	if (provider->needs->scheme == NULL && !agent_provider_allowed(provider->agent, name)) {
+	if (!may_load(provider, name)) {
 		fail_with(operation, KS_NOT_ALLOWED,
 			bytes_of("not in the list of allowed providers; allow it with -P or "
 				 "allowed-providers in keystile.conf(5)"));

@@ -1,15 +1,14 @@
 /*
- * Resolves and checks the path of a module before it is loaded, with words that say what is
+ * Resolves and checks the path of a library before it is loaded, with words that say what is
  * wrong and how to mend it.
  */
-#include "path.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include <keystile/cleanup.h>
+#include <keystile/library_path.h>
 #include <keystile/log.h>
 #include <keystile/text.h>
 
@@ -19,7 +18,7 @@ static enum ks_error not_allowed(
 	char quoted[TEXT_QUOTED_MAX];
 
 	text_quote(bytes_of(path), quoted);
-	log_warning("module not allowed: %s %s", quoted, what);
+	log_warning("library not allowed: %s %s", quoted, what);
 	ks_explain(operation, "%s %s; %s", quoted, what, mend);
 	return KS_NOT_ALLOWED;
 }
@@ -43,10 +42,10 @@ static enum ks_error check_folder(struct ks_operation *operation, const char *pa
 	if (lstat(path, &status))
 		return unreadable(operation, path, errno);
 	if (!S_ISDIR(status.st_mode))
-		return not_allowed(operation, path, "is not a folder", "name the module itself");
+		return not_allowed(operation, path, "is not a folder", "name the library itself");
 	if (!owner_trusted(&status))
 		return not_allowed(operation, path, "belongs to another user",
-			"use a module in a folder of root's or of your own");
+			"use a library in a folder of root's or of your own");
 	if ((status.st_mode & S_IWOTH) && !(status.st_mode & S_ISVTX))
 		return not_allowed(
 			operation, path, "can be written by everybody", "chmod o-w mends that");
@@ -62,7 +61,7 @@ static enum ks_error check_file(
 		return unreadable(operation, path, errno);
 	if (!S_ISREG(status.st_mode))
 		return not_allowed(
-			operation, path, "is not a regular file", "name the module's file");
+			operation, path, "is not a regular file", "name the library's file");
 	if (!owner_trusted(&status))
 		return not_allowed(operation, path, "belongs to another user",
 			"it must be root's or your own");
@@ -73,7 +72,7 @@ static enum ks_error check_file(
 	return KS_OK;
 }
 
-enum ks_error path_check(
+enum ks_error library_path_check(
 	struct ks_operation *operation, const char *path, struct file_identity *identity)
 {
 	char folder[PATH_MAX];
@@ -95,21 +94,21 @@ enum ks_error path_check(
 	return check_file(operation, path, identity);
 }
 
-enum ks_error path_locate(
-	struct ks_operation *operation, const char *provider, struct buf *canonical)
+enum ks_error library_path_locate(
+	struct ks_operation *operation, const char *path, struct buf *canonical)
 {
 	AUTO(text)
 	resolved = NULL;
 	struct file_identity identity;
 	enum ks_error error;
 
-	if (provider[0] != '/')
-		return not_allowed(operation, provider, "is not an absolute path",
-			"give the module's full path");
-	resolved = realpath(provider, NULL);
+	if (path[0] != '/')
+		return not_allowed(
+			operation, path, "is not an absolute path", "give the library's full path");
+	resolved = realpath(path, NULL);
 	if (!resolved)
-		return unreadable(operation, provider, errno);
-	error = path_check(operation, resolved, &identity);
+		return unreadable(operation, path, errno);
+	error = library_path_check(operation, resolved, &identity);
 	if (error != KS_OK)
 		return error;
 	buf_put(canonical, bytes_of(resolved));
