@@ -290,7 +290,7 @@ static struct connection *connection_new(struct agent *agent, int fd, struct pee
 	connection->agent = agent;
 	connection->id = ++agent->last_connection_id;
 	connection->peer = *peer;
-	*peer = (struct peer){.pidfd = -1};
+	*peer = (struct peer){.folder = -1};
 	buf_init(&connection->body, MESSAGE_MAX);
 	return connection;
 }
@@ -298,7 +298,7 @@ static struct connection *connection_new(struct agent *agent, int fd, struct pee
 void connection_accept(struct agent *agent, int fd, bool listener_remote)
 {
 	struct connection *connection = NULL;
-	struct peer peer = {.pidfd = -1};
+	struct peer peer = {.folder = -1};
 
 	if (peer_read(fd, &peer) == KS_OK && may_connect(agent, &peer))
 		connection = connection_new(agent, fd, &peer);

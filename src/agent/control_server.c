@@ -186,7 +186,7 @@ static void make_room(struct agent *agent)
 
 static bool may_control(const struct agent *agent, int fd)
 {
-	struct peer peer = {.pidfd = -1};
+	struct peer peer = {.folder = -1};
 	bool allowed = peer_read(fd, &peer) == KS_OK && (peer.uid == agent->uid || peer.uid == 0);
 
 	peer_deinit(&peer);

@@ -6,13 +6,11 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <keystile/cleanup.h>
@@ -65,28 +63,32 @@ pid_t peer_parent(pid_t pid)
 	return (pid_t)stat_field(pid, 4);
 }
 
-static bool read_executable(pid_t pid, char out[static PATH_MAX])
+/* Of /proc, or -1: what is in it goes with the process, whoever gets its number next. */
+static int open_folder(pid_t pid)
 {
 	char path[64];
-	ssize_t len;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	len = readlink(path, out, PATH_MAX - 1);
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static bool read_executable(int folder, char out[static PATH_MAX])
+{
+	ssize_t len = readlinkat(folder, "exe", out, PATH_MAX - 1);
+
 	out[len > 0 ? len : 0] = '\0';
 	return len > 0;
 }
 
-static bool same_namespace(pid_t pid, const char *kind)
+static bool same_namespace(int folder, const char *kind)
 {
 	char path[64];
 	struct stat theirs;
 	struct stat ours;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, kind);
-	if (stat(path, &theirs) != 0)
-		return false;
 	snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
-	if (stat(path, &ours) != 0)
+	if (stat(path, &ours) != 0 ||
+		fstatat(folder, path + strlen("/proc/self/"), &theirs, 0) != 0)
 		return false;
 	return theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
 }
@@ -103,14 +105,17 @@ enum ks_error peer_read(int fd, struct peer *peer)
 	char executable[PATH_MAX] = "";
 	struct ucred credentials;
 	socklen_t len = sizeof(credentials);
+	AUTO(fd) folder = -1;
 
-	*peer = (struct peer){.pidfd = -1};
+	*peer = (struct peer){.folder = -1};
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) != 0)
 		return KS_NOT_ALLOWED;
 	peer->pid = credentials.pid;
 	peer->uid = credentials.uid;
 	if (peer->pid > 0)
-		read_executable(peer->pid, executable);
+		folder = open_folder(peer->pid);
+	if (folder >= 0)
+		read_executable(folder, executable);
 	peer->executable = strdup(executable);
 	if (peer->executable == NULL)
 		return KS_NO_MEMORY;
@@ -118,48 +123,37 @@ enum ks_error peer_read(int fd, struct peer *peer)
 		return KS_OK;
 	peer->start_time = peer_start_time(peer->pid);
 	peer->executable_deleted = ends_with(peer->executable, DELETED);
-	peer->other_namespace = !same_namespace(peer->pid, "mnt") ||
-				!same_namespace(peer->pid, "pid") ||
-				!same_namespace(peer->pid, "user");
+	peer->other_namespace = !same_namespace(folder, "mnt") || !same_namespace(folder, "pid") ||
+				!same_namespace(folder, "user");
 	return KS_OK;
 }
 
 void peer_deinit(struct peer *peer)
 {
 	free(peer->executable);
-	if (peer->pidfd >= 0)
-		close(peer->pidfd);
-	*peer = (struct peer){.pidfd = -1};
+	if (peer->folder >= 0)
+		close(peer->folder);
+	*peer = (struct peer){.folder = -1};
 }
 
-static bool has_ended(int pidfd)
+/* One that is opened before the start time is compared is that of the process that was seen. */
+static bool open_folder_again(struct peer *peer)
 {
-	struct pollfd process = {.fd = pidfd, .events = POLLIN};
+	AUTO(fd) folder = open_folder(peer->pid);
 
-	return poll(&process, 1, 0) != 0;
-}
-
-/*
- * A pidfd that is opened before the start time is compared names the process that was seen. Where
- * there is none (no descriptor left, valgrind) the start time is compared every time.
- */
-static bool still_runs(struct peer *peer)
-{
-	if (peer->pidfd < 0) {
-		AUTO(fd) pidfd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
-
-		if (peer->start_time == 0 || peer_start_time(peer->pid) != peer->start_time)
-			return false;
-		peer->pidfd = TAKE_FD(pidfd);
-	}
-	return peer->pidfd < 0 || !has_ended(peer->pidfd);
+	if (folder < 0 || peer->start_time == 0 || peer_start_time(peer->pid) != peer->start_time)
+		return false;
+	peer->folder = TAKE_FD(folder);
+	return true;
 }
 
 bool peer_unchanged(struct peer *peer)
 {
 	char executable[PATH_MAX];
 
-	return peer->pid > 0 && still_runs(peer) && read_executable(peer->pid, executable) &&
+	if (peer->folder < 0 && (peer->pid <= 0 || !open_folder_again(peer)))
+		return false;
+	return read_executable(peer->folder, executable) &&
 	       strcmp(executable, peer->executable) == 0;
 }
 
