@@ -20,6 +20,7 @@
 #include "connection.h"
 #include "control_server.h"
 #include "listener.h"
+#include "lock.h"
 #include "provider.h"
 
 #define BACKLOG 128
@@ -69,6 +70,7 @@ static void stop(struct life *life, int exit_status)
 	listeners_close(agent);
 	while (agent->connections != NULL)
 		connection_close(agent->connections);
+	lock_close(agent->lock);
 	controls_close(agent);
 	drop_all_keys(agent);
 	prompts_deinit(agent);
@@ -198,12 +200,18 @@ static enum ks_error init(struct life *life, struct agent_start *start)
 	agent->settings = start->settings;
 	agent->config = *start->config;
 	*start->config = (struct config){0};
+	agent->config.allow_remote_without_presence |=
+		start->settings.allow_remote_without_presence;
+	agent->config.allow_ssh_dss |= start->settings.allow_ssh_dss;
 	agent->uid = getuid();
 	agent->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	life->place = start->place;
 	life->activated = start->activation != NULL;
 	life->daemon = start->daemon;
 	if (agent->null_fd < 0 || uv_loop_init(&agent->loop) != 0 || vault_init(agent) != KS_OK)
+		return KS_NO_MEMORY;
+	agent->lock = lock_new(agent);
+	if (agent->lock == NULL)
 		return KS_NO_MEMORY;
 	agent->started_ms = uv_now(&agent->loop);
 	raise_descriptor_limit(agent);

@@ -19,15 +19,20 @@
 struct connection;
 struct control;
 struct listener;
+struct lock;
 struct provider;
 
 /* What the command line says, beyond where the socket is. */
 struct settings {
 	const char *allowed_providers; /* -P, else NULL: the configuration's */
-	bool allow_remote_pkcs11;      /* -O */
-	long lifetime_s;	       /* -t; 0: none */
-	bool debug;		       /* workers may write to our stderr */
-	char **environment;	       /* as it was at the start, borrowed */
+	/* -O: of these, allow_remote_without_presence and allow_ssh_dss count in config too. */
+	bool allow_remote_pkcs11;
+	bool allow_remote_without_presence;
+	bool allow_ssh_dss;
+	const char *websafe_allow; /* a pattern list; NULL: no restriction */
+	long lifetime_s;	   /* -t; 0: none */
+	bool debug;		   /* workers may write to our stderr */
+	char **environment;	   /* as it was at the start, borrowed */
 };
 
 struct agent {
@@ -40,6 +45,7 @@ struct agent {
 	unsigned connection_max;
 	uint64_t last_connection_id;
 	struct vault vault;
+	struct lock *lock;
 	struct children children;
 	struct keyring keyring;
 	struct provider *providers;

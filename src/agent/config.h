@@ -25,10 +25,12 @@ struct config {
 	char *allowed_providers; /* text_match_list() patterns; -P takes precedence */
 	uint32_t operation_timeout_ms;
 	uint32_t prompt_timeout_ms;
-	bool unknown_clients_remote; /* executables that no rule knows */
-	bool unbound_ssh_remote;     /* an ssh that never sent a session-bind */
-	bool allow_remote_without_presence;
+	bool unknown_clients_remote;	    /* executables that no rule knows */
+	bool unbound_ssh_remote;	    /* an ssh that never sent a session-bind */
+	bool allow_remote_without_presence; /* or by -O */
 	bool allow_rsa_sha1;
+	bool allow_ssh_dss;		 /* or by -O */
+	bool remote_memory_keys_confirm; /* otherwise they are refused to remote clients */
 	char *askpass; /* absolute path, used instead of SSH_ASKPASS; NULL: not set */
 	char **relays; /* see config_is_relay(); ended by NULL */
 	struct config_worker *workers;

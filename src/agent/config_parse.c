@@ -110,6 +110,15 @@ static int check_origin(cfg_t *cfg, cfg_opt_t *option)
 	return 0;
 }
 
+static int check_remote_memory_keys(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = last_value(option);
+
+	if (strcmp(value, "refuse") != 0 && strcmp(value, "confirm") != 0)
+		return refuse(cfg, option, "the value must be refuse or confirm");
+	return 0;
+}
+
 static int check_path(cfg_t *cfg, cfg_opt_t *option)
 {
 	if (last_value(option)[0] != '/')
@@ -163,6 +172,7 @@ static const struct {
 	{"prompt-timeout", check_timeout},
 	{"unknown-clients", check_origin},
 	{"ssh-without-session-bind", check_origin},
+	{"remote-memory-keys", check_remote_memory_keys},
 	{"askpass", check_path},
 	{"relays", check_relay},
 	{"worker|environment", check_variable},
@@ -183,6 +193,8 @@ static cfg_t *options_new(const struct config *config)
 		CFG_STR("ssh-without-session-bind", 0, CFGF_NODEFAULT),
 		CFG_BOOL("allow-remote-without-presence", cfg_false, CFGF_NODEFAULT),
 		CFG_BOOL("allow-rsa-sha1", cfg_false, CFGF_NODEFAULT),
+		CFG_BOOL("allow-ssh-dss", cfg_false, CFGF_NODEFAULT),
+		CFG_STR("remote-memory-keys", 0, CFGF_NODEFAULT),
 		CFG_STR("askpass", 0, CFGF_NODEFAULT),
 		CFG_STR_LIST("relays", 0, CFGF_NODEFAULT),
 		CFG_SEC("worker", worker, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
@@ -232,10 +244,11 @@ static void take_flag(cfg_t *cfg, const char *option, bool *out)
 		*out = cfg_getbool(cfg, option) == cfg_true;
 }
 
-static void take_origin(cfg_t *cfg, const char *option, bool *remote)
+/* An option of two words: whether it is this one. */
+static void take_choice(cfg_t *cfg, const char *option, const char *word, bool *out)
 {
 	if (cfg_size(cfg, option) > 0)
-		*remote = strcmp(cfg_getstr(cfg, option), "remote") == 0;
+		*out = strcmp(cfg_getstr(cfg, option), word) == 0;
 }
 
 static bool take_list(cfg_t *cfg, const char *option, char ***out)
@@ -294,10 +307,12 @@ static bool take_all(cfg_t *cfg, struct config *config)
 {
 	take_timeout(cfg, "operation-timeout", &config->operation_timeout_ms);
 	take_timeout(cfg, "prompt-timeout", &config->prompt_timeout_ms);
-	take_origin(cfg, "unknown-clients", &config->unknown_clients_remote);
-	take_origin(cfg, "ssh-without-session-bind", &config->unbound_ssh_remote);
+	take_choice(cfg, "unknown-clients", "remote", &config->unknown_clients_remote);
+	take_choice(cfg, "ssh-without-session-bind", "remote", &config->unbound_ssh_remote);
 	take_flag(cfg, "allow-remote-without-presence", &config->allow_remote_without_presence);
 	take_flag(cfg, "allow-rsa-sha1", &config->allow_rsa_sha1);
+	take_flag(cfg, "allow-ssh-dss", &config->allow_ssh_dss);
+	take_choice(cfg, "remote-memory-keys", "confirm", &config->remote_memory_keys_confirm);
 	return take_text(cfg, "allowed-providers", &config->allowed_providers) &&
 	       take_text(cfg, "askpass", &config->askpass) &&
 	       take_list(cfg, "relays", &config->relays) && take_workers(cfg, config);

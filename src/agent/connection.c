@@ -84,6 +84,8 @@ void connection_answer(struct connection *connection, enum message_type type)
 {
 	struct buf body = {0};
 
+	/* It is over by now: closing must not abandon it once more. */
+	connection->request = NULL;
 	buf_put_u8(&body, (uint8_t)type);
 	if (buf_status(&body) == KS_OK) {
 		connection_reply(connection, &body);

@@ -7,6 +7,7 @@
 #include <keystile/log.h>
 
 #include "agent.h"
+#include "lock.h"
 #include "provider.h"
 #include "provider_request.h"
 #include "sign.h"
@@ -46,8 +47,10 @@ static void list(struct connection *connection, struct bytes body)
 	(void)body;
 	buf_put_u8(&reply, MESSAGE_LIST_REPLY);
 	buf_put_u32(&reply, 0);
-	put_keys(connection, false, &reply, &count);
-	put_keys(connection, true, &reply, &count);
+	if (!lock_locked(connection->agent->lock)) {
+		put_keys(connection, false, &reply, &count);
+		put_keys(connection, true, &reply, &count);
+	}
 	if (buf_status(&reply) == KS_OK)
 		for (int i = 0; i < 4; i++)
 			reply.data[1 + i] = (uint8_t)(count >> (24 - 8 * i));
@@ -122,36 +125,44 @@ static void extension(struct connection *connection, struct bytes body)
 		dispatch_first_is_no_bind(connection);
 	if (bind)
 		bind_session(connection, message.content);
-	else if (parsed && bytes_equal_text(message.name, query_name))
+	else if (parsed && bytes_equal_text(message.name, query_name) &&
+		 !lock_locked(connection->agent->lock))
 		query(connection);
 	else
 		connection_answer(connection, MESSAGE_FAILURE);
 }
 
-/* What a remote connection may do: list, sign and bind (invariant 9). */
+/*
+ * What a remote connection may do: list, sign and bind (invariant 9). What is there while the agent
+ * is locked: an empty list, binds, and the unlocking.
+ */
 struct rule {
 	uint8_t type;
 	bool remote;
+	bool locked;
 	void (*handle)(struct connection *connection, struct bytes body);
 };
 
 static const struct rule rules[] = {
-	{MESSAGE_LIST, true, list},
-	{MESSAGE_SIGN, true, sign},
-	{MESSAGE_EXTENSION, true, extension},
-	{MESSAGE_REMOVE, false, remove_key},
-	{MESSAGE_REMOVE_ALL, false, remove_all},
-	{MESSAGE_REMOVE_ALL_V1, false, remove_all},
-	{MESSAGE_ADD_TOKEN, false, provider_request_add},
-	{MESSAGE_ADD_TOKEN_CONSTRAINED, false, provider_request_add},
-	{MESSAGE_REMOVE_TOKEN, false, provider_request_remove},
+	{MESSAGE_LIST, true, true, list},
+	{MESSAGE_SIGN, true, false, sign},
+	{MESSAGE_EXTENSION, true, true, extension},
+	{MESSAGE_REMOVE, false, false, remove_key},
+	{MESSAGE_REMOVE_ALL, false, false, remove_all},
+	{MESSAGE_REMOVE_ALL_V1, false, false, remove_all},
+	{MESSAGE_ADD_TOKEN, false, false, provider_request_add},
+	{MESSAGE_ADD_TOKEN_CONSTRAINED, false, false, provider_request_add},
+	{MESSAGE_REMOVE_TOKEN, false, false, provider_request_remove},
+	{MESSAGE_LOCK, false, false, lock_begin},
+	{MESSAGE_UNLOCK, false, true, lock_begin_unlock},
 };
 
 static const struct rule *find_rule(const struct connection *connection, uint8_t type)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].type == type &&
-			(rules[i].remote || !origin_remote(&connection->origin)))
+			(rules[i].remote || !origin_remote(&connection->origin)) &&
+			(rules[i].locked || !lock_locked(connection->agent->lock)))
 			return &rules[i];
 	return NULL;
 }

@@ -149,6 +149,9 @@ static struct settings settings_of(const struct options *options)
 
 	return (struct settings){.allowed_providers = options->allowed_providers,
 		.allow_remote_pkcs11 = options->allow_remote_pkcs11,
+		.allow_remote_without_presence = options->allow_remote_without_presence,
+		.allow_ssh_dss = options->allow_ssh_dss,
+		.websafe_allow = options->websafe_allow,
 		.lifetime_s = options->lifetime_s,
 		.debug = options->debug,
 		.environment = getauxval(AT_SECURE) != 0 ? nothing : environ};

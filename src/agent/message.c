@@ -127,6 +127,13 @@ enum ks_error message_parse_remove_token(struct bytes body, char **provider)
 	return reader_status(&reader);
 }
 
+enum ks_error message_parse_password(struct bytes body, struct bytes *password)
+{
+	struct reader reader = reader_of(body);
+
+	return parse_text(&reader, password);
+}
+
 enum ks_error message_parse_remove(struct bytes body, struct bytes *blob)
 {
 	struct reader reader = reader_of(body);

@@ -13,6 +13,8 @@
 #include <keystile/text.h>
 #include <keystile/version.h>
 
+#include "websafe.h"
+
 #define EXIT_FATAL 255
 
 static int usage(void)
@@ -35,18 +37,37 @@ static int fatal(const char *what, const char *value)
 	return EXIT_FATAL;
 }
 
-static int parse_option(const char *value, struct options *out)
+/* How often each was given of what may be given once, or whose combinations matter. */
+struct flags {
+	unsigned csh;
+	unsigned sh;
+	unsigned foreground; /* -d and -D */
+	unsigned websafe_allow;
+	bool websafe_unrestricted;
+};
+
+static int parse_option(const char *value, struct options *out, struct flags *flags)
 {
+	static const char websafe[] = "websafe-allow=";
+
 	if (strcmp(value, "allow-remote-pkcs11") == 0)
 		out->allow_remote_pkcs11 = true;
-	else if (strcmp(value, "no-restrict-websafe") != 0 &&
-		 strncmp(value, "websafe-allow=", strlen("websafe-allow=")) != 0)
+	else if (strcmp(value, "allow-remote-without-presence") == 0)
+		out->allow_remote_without_presence = true;
+	else if (strcmp(value, "allow-ssh-dss") == 0)
+		out->allow_ssh_dss = true;
+	else if (strcmp(value, "no-restrict-websafe") == 0)
+		flags->websafe_unrestricted = true;
+	else if (strncmp(value, websafe, strlen(websafe)) != 0)
 		return fatal("Unknown -O option", value);
-	/* The two about FIDO keys say nothing as long as no backend offers such keys. */
+	else if (++flags->websafe_allow > 1)
+		return fatal("websafe-allow already set", value);
+	else
+		out->websafe_allow = value + strlen(websafe);
 	return OPTIONS_GO_ON;
 }
 
-static int parse_value(int option, const char *value, struct options *out)
+static int parse_value(int option, const char *value, struct options *out, struct flags *flags)
 {
 	switch (option) {
 	case 'a':
@@ -57,7 +78,7 @@ static int parse_value(int option, const char *value, struct options *out)
 			return fatal("Invalid hash algorithm", value);
 		return OPTIONS_GO_ON;
 	case 'O':
-		return parse_option(value, out);
+		return parse_option(value, out, flags);
 	case 'P':
 		if (out->allowed_providers != NULL) {
 			fputs("keystile-agent: -P option already specified\n", stderr);
@@ -75,13 +96,6 @@ static int parse_value(int option, const char *value, struct options *out)
 		return usage();
 	}
 }
-
-/* How often each of the flags was given whose combinations matter. */
-struct flags {
-	unsigned csh;
-	unsigned sh;
-	unsigned foreground; /* -d and -D */
-};
 
 static bool parse_flag(int option, struct options *out, struct flags *flags)
 {
@@ -125,6 +139,10 @@ static bool shell_is_csh(void)
 /* Options and command together. */
 static int finish(int argc, char **argv, const struct flags *flags, struct options *out)
 {
+	/* Whichever came first: none is weaker than any list. */
+	if (flags->websafe_unrestricted)
+		out->websafe_allow = NULL;
+
 	bool flagged =
 		flags->csh + flags->sh + flags->foreground > 0 || out->kill || out->clean > 0;
 
@@ -144,7 +162,7 @@ int options_parse(int argc, char **argv, struct options *out)
 	int result = OPTIONS_GO_ON;
 	int option;
 
-	*out = (struct options){0};
+	*out = (struct options){.websafe_allow = WEBSAFE_DEFAULT_ALLOW};
 	while (result == OPTIONS_GO_ON && (option = getopt_long(argc, argv, "+cDdksTUua:E:O:P:t:V",
 						   long_options, NULL)) != -1) {
 		if (option == 'V') {
@@ -154,7 +172,7 @@ int options_parse(int argc, char **argv, struct options *out)
 		if (option == 'f')
 			out->config = optarg;
 		else if (strchr("aEOPt", option) != NULL)
-			result = parse_value(option, optarg, out);
+			result = parse_value(option, optarg, out, &flags);
 		else
 			result = parse_flag(option, out, &flags) ? OPTIONS_GO_ON : usage();
 	}

@@ -21,8 +21,11 @@ struct options {
 	const char *allowed_providers; /* -P */
 	const char *config;	       /* long option --config */
 	bool allow_remote_pkcs11;      /* -O allow-remote-pkcs11 */
-	long lifetime_s;	       /* -t; 0: none */
-	char **command;		       /* NULL: none */
+	bool allow_remote_without_presence; /* -O of that name, ours */
+	bool allow_ssh_dss;		    /* -O of that name, ours */
+	const char *websafe_allow; /* -O websafe-allow=LIST; NULL: -O no-restrict-websafe */
+	long lifetime_s;	   /* -t; 0: none */
+	char **command;		   /* NULL: none */
 };
 
 /* OPTIONS_GO_ON, or the exit status after a message was printed. */

@@ -16,6 +16,8 @@
 #ifndef AGENT_REQUEST_H
 #define AGENT_REQUEST_H
 
+#include <stdbool.h>
+
 enum request_state {
 	REQUEST_CHECKED,
 	REQUEST_CONFIRMING,
@@ -28,6 +30,7 @@ enum request_state {
 
 struct request {
 	enum request_state state;
+	bool refused_by_lock; /* a signature: not given any more once the agent is locked */
 	/* The client has gone: cancel what is in work and free. */
 	void (*abandon)(struct request *request);
 };

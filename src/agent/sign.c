@@ -395,7 +395,8 @@ static struct sign *sign_new(
 
 	if (sign == NULL)
 		return NULL;
-	*sign = (struct sign){.request = {.state = REQUEST_CHECKED, .abandon = abandon},
+	*sign = (struct sign){
+		.request = {.state = REQUEST_CHECKED, .refused_by_lock = true, .abandon = abandon},
 		.connection = connection,
 		.key = key_reference(key),
 		.algorithm = sign_algorithm(key->public_key, message->flags)};

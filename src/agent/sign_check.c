@@ -5,6 +5,7 @@
 
 #include "agent.h"
 #include "provider.h"
+#include "websafe.h"
 
 enum ks_algorithm sign_algorithm(const struct public_key *key, uint32_t flags)
 {
@@ -68,5 +69,11 @@ struct policy_verdict sign_decide(const struct connection *connection, const str
 		.allow_remote_without_presence = config->allow_remote_without_presence,
 		.allow_rsa_sha1 = config->allow_rsa_sha1};
 
+	if (!websafe_permits(key->public_key->application,
+		    connection->agent->settings.websafe_allow, subject))
+		return (struct policy_verdict){
+			.reason = "a security key made for a web site signs logins and SSH "
+				  "signatures only",
+			.remedy = "-O websafe-allow is in keystile-agent(1)"};
 	return policy_decide(&facts);
 }

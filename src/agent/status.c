@@ -13,7 +13,9 @@
 #include "agent.h"
 #include "connection.h"
 #include "listener.h"
+#include "lock.h"
 #include "provider.h"
+#include "websafe.h"
 
 #define CONNECTIONS_SHOWN_MAX 200
 
@@ -53,24 +55,36 @@ static json_t *sockets(const struct agent *agent)
 	return list;
 }
 
+static void warn_of(json_t *list, bool applies, const char *words)
+{
+	if (applies)
+		json_array_append_new(list, json_string(words));
+}
+
 static json_t *warnings(const struct agent *agent)
 {
 	json_t *list = json_array();
 	const char *obstacle = prompt_obstacle(agent);
+	const char *websafe = agent->settings.websafe_allow;
 
-	if (agent->config.allow_remote_without_presence)
-		json_array_append_new(
-			list, json_string("allow-remote-without-presence is set: remote hosts sign "
-					  "without a touch or a PIN"));
-	if (agent->settings.allow_remote_pkcs11)
-		json_array_append_new(list,
-			json_string("-O allow-remote-pkcs11 is set: bound connections may load "
-				    "providers"));
-	if (!agent->vault.memory.locked)
-		json_array_append_new(list,
-			json_string("memory for secrets could not be locked (RLIMIT_MEMLOCK)"));
-	if (obstacle != NULL)
-		json_array_append_new(list, json_string(obstacle));
+	warn_of(list, agent->config.allow_remote_without_presence,
+		"allow-remote-without-presence is set: remote hosts sign without a touch or a PIN");
+	warn_of(list, agent->config.remote_memory_keys_confirm,
+		"remote-memory-keys = confirm is set: remote hosts may use keys without hardware "
+		"when you answer yes");
+	warn_of(list, agent->settings.allow_remote_pkcs11,
+		"-O allow-remote-pkcs11 is set: bound connections may load providers");
+	warn_of(list, websafe == NULL,
+		"-O no-restrict-websafe is set: security keys made for web sites sign anything");
+	warn_of(list, websafe != NULL && strcmp(websafe, WEBSAFE_DEFAULT_ALLOW) != 0,
+		"-O websafe-allow is set: some security keys made for web sites sign anything");
+	warn_of(list, agent->config.allow_rsa_sha1,
+		"allow-rsa-sha1 is set: RSA keys make signatures with SHA-1");
+	warn_of(list, agent->config.allow_ssh_dss,
+		"allow-ssh-dss is set: DSA keys are taken, with SHA-1 and 1024 bits");
+	warn_of(list, !agent->vault.memory.locked,
+		"memory for secrets could not be locked (RLIMIT_MEMLOCK)");
+	warn_of(list, obstacle != NULL, obstacle);
 	return list;
 }
 
@@ -205,10 +219,11 @@ json_t *status_json(const struct agent *agent)
 {
 	json_int_t uptime_s = (json_int_t)((uv_now(&agent->loop) - agent->started_ms) / 1000);
 
-	return json_pack("{s:b,s:s,s:i,s:I,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o}", "ok", 1, "version",
-		KEYSTILE_VERSION, "pid", (int)getpid(), "uptime_seconds", uptime_s, "sockets",
-		sockets(agent), "warnings", warnings(agent), "connection_count",
-		(int)agent->connection_count, "connections", connections(agent), "providers",
-		providers(agent), "keys", keys(agent), "prompts", prompts(agent), "refusals",
-		refusals(agent));
+	return json_pack("{s:b,s:s,s:i,s:I,s:b,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o}", "ok", 1,
+		"version", KEYSTILE_VERSION, "pid", (int)getpid(), "uptime_seconds", uptime_s,
+		"locked", lock_locked(agent->lock), "failed_unlocks",
+		(int)lock_failures(agent->lock), "sockets", sockets(agent), "warnings",
+		warnings(agent), "connection_count", (int)agent->connection_count, "connections",
+		connections(agent), "providers", providers(agent), "keys", keys(agent), "prompts",
+		prompts(agent), "refusals", refusals(agent));
 }

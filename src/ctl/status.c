@@ -88,6 +88,18 @@ static void print_title(struct page *page, const json_t *status)
 		running != NULL ? running : "");
 }
 
+static void print_lock(struct page *page, const json_t *status)
+{
+	json_int_t failures = number_in(status, "failed_unlocks");
+
+	if (!json_is_true(json_object_get(status, "locked")))
+		return;
+	page_text(page, PAGE_WARNING, 2, 4, "locked: nothing is listed or signed until ssh-add -X");
+	if (failures > 0)
+		page_text(page, PAGE_BAD, 2, 4, "%lld wrong password%s since it was locked",
+			(long long)failures, plural(failures));
+}
+
 static void print_socket(struct page *page, const json_t *socket)
 {
 	page_text(page, PAGE_PLAIN, 2, VALUE, "%-12s %s", text_in(socket, "origin"),
@@ -274,6 +286,7 @@ static void print_refusal(struct page *page, const json_t *refusal)
 void status_print(struct page *page, const json_t *status, const struct control *control)
 {
 	print_title(page, status);
+	print_lock(page, status);
 	print_warnings(page, status, control);
 	print_part(page, status, "sockets", "Sockets", NULL, print_socket);
 	print_part(page, status, "providers", "Providers",

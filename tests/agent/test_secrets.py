@@ -131,7 +131,7 @@ class Pins(Case):
         body = lab.keys.string(self.hsm.module) + lab.keys.string(PIN)
         self.assertEqual(self.remote_client().call(client.ADD_TOKEN, body)[0], client.FAILURE)
         self.assertEqual(self.client().call(client.ADD_TOKEN_CONSTRAINED, body + b"\x77")[0], client.FAILURE)
-        for number in (17, 22, 23, 25):  # keys and passwords of others than we know
+        for number in (17, 23, 25):  # no keys; a password where nothing is locked
             self.assertEqual(self.client().call(number, lab.keys.string(PIN) * 3)[0], client.FAILURE)
         half = self.client()
         half.raw(lab.keys.string(bytes([client.ADD_TOKEN]) + body)[:-3])
