@@ -135,10 +135,9 @@ static void raise_descriptor_limit(struct agent *agent)
 	}
 	if (limit.rlim_cur > 1024UL * 1024)
 		limit.rlim_cur = 1024UL * 1024;
-	/* Each may come to hold a second one, of its process (peer.c). */
-	agent->connection_max = limit.rlim_cur > 3 * DESCRIPTORS_KEPT
-					? ((unsigned)limit.rlim_cur - DESCRIPTORS_KEPT) / 2
-					: DESCRIPTORS_KEPT;
+	agent->client_descriptors_max = limit.rlim_cur > 2 * DESCRIPTORS_KEPT
+						? (unsigned)limit.rlim_cur - DESCRIPTORS_KEPT
+						: DESCRIPTORS_KEPT;
 }
 
 /* Listening again after the fork makes us the one whom SO_PEERCRED names to clients. */

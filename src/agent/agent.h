@@ -42,7 +42,8 @@ struct agent {
 	struct listener *listeners;
 	struct connection *connections;
 	unsigned connection_count;
-	unsigned connection_max;
+	unsigned client_descriptors; /* of connections: one each, and the folder of its process */
+	unsigned client_descriptors_max;
 	uint64_t last_connection_id;
 	struct vault vault;
 	struct lock *lock;

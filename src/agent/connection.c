@@ -45,6 +45,7 @@ void connection_close(struct connection *connection)
 		at = &(*at)->next;
 	*at = connection->next;
 	agent->connection_count--;
+	agent->client_descriptors -= connection->peer.folder >= 0 ? 2 : 1;
 	stream_close(&connection->stream);
 	listeners_resume(agent);
 }
@@ -93,6 +94,18 @@ void connection_answer(struct connection *connection, enum message_type type)
 	}
 	buf_deinit(&body);
 	connection_close(connection);
+}
+
+bool connection_peer_unchanged(struct connection *connection)
+{
+	struct agent *agent = connection->agent;
+	bool kept = connection->peer.folder >= 0;
+	bool unchanged = peer_unchanged(
+		&connection->peer, agent->client_descriptors < agent->client_descriptors_max);
+
+	if (!kept && connection->peer.folder >= 0)
+		agent->client_descriptors++;
+	return unchanged;
 }
 
 static size_t body_length(const struct connection *connection)
@@ -313,6 +326,7 @@ void connection_accept(struct agent *agent, int fd, bool listener_remote)
 	connection->next = agent->connections;
 	agent->connections = connection;
 	agent->connection_count++;
+	agent->client_descriptors++;
 	stream_read(&connection->stream, true);
 	log_debug("connection %llu: %s (pid %d), %s", (unsigned long long)connection->id,
 		peer_program(&connection->peer), (int)connection->peer.pid,

@@ -48,6 +48,8 @@ void connection_close(struct connection *connection);
 void connection_reply(struct connection *connection, struct buf *body);
 /* The same for an answer that is only a type. */
 void connection_answer(struct connection *connection, enum message_type type);
+/* See peer_unchanged(). */
+bool connection_peer_unchanged(struct connection *connection);
 /* Reads on; for who stopped it. */
 void connection_continue(struct connection *connection);
 

@@ -59,7 +59,7 @@ static void on_connect(uv_poll_t *poll, int status, int events)
 
 		/* `keystile` must get through also when clients have taken all places. */
 		if (listener->kind != LISTENER_CONTROL &&
-			agent->connection_count >= agent->connection_max) {
+			agent->client_descriptors >= agent->client_descriptors_max) {
 			pause_listening(listener);
 			return;
 		}

@@ -137,24 +137,26 @@ void peer_deinit(struct peer *peer)
 }
 
 /* One that is opened before the start time is compared is that of the process that was seen. */
-static bool open_folder_again(struct peer *peer)
+static int open_folder_again(const struct peer *peer)
 {
-	AUTO(fd) folder = open_folder(peer->pid);
+	AUTO(fd) folder = peer->pid > 0 ? open_folder(peer->pid) : -1;
 
 	if (folder < 0 || peer->start_time == 0 || peer_start_time(peer->pid) != peer->start_time)
-		return false;
-	peer->folder = TAKE_FD(folder);
-	return true;
+		return -1;
+	return TAKE_FD(folder);
 }
 
-bool peer_unchanged(struct peer *peer)
+bool peer_unchanged(struct peer *peer, bool keep)
 {
 	char executable[PATH_MAX];
+	AUTO(fd) opened = peer->folder < 0 ? open_folder_again(peer) : -1;
+	int folder = peer->folder < 0 ? opened : peer->folder;
+	bool unchanged = folder >= 0 && read_executable(folder, executable) &&
+			 strcmp(executable, peer->executable) == 0;
 
-	if (peer->folder < 0 && (peer->pid <= 0 || !open_folder_again(peer)))
-		return false;
-	return read_executable(peer->folder, executable) &&
-	       strcmp(executable, peer->executable) == 0;
+	if (keep && opened >= 0)
+		peer->folder = TAKE_FD(opened);
+	return unchanged;
 }
 
 const char *peer_program(const struct peer *peer)

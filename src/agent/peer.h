@@ -19,7 +19,7 @@ struct peer {
 	char *executable;     /* path, "" where it can't be read; owned */
 	bool other_namespace; /* another mount, pid or user namespace than ours */
 	bool executable_deleted;
-	int folder; /* its /proc/PID, once it was looked at again; else -1 */
+	int folder; /* its /proc/PID, once it was looked at again and kept; else -1 */
 };
 
 /* Fills *peer from the connected socket. KS_NOT_ALLOWED where not even the uid can be known. */
@@ -27,9 +27,9 @@ KS_MUST_CHECK enum ks_error peer_read(int fd, struct peer *peer);
 void peer_deinit(struct peer *peer);
 /*
  * The process is still the one that peer_read() saw: same start time, same executable, and it has
- * not ended. The first time is the dearest: then its folder of /proc is kept open.
+ * not ended. To keep its folder of /proc open makes this much cheaper the next time.
  */
-bool peer_unchanged(struct peer *peer);
+bool peer_unchanged(struct peer *peer, bool keep);
 /* The last part of the executable's path; never NULL. */
 const char *peer_program(const struct peer *peer);
 /* The parent of a process, 0 where unknown. */

@@ -167,7 +167,7 @@ static void on_done(
 		refuse_and_fail(sign, "it signed without the touch or PIN that was demanded");
 	else if (foreign && !signature_right(sign, result))
 		refuse_and_fail(sign, "its signature was not made with the key that was asked for");
-	else if (!remote(sign) && !peer_unchanged(&sign->connection->peer)) {
+	else if (!remote(sign) && !connection_peer_unchanged(sign->connection)) {
 		origin_worsen(&sign->connection->origin, ORIGIN_CHANGED_PROCESS);
 		refuse(sign, origin_words(ORIGIN_CHANGED_PROCESS), NULL);
 	} else

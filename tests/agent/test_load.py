@@ -81,13 +81,13 @@ class Limits(LoadTest):
     def paused(self):
         return "new ones wait" in self.agent.log()
 
-    def fill(self):
-        """Clients that asked for the list: as many as have a place, and 20 that wait for one."""
+    def fill(self, *request):
+        """Clients that asked, for the list if nothing else: as many as have a place, and 20 that wait for one."""
         clients = []
         while not self.paused():
             self.assertLess(len(clients), self.most)
             clients += self.crowd(1)
-            clients[-1].send(c.LIST)
+            clients[-1].send(*request or (c.LIST,))
             lab.wait_for("it is served, or accepting pauses",
                          lambda: select.select([clients[-1].socket], [], [], 0)[0] or self.paused())
         for client in self.crowd(20):
@@ -120,6 +120,17 @@ class Limits(LoadTest):
             self.assertEqual(clients[0].add_token(f"fake:{name}"), c.SUCCESS)
             key = clients[0].list()[-1].blob
             lab.verify(key, clients[0].sign(key, b"data"), b"data")
+
+    def test_what_is_kept_of_a_client_that_signed_takes_no_descriptor_from_workers(self):
+        first = self.client()
+        self.assertEqual(first.add_token("fake:one"), c.SUCCESS)
+        key = first.list()[-1].blob
+        clients = self.fill(c.SIGN, first.sign_request(key, b"data"))
+        self.assertLess(len(clients), self.most / 2)
+        lab.verify(key, clients[0].signature(clients[0].receive()), b"data")
+        self.assertEqual(first.add_token("fake:two"), c.SUCCESS)
+        other = first.list()[-1].blob
+        lab.verify(other, first.sign(other, b"data"), b"data")
 
     def test_connections_that_come_and_go_leave_nothing_behind(self):
         before = self.at_rest()
