@@ -21,6 +21,7 @@ enum key_kind {
 	KEY_RSA,
 	KEY_SK_ED25519,
 	KEY_SK_ECDSA_P256,
+	KEY_DSS, /* parsed like others; who uses one must have been told to */
 	KEY_KIND_COUNT
 };
 
@@ -35,6 +36,7 @@ enum ks_algorithm {
 	KS_ALGORITHM_RSA_SHA1,
 	KS_ALGORITHM_SK_ED25519,
 	KS_ALGORITHM_SK_ECDSA_P256,
+	KS_ALGORITHM_DSS,
 	KS_ALGORITHM_COUNT
 };
 
@@ -62,20 +64,28 @@ struct signature_facts {
 
 /*
  * Parses a blob; trailing bytes, keys not on their curve, RSA under 1,024 or over
- * 16,384 bits or with an exponent over 32 bits are KS_BAD_INPUT, a key type that is
- * not known here is KS_UNSUPPORTED. *out is the caller's, freed by public_key_free().
+ * 16,384 bits or with an exponent over 32 bits, DSA other than 1,024 to 3,072 bits with
+ * a q of 160 are KS_BAD_INPUT, a key type that is not known here is KS_UNSUPPORTED. *out is the
+ * caller's, freed by public_key_free().
  */
 KS_MUST_CHECK enum ks_error public_key_parse(struct bytes blob, struct public_key **out);
 void public_key_free(struct public_key **key); /* clears the pointer */
 
+/* What is refused unless it is permitted by name: all that rests on SHA-1; bits. */
+enum public_key_permit {
+	PERMIT_NOTHING_OLD = 0,
+	PERMIT_RSA_SHA1 = 1 << 0,
+	PERMIT_DSS = 1 << 1,
+};
+
 /*
  * KS_OK when signature (string algorithm, string blob; sk: flags and counter follow)
- * over data was made by key with one of its algorithms. SHA-1 is refused unless
- * allow_sha1. Trailing bytes are refused. facts may be NULL. Anything else: KS_REFUSED
+ * over data was made by key with one of its algorithms. permitted: bits of enum
+ * public_key_permit. Trailing bytes are refused. facts may be NULL. Anything else: KS_REFUSED
  * (does not verify) or KS_BAD_INPUT (malformed).
  */
 KS_MUST_CHECK enum ks_error public_key_verify(const struct public_key *key, struct bytes signature,
-	struct bytes data, bool allow_sha1, struct signature_facts *facts);
+	struct bytes data, unsigned permitted, struct signature_facts *facts);
 
 /* "SHA256:..." as ssh-keygen -l prints it, of any blob; the caller frees it. */
 char *public_key_fingerprint(struct bytes blob);
@@ -97,12 +107,14 @@ void public_key_put_ed25519(struct buf *out, struct bytes point);
 KS_MUST_CHECK enum ks_error public_key_put_ecdsa(
 	struct buf *out, enum key_kind kind, struct bytes point);
 void public_key_put_rsa(struct buf *out, struct bytes exponent, struct bytes modulus);
+/* p, q, g, y. */
+void public_key_put_dss(struct buf *out, const struct bytes numbers[static 4]);
 /* From an OpenSSL key, e.g. one out of an X.509 certificate; KS_UNSUPPORTED for other kinds. */
 KS_MUST_CHECK enum ks_error public_key_put_pkey(struct buf *out, EVP_PKEY *pkey);
 
 /*
  * Signatures from what tokens return: RSA and Ed25519 bytes as they are, ECDSA as r and s
- * of equal length (PKCS#11). Writes string algorithm, string blob.
+ * of equal length (PKCS#11), DSA as r and s of 20 bytes each. Writes string algorithm, string blob.
  */
 KS_MUST_CHECK enum ks_error signature_put(
 	struct buf *out, enum ks_algorithm algorithm, struct bytes raw);

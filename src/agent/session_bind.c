@@ -36,7 +36,7 @@ static enum ks_error verify(const struct bind_message *message)
 		error = KS_UNSUPPORTED;
 	if (error == KS_OK)
 		error = public_key_verify(
-			key, message->signature, message->session_id, false, NULL);
+			key, message->signature, message->session_id, PERMIT_NOTHING_OLD, NULL);
 	public_key_free(&key);
 	return error;
 }

@@ -98,7 +98,7 @@ static bool signature_right(const struct sign *sign, struct bytes signature)
 	const struct config *config = &sign->connection->agent->config;
 
 	return public_key_verify(sign->key->public_key, signature, buf_bytes(&sign->data),
-		       config->allow_rsa_sha1, &facts) == KS_OK &&
+		       config->allow_rsa_sha1 ? PERMIT_RSA_SHA1 : 0, &facts) == KS_OK &&
 	       facts.algorithm == sign->algorithm;
 }
 

@@ -16,6 +16,7 @@ enum ks_algorithm sign_algorithm(const struct public_key *key, uint32_t flags)
 		[KEY_ECDSA_P521] = KS_ALGORITHM_ECDSA_P521,
 		[KEY_SK_ED25519] = KS_ALGORITHM_SK_ED25519,
 		[KEY_SK_ECDSA_P256] = KS_ALGORITHM_SK_ECDSA_P256,
+		[KEY_DSS] = KS_ALGORITHM_DSS,
 	};
 
 	if (key->kind != KEY_RSA)

@@ -61,6 +61,7 @@ static unsigned certificate_key_fields(struct bytes type)
 	} types[] = {
 		{"ssh-ed25519-cert-v01@openssh.com", 1},
 		{"ssh-rsa-cert-v01@openssh.com", 2},
+		{"ssh-dss-cert-v01@openssh.com", 4},
 		{"ecdsa-sha2-nistp256-cert-v01@openssh.com", 2},
 		{"ecdsa-sha2-nistp384-cert-v01@openssh.com", 2},
 		{"ecdsa-sha2-nistp521-cert-v01@openssh.com", 2},

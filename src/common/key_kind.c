@@ -54,6 +54,10 @@ static const struct key_kind_facts kinds[KEY_KIND_COUNT] = {
 		.group = "prime256v1",
 		.coordinate = 32,
 		.security_key = true},
+	[KEY_DSS] = {.name = "ssh-dss",
+		.certificate_name = "ssh-dss-cert-v01@openssh.com",
+		.label = "DSA",
+		.strings = 4},
 };
 
 static const struct algorithm_facts algorithms[KS_ALGORITHM_COUNT] = {
@@ -74,6 +78,7 @@ static const struct algorithm_facts algorithms[KS_ALGORITHM_COUNT] = {
 		"sk-ssh-ed25519-cert-v01@openssh.com", KEY_SK_ED25519, NULL},
 	[KS_ALGORITHM_SK_ECDSA_P256] = {"sk-ecdsa-sha2-nistp256@openssh.com",
 		"sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", KEY_SK_ECDSA_P256, EVP_sha256},
+	[KS_ALGORITHM_DSS] = {"ssh-dss", "ssh-dss-cert-v01@openssh.com", KEY_DSS, EVP_sha1},
 };
 
 const struct key_kind_facts *key_kind_facts(enum key_kind kind)

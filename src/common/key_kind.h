@@ -11,7 +11,7 @@ struct key_kind_facts {
 	const char *name;
 	const char *certificate_name;
 	const char *label;
-	unsigned bits;	   /* 0: the modulus says it (RSA) */
+	unsigned bits;	   /* 0: the modulus says it (RSA, DSA) */
 	unsigned strings;  /* that make up the key in a blob, after its name */
 	const char *curve; /* RFC 5656 section 10.1; NULL where there is none */
 	const char *group; /* the curve's name in OpenSSL */

@@ -92,6 +92,9 @@ static void read_fields(struct reader *in, struct private_key *key)
 	case KEY_RSA:
 		read_numbers(in, key, key->certificate.len > 0 ? 2 : 0, 6);
 		return;
+	case KEY_DSS:
+		read_numbers(in, key, key->certificate.len > 0 ? 4 : 0, 5);
+		return;
 	case KEY_SK_ED25519:
 	case KEY_SK_ECDSA_P256:
 		read_security_key(in, key);
@@ -132,6 +135,10 @@ static void put_plain(const struct private_key *key, struct buf *blob)
 
 	if (key->kind == KEY_RSA) {
 		public_key_put_rsa(blob, key->numbers[1], key->numbers[0]);
+		return;
+	}
+	if (key->kind == KEY_DSS) {
+		public_key_put_dss(blob, key->numbers);
 		return;
 	}
 	buf_put_text(blob, facts->name);

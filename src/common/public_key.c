@@ -19,6 +19,9 @@
 #define RSA_BITS_MIN 1024
 #define RSA_BYTES_MAX ((size_t)16384 / 8)
 #define RSA_EXPONENT_BYTES_MAX ((size_t)4)
+#define DSS_BITS_MIN 1024
+#define DSS_BYTES_MAX ((size_t)3072 / 8)
+#define DSS_ORDER_BITS 160
 #define ED25519_BYTES ((size_t)32)
 #define POINT_UNCOMPRESSED 0x04
 
@@ -72,6 +75,30 @@ static EVP_PKEY *rsa_pkey(struct bytes exponent, struct bytes modulus)
 	return pkey;
 }
 
+static EVP_PKEY *dss_pkey(const struct bytes numbers[static 4])
+{
+	static const char *const names[4] = {OSSL_PKEY_PARAM_FFC_P, OSSL_PKEY_PARAM_FFC_Q,
+		OSSL_PKEY_PARAM_FFC_G, OSSL_PKEY_PARAM_PUB_KEY};
+	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+	BIGNUM *values[4] = {NULL};
+	EVP_PKEY *pkey = NULL;
+	bool good = builder != NULL;
+
+	for (unsigned i = 0; i < 4; i++) {
+		values[i] = BN_bin2bn(numbers[i].data, (int)numbers[i].len, NULL);
+		good = good && values[i] && OSSL_PARAM_BLD_push_BN(builder, names[i], values[i]);
+	}
+	if (good && BN_num_bits(values[0]) >= DSS_BITS_MIN &&
+		BN_num_bits(values[1]) == DSS_ORDER_BITS && BN_cmp(values[2], values[0]) < 0 &&
+		BN_cmp(values[3], values[0]) < 0 && BN_num_bits(values[2]) > 1 &&
+		BN_num_bits(values[3]) > 1)
+		pkey = pkey_from("DSA", builder);
+	for (unsigned i = 0; i < 4; i++)
+		BN_free(values[i]);
+	OSSL_PARAM_BLD_free(builder);
+	return pkey;
+}
+
 /* OpenSSL takes any 32 bytes here, as OpenSSH does; what is no point verifies nothing. */
 static void read_ed25519(struct reader *in, struct public_key *key)
 {
@@ -111,6 +138,20 @@ static void read_rsa(struct reader *in, struct public_key *key)
 	buf_deinit(&rebuilt);
 }
 
+static void read_dss(struct reader *in, struct public_key *key)
+{
+	struct bytes numbers[4];
+	struct buf rebuilt = {0};
+
+	for (unsigned i = 0; i < 4; i++)
+		numbers[i] = reader_mpint(in, DSS_BYTES_MAX);
+	public_key_put_dss(&rebuilt, numbers);
+	if (is_odd(numbers[0]) && is_odd(numbers[1]) &&
+		bytes_equal(buf_bytes(&rebuilt), buf_bytes(&key->plain)))
+		key->pkey = dss_pkey(numbers);
+	buf_deinit(&rebuilt);
+}
+
 static void read_application(struct reader *in, struct public_key *key)
 {
 	struct bytes text = reader_string(in);
@@ -129,6 +170,8 @@ static enum ks_error read_plain(struct public_key *key)
 	reader_string(&in); /* the kind is known */
 	if (key->kind == KEY_RSA)
 		read_rsa(&in, key);
+	else if (key->kind == KEY_DSS)
+		read_dss(&in, key);
 	else if (key_kind_facts(key->kind)->curve)
 		read_ecdsa(&in, key);
 	else

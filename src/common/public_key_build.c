@@ -10,6 +10,7 @@
 
 #define ED25519_BYTES ((size_t)32)
 #define COORDINATE_MAX ((size_t)66)
+#define DSS_BYTES_MAX ((size_t)3072 / 8)
 #define RSA_BYTES_MAX ((size_t)16384 / 8)
 
 void public_key_put_ed25519(struct buf *out, struct bytes point)
@@ -40,6 +41,13 @@ void public_key_put_rsa(struct buf *out, struct bytes exponent, struct bytes mod
 	buf_put_mpint(out, modulus);
 }
 
+void public_key_put_dss(struct buf *out, const struct bytes numbers[static 4])
+{
+	buf_put_text(out, key_kind_name(KEY_DSS));
+	for (unsigned i = 0; i < 4; i++)
+		buf_put_mpint(out, numbers[i]);
+}
+
 /* One number of a key as exactly len bytes. */
 static bool pkey_number(EVP_PKEY *pkey, const char *name, uint8_t *number, size_t len)
 {
@@ -59,6 +67,22 @@ static enum ks_error put_rsa_pkey(struct buf *out, EVP_PKEY *pkey)
 		!pkey_number(pkey, OSSL_PKEY_PARAM_RSA_N, modulus, sizeof(modulus)))
 		return KS_UNSUPPORTED;
 	public_key_put_rsa(out, BYTES(exponent, sizeof(exponent)), BYTES(modulus, sizeof(modulus)));
+	return buf_status(out);
+}
+
+static enum ks_error put_dss_pkey(struct buf *out, EVP_PKEY *pkey)
+{
+	static const char *const names[4] = {OSSL_PKEY_PARAM_FFC_P, OSSL_PKEY_PARAM_FFC_Q,
+		OSSL_PKEY_PARAM_FFC_G, OSSL_PKEY_PARAM_PUB_KEY};
+	uint8_t raw[4][DSS_BYTES_MAX];
+	struct bytes numbers[4];
+
+	for (unsigned i = 0; i < 4; i++) {
+		if (!pkey_number(pkey, names[i], raw[i], sizeof(raw[i])))
+			return KS_UNSUPPORTED;
+		numbers[i] = BYTES(raw[i], sizeof(raw[i]));
+	}
+	public_key_put_dss(out, numbers);
 	return buf_status(out);
 }
 
@@ -101,6 +125,8 @@ enum ks_error public_key_put_pkey(struct buf *out, EVP_PKEY *pkey)
 		error = put_rsa_pkey(out, pkey);
 	else if (EVP_PKEY_is_a(pkey, "EC"))
 		error = put_ec_pkey(out, pkey);
+	else if (EVP_PKEY_is_a(pkey, "DSA"))
+		error = put_dss_pkey(out, pkey);
 	else if (EVP_PKEY_is_a(pkey, "ED25519"))
 		error = put_ed25519_pkey(out, pkey);
 	if (error != KS_OK)

@@ -11,6 +11,7 @@
 
 #include "key_kind.h"
 
+#define DSS_NUMBER_BYTES ((size_t)20)
 #define ED25519_SIGNATURE_BYTES ((size_t)64)
 #define RSA_BYTES_MAX ((size_t)16384 / 8)
 #define SHA256_BYTES ((size_t)32)
@@ -23,7 +24,14 @@ struct check {
 	struct bytes message;
 };
 
-static enum ks_error read_signature(struct bytes signature, bool allow_sha1, struct check *check)
+static bool permitted_algorithm(enum ks_algorithm algorithm, unsigned permitted)
+{
+	if (algorithm == KS_ALGORITHM_RSA_SHA1)
+		return permitted & PERMIT_RSA_SHA1;
+	return algorithm != KS_ALGORITHM_DSS || (permitted & PERMIT_DSS);
+}
+
+static enum ks_error read_signature(struct bytes signature, unsigned permitted, struct check *check)
 {
 	struct reader in = reader_of(signature);
 	struct bytes name = reader_string(&in);
@@ -39,7 +47,7 @@ static enum ks_error read_signature(struct bytes signature, bool allow_sha1, str
 	if (!ks_algorithm_by_name(name, &check->facts.algorithm) ||
 		algorithm_facts(check->facts.algorithm)->kind != check->key->kind)
 		return KS_REFUSED;
-	if (check->facts.algorithm == KS_ALGORITHM_RSA_SHA1 && !allow_sha1)
+	if (!permitted_algorithm(check->facts.algorithm, permitted))
 		return KS_REFUSED;
 	return KS_OK;
 }
@@ -75,24 +83,16 @@ static enum ks_error verify_rsa(const struct check *check)
 	return verify_raw(check, BYTES(padded, size));
 }
 
-/* OpenSSL wants the two numbers in DER. */
-static enum ks_error verify_ecdsa(const struct check *check)
+/* OpenSSL wants the two numbers in DER, which is the same for both kinds of key. */
+static enum ks_error verify_numbers(const struct check *check, struct bytes r, struct bytes s)
 {
-	size_t size = key_kind_facts(check->key->kind)->coordinate;
-	struct reader in = reader_of(check->inner);
-	struct bytes r = reader_mpint(&in, size);
-	struct bytes s = reader_mpint(&in, size);
-	ECDSA_SIG *numbers;
-	BIGNUM *r_number, *s_number;
+	ECDSA_SIG *numbers = ECDSA_SIG_new();
+	BIGNUM *r_number = BN_bin2bn(r.data, (int)r.len, NULL);
+	BIGNUM *s_number = BN_bin2bn(s.data, (int)s.len, NULL);
 	unsigned char *der = NULL;
 	enum ks_error error = KS_NO_MEMORY;
 	int len;
 
-	if (reader_end(&in) != KS_OK)
-		return KS_BAD_INPUT;
-	numbers = ECDSA_SIG_new();
-	r_number = BN_bin2bn(r.data, (int)r.len, NULL);
-	s_number = BN_bin2bn(s.data, (int)s.len, NULL);
 	if (numbers && r_number && s_number && ECDSA_SIG_set0(numbers, r_number, s_number) == 1) {
 		r_number = s_number = NULL; /* they are of the signature now */
 		len = i2d_ECDSA_SIG(numbers, &der);
@@ -106,10 +106,31 @@ static enum ks_error verify_ecdsa(const struct check *check)
 	return error;
 }
 
+static enum ks_error verify_ecdsa(const struct check *check)
+{
+	size_t size = key_kind_facts(check->key->kind)->coordinate;
+	struct reader in = reader_of(check->inner);
+	struct bytes r = reader_mpint(&in, size);
+	struct bytes s = reader_mpint(&in, size);
+
+	return reader_end(&in) == KS_OK ? verify_numbers(check, r, s) : KS_BAD_INPUT;
+}
+
+static enum ks_error verify_dss(const struct check *check)
+{
+	struct reader in = reader_of(check->inner);
+	struct bytes r = reader_raw(&in, DSS_NUMBER_BYTES);
+	struct bytes s = reader_raw(&in, DSS_NUMBER_BYTES);
+
+	return reader_end(&in) == KS_OK ? verify_numbers(check, r, s) : KS_BAD_INPUT;
+}
+
 static enum ks_error verify_message(const struct check *check)
 {
 	if (check->key->kind == KEY_RSA)
 		return verify_rsa(check);
+	if (check->key->kind == KEY_DSS)
+		return verify_dss(check);
 	if (key_kind_facts(check->key->kind)->curve)
 		return verify_ecdsa(check);
 	return verify_raw(check, check->inner);
@@ -144,10 +165,10 @@ static enum ks_error verify_assertion(struct check *check)
 }
 
 enum ks_error public_key_verify(const struct public_key *key, struct bytes signature,
-	struct bytes data, bool allow_sha1, struct signature_facts *facts)
+	struct bytes data, unsigned permitted, struct signature_facts *facts)
 {
 	struct check check = {.key = key, .message = data};
-	enum ks_error error = read_signature(signature, allow_sha1, &check);
+	enum ks_error error = read_signature(signature, permitted, &check);
 
 	if (error != KS_OK)
 		return error;
@@ -165,6 +186,8 @@ static bool raw_fits(const struct algorithm_facts *facts, struct bytes raw)
 		return raw.len > 0 && raw.len <= RSA_BYTES_MAX;
 	if (facts->kind == KEY_ED25519)
 		return raw.len == ED25519_SIGNATURE_BYTES;
+	if (facts->kind == KEY_DSS)
+		return raw.len == 2 * DSS_NUMBER_BYTES;
 	return raw.len > 0 && raw.len % 2 == 0 && raw.len <= 2 * coordinate;
 }
 

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
-"""Writes key_vectors.h: keys and certificates made by ssh-keygen, signatures over one
-SSHSIG message. Each signature is shown to `ssh-keygen -Y verify` before it is written
-down, so the vectors are what OpenSSH takes, not what we think it should take."""
+"""Writes key_vectors.h: keys and certificates made by ssh-keygen, what ssh-add sends of their
+private parts, signatures over one SSHSIG message. Each signature is shown to `ssh-keygen -Y
+verify` before it is written down, so the vectors are what OpenSSH takes, not what we think it
+should take."""
 
 import base64
 import hashlib
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 NAMESPACE = b"keystile"
 MESSAGE = b"what was signed\n"
 APPLICATION = b"ssh:keystile"
+COMMENT = b"a comment"
 SK_FLAGS = 0x05
 SK_COUNTER = 0x01020304
 DIGESTS = {"nistp256": hashes.SHA256, "nistp384": hashes.SHA384, "nistp521": hashes.SHA512}
@@ -33,6 +36,7 @@ KINDS = [
     ("KEY_RSA", "rsa", 3072, "ssh-rsa", False),
     ("KEY_SK_ED25519", "ed25519", 256, "sk-ssh-ed25519@openssh.com", True),
     ("KEY_SK_ECDSA_P256", "ecdsa", 256, "sk-ecdsa-sha2-nistp256@openssh.com", True),
+    ("KEY_DSS", "dsa", 1024, "ssh-dss", False),
 ]
 
 
@@ -64,6 +68,9 @@ def as_security_key(blob):
 def inner_signature(private, algorithm, data):
     if "ed25519" in algorithm:
         return private.sign(data)
+    if algorithm == "ssh-dss":
+        r, s = decode_dss_signature(private.sign(data, hashes.SHA1()))
+        return r.to_bytes(20, "big") + s.to_bytes(20, "big")
     if "ecdsa" in algorithm:
         digest = DIGESTS[algorithm.split("-")[-1].split("@")[0]]()
         r, s = decode_dss_signature(private.sign(data, ec.ECDSA(digest)))
@@ -94,6 +101,52 @@ def show_to_openssh(folder, public, blob, signature):
                NAMESPACE.decode(), "-s", f"{folder}/signature", input=MESSAGE)
 
 
+def write_security_key(path, blob):
+    """A private key of a security key, whose handle no token knows."""
+    rest = (struct.pack(">B", SK_FLAGS & 1) + string(b"key handle") + string(b"reserved") +
+            string(COMMENT))
+    inner = bytes(8) + blob + rest
+    inner += bytes(range(1, 1 + -len(inner) % 8))
+    whole = (b"openssh-key-v1\0" + string(b"none") + string(b"none") + string(b"") +
+             struct.pack(">I", 1) + string(blob) + string(inner))
+    with open(path, "w") as out:
+        out.write("-----BEGIN OPENSSH PRIVATE KEY-----\n" + base64.encodebytes(whole).decode() +
+                  "-----END OPENSSH PRIVATE KEY-----\n")
+
+
+def receive(connection, length):
+    received = b""
+    while len(received) < length:
+        part = connection.recv(length - len(received))
+        if not part:
+            break
+        received += part
+    return received
+
+
+def what_ssh_add_sends(folder):
+    """The key, its comment and its constraints in each message by which ssh-add adds one."""
+    messages = []
+    path = f"{folder}/agent"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        with subprocess.Popen(["ssh-add", "-q", f"{folder}/key"],
+                              env={**os.environ, "SSH_AUTH_SOCK": path}) as client:
+            connection, _ = listener.accept()
+            with connection:
+                while header := receive(connection, 4):
+                    message = receive(connection, struct.unpack(">I", header)[0])
+                    added = message[0] in (17, 25)
+                    if added:
+                        messages.append(base64.b64encode(message[1:]).decode())
+                    connection.sendall(b"\0\0\0\1" + (b"\6" if added else b"\5"))
+            if client.wait() != 0:
+                raise SystemExit("ssh-add failed")
+    os.unlink(path)
+    return messages
+
+
 def certificate(folder, authority, *options):
     ssh_keygen("-q", "-s", authority, "-I", "the key's id", "-V", "20200101:20400101", *options,
                f"{folder}/key.pub")
@@ -105,13 +158,15 @@ def vector(folder, kind, key_type, bits, algorithm, security_key):
     for name in ("key", "key.pub"):
         if os.path.exists(f"{folder}/{name}"):
             os.unlink(f"{folder}/{name}")
-    ssh_keygen("-q", "-t", key_type, "-b", str(bits), "-N", "", "-C", "", "-f", f"{folder}/key")
+    ssh_keygen("-q", "-t", key_type, "-b", str(bits), "-N", "", "-C", COMMENT.decode(), "-f",
+               f"{folder}/key")
     with open(f"{folder}/key", "rb") as text:
         private = serialization.load_ssh_private_key(text.read(), None)
     with open(f"{folder}/key.pub") as text:
         blob = base64.b64decode(text.read().split()[1])
     if security_key:
         blob = as_security_key(blob)
+        write_security_key(f"{folder}/key", blob)
     name = blob[4:4 + struct.unpack(">I", blob[:4])[0]].decode()
     public = f"{name} {base64.b64encode(blob).decode()}"
     with open(f"{folder}/key.pub", "w") as text:
@@ -120,14 +175,17 @@ def vector(folder, kind, key_type, bits, algorithm, security_key):
     if algorithm != "ssh-rsa":  # OpenSSH takes no SHA-1 here
         show_to_openssh(folder, public, blob, signature)
     shown = ssh_keygen("-l", "-f", f"{folder}/key.pub").split()
+    user_certificate = certificate(folder, f"{folder}/authority-ed25519", "-n", "me,you",
+                                   "-O", "force-command=true", "-z", "7")
+    added, added_certificate = what_ssh_add_sends(folder)
     return {
         "kind": kind, "name": name, "label": shown[-1].strip("()"), "bits": bits,
         "algorithm": algorithm, "fingerprint": shown[1],
         "blob": base64.b64encode(blob).decode(),
-        "user_certificate": certificate(folder, f"{folder}/authority-ed25519", "-n", "me,you",
-                                        "-O", "force-command=true", "-z", "7"),
+        "user_certificate": user_certificate,
         "host_certificate": certificate(folder, f"{folder}/authority-rsa", "-h", "-n", "host"),
         "signature": base64.b64encode(signature).decode(),
+        "added": added, "added_certificate": added_certificate,
     }
 
 
@@ -139,21 +197,24 @@ def quoted(value, column):
 
 
 def write_header(vectors, authorities, out):
-    out.write("/*\n * Written by make_key_vectors.py: keys and certificates of ssh-keygen, and "
-              "signatures that\n * it has verified. Bytes are in base64.\n */\n"
+    out.write("/*\n * Written by make_key_vectors.py: keys and certificates of ssh-keygen, "
+              "signatures that\n * it has verified, messages of ssh-add. Bytes are in base64.\n */\n"
               "#ifndef KEY_VECTORS_H\n#define KEY_VECTORS_H\n\n"
               "#include <keystile/public_key.h>\n\n"
               "struct key_vector {\n"
               "\tenum key_kind kind;\n\tunsigned bits;\n\tconst char *name;\n"
               "\tconst char *label;\n\tconst char *algorithm;\n\tconst char *fingerprint;\n"
               "\tconst char *blob;\n\tconst char *user_certificate;\n"
-              "\tconst char *host_certificate;\n\tconst char *signature;\n};\n\n"
+              "\tconst char *host_certificate;\n\tconst char *signature;\n"
+              "\t/* Messages 17 or 25 of ssh-add, with the user's certificate in the second. */\n"
+              "\tconst char *added;\n\tconst char *added_certificate;\n};\n\n"
               "/* clang-format off */\n")
     for name, value in authorities.items():
         out.write(f"static const char {name}[] =\n\t\t\t{quoted(value, 24)};\n")
     out.write(f"static const char vector_signed_data[] =\n\t\t\t"
               f"{quoted(base64.b64encode(signed_data()).decode(), 24)};\n")
     out.write(f'static const char vector_application[] = "{APPLICATION.decode()}";\n'
+              f'static const char vector_comment[] = "{COMMENT.decode()}";\n'
               f"enum {{ VECTOR_SK_FLAGS = {SK_FLAGS}, VECTOR_SK_COUNTER = {SK_COUNTER} }};\n\n"
               "static const struct key_vector key_vectors[] = {\n")
     for entry in vectors:
