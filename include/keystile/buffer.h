@@ -81,6 +81,8 @@ struct bytes reader_mpint(struct reader *reader, size_t max_len);
  * the caller frees, NULL on failure.
  */
 char *reader_text(struct reader *reader, size_t max_len);
+/* The same, borrowed: without the trailing NUL, and of any length. */
+struct bytes reader_text_bytes(struct reader *reader);
 /* KS_OK when nothing failed and nothing is left over, otherwise KS_BAD_INPUT. */
 KS_MUST_CHECK enum ks_error reader_end(const struct reader *reader);
 /* KS_OK when nothing failed, whatever is left over. */

@@ -91,6 +91,7 @@ KS_MUST_CHECK enum ks_error public_key_verify(const struct public_key *key, stru
 char *public_key_fingerprint(struct bytes blob);
 /* "ssh-ed25519", also for certificates' plain type; static. */
 const char *key_kind_name(enum key_kind kind);
+bool key_kind_is_security_key(enum key_kind kind);
 /* "RSA", "ECDSA", "ED25519", "ECDSA-SK" ... as ssh-add -l prints it; static. */
 const char *key_kind_label(enum key_kind kind);
 unsigned public_key_bits(const struct public_key *key);

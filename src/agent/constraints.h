@@ -13,7 +13,8 @@
 
 #define CONSTRAINTS_DESTINATIONS_MAX 1024 /* hop pairs; one more is refused */
 #define CONSTRAINTS_CERTIFICATES_MAX 1024
-#define CONSTRAINTS_USER_MAX 256 /* bytes of a user pattern */
+#define CONSTRAINTS_USER_MAX 256	   /* bytes of a user pattern */
+#define CONSTRAINTS_SK_INTERNAL "internal" /* the sk-provider that is no middleware */
 
 struct destination_key {
 	struct buf blob;
@@ -38,12 +39,12 @@ struct constraints {
 	bool has_lifetime;
 	uint32_t lifetime_s;
 	bool confirm;
-	char *sk_provider; /* a path, or "internal"; NULL: none given */
+	char *sk_provider; /* a path, or CONSTRAINTS_SK_INTERNAL; NULL: none given */
 	struct destination *destinations;
 	size_t destination_count; /* 0: may be used everywhere */
 	/* associated-certs-v00@openssh.com, for tokens */
 	bool certificates_only;
-	struct buf *certificates; /* blobs, not looked into yet */
+	struct buf *certificates; /* blobs that public_key_parse() takes, perhaps of plain keys */
 	size_t certificate_count;
 };
 

@@ -1,21 +1,16 @@
 /*
- * Parsing of client messages, with ssh-agent's leniency where clients rely on it
- * (CONFORMANCE: bytes after the last field of 13, 18 and 21 are ignored) and none elsewhere.
+ * Parsing of client messages, with ssh-agent's leniency where clients rely on it and none
+ * elsewhere: bytes after the last field are ignored, but of 17, 20, 25 and 26, where they are
+ * constraints.
  */
 #include "message.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <keystile/log.h>
 #include <keystile/secret.h>
-#include <keystile/text.h>
 
 #include "provider.h"
-
-#define CONSTRAINT_LIFETIME 1
-#define CONSTRAINT_CONFIRM 2
-#define CONSTRAINT_EXTENSION 255
 
 bool message_is_secret(uint8_t type)
 {
@@ -42,80 +37,60 @@ enum ks_error message_parse_sign(struct bytes body, struct message_sign *out)
 	return reader_status(&reader);
 }
 
-/* Invariant 10: what can't be enforced is refused by its name. */
-static enum ks_error refuse_extension(struct reader *reader)
+static enum ks_error parse_private_key(struct reader *reader, struct message_add_key *out)
 {
-	char quoted[TEXT_QUOTED_MAX];
-	struct bytes name = reader_string(reader);
+	enum ks_error error = private_key_read(reader, &out->key);
 
-	if (reader_status(reader) != KS_OK)
+	if (error == KS_OK)
+		error = private_key_put_public(&out->key, &out->blob);
+	if (error != KS_OK)
+		log_warning("refused: a key that is added: %s", ks_error_text(error));
+	return error;
+}
+
+enum ks_error message_parse_add_key(struct bytes body, struct message_add_key *out)
+{
+	struct reader reader = reader_of(body);
+	enum ks_error error;
+
+	*out = (struct message_add_key){0};
+	error = parse_private_key(&reader, out);
+	if (error != KS_OK)
+		return error;
+	out->comment = reader_text(&reader, MESSAGE_COMMENT_MAX);
+	if (out->comment == NULL)
 		return KS_BAD_INPUT;
-	log_warning("refused: the constraint %s can't be enforced for token keys yet",
-		text_quote(name, quoted));
-	return KS_UNSUPPORTED;
+	return constraints_parse(&reader,
+		key_kind_is_security_key(out->key.kind) ? CONSTRAINTS_FOR_SECURITY_KEY
+							: CONSTRAINTS_FOR_KEY,
+		&out->constraints);
 }
 
-static enum ks_error parse_constraint(struct reader *reader, struct message_constraints *out)
+void message_add_key_deinit(struct message_add_key *message)
 {
-	uint8_t type = reader_u8(reader);
-
-	switch (type) {
-	case CONSTRAINT_LIFETIME:
-		if (out->has_lifetime)
-			return KS_BAD_INPUT;
-		out->has_lifetime = true;
-		out->lifetime_s = reader_u32(reader);
-		return reader_status(reader);
-	case CONSTRAINT_CONFIRM:
-		if (out->confirm)
-			return KS_BAD_INPUT;
-		out->confirm = true;
-		return reader_status(reader);
-	case CONSTRAINT_EXTENSION:
-		return refuse_extension(reader);
-	default:
-		log_warning("refused: unknown constraint %u", type);
-		return KS_UNSUPPORTED;
-	}
-}
-
-/* As text is read elsewhere: one NUL at the end is tolerated, none inside. */
-static enum ks_error parse_text(struct reader *reader, struct bytes *text)
-{
-	*text = reader_string(reader);
-	if (text->len > 0 && text->data[text->len - 1] == '\0')
-		text->len--;
-	if (reader_status(reader) != KS_OK ||
-		(text->len > 0 && memchr(text->data, '\0', text->len) != NULL))
-		return KS_BAD_INPUT;
-	return KS_OK;
-}
-
-static enum ks_error parse_pin(struct reader *reader, struct bytes *pin)
-{
-	enum ks_error error = parse_text(reader, pin);
-
-	return error == KS_OK && pin->len > KS_PIN_MAX ? KS_BAD_INPUT : error;
+	buf_deinit(&message->blob);
+	free(message->comment);
+	constraints_release(&message->constraints);
+	*message = (struct message_add_key){0};
 }
 
 enum ks_error message_parse_add_token(struct bytes body, struct message_add_token *out)
 {
 	struct reader reader = reader_of(body);
-	enum ks_error error;
 
 	*out = (struct message_add_token){0};
 	out->provider = reader_text(&reader, PROVIDER_NAME_MAX);
-	error = parse_pin(&reader, &out->pin);
-	if (error == KS_OK && out->provider[0] == '\0')
-		error = KS_BAD_INPUT;
-	while (error == KS_OK && reader.left > 0)
-		error = parse_constraint(&reader, &out->constraints);
-	return error;
+	out->pin = reader_text_bytes(&reader);
+	if (reader_status(&reader) != KS_OK || out->provider[0] == '\0' ||
+		out->pin.len > KS_PIN_MAX)
+		return KS_BAD_INPUT;
+	return constraints_parse(&reader, CONSTRAINTS_FOR_TOKEN, &out->constraints);
 }
 
 void message_add_token_deinit(struct message_add_token *message)
 {
 	free(message->provider);
+	constraints_release(&message->constraints);
 	*message = (struct message_add_token){0};
 }
 
@@ -127,13 +102,6 @@ enum ks_error message_parse_remove_token(struct bytes body, char **provider)
 	return reader_status(&reader);
 }
 
-enum ks_error message_parse_password(struct bytes body, struct bytes *password)
-{
-	struct reader reader = reader_of(body);
-
-	return parse_text(&reader, password);
-}
-
 enum ks_error message_parse_remove(struct bytes body, struct bytes *blob)
 {
 	struct reader reader = reader_of(body);
@@ -142,11 +110,19 @@ enum ks_error message_parse_remove(struct bytes body, struct bytes *blob)
 	return reader_status(&reader);
 }
 
+enum ks_error message_parse_password(struct bytes body, struct bytes *password)
+{
+	struct reader reader = reader_of(body);
+
+	*password = reader_text_bytes(&reader);
+	return reader_status(&reader);
+}
+
 enum ks_error message_parse_extension(struct bytes body, struct message_extension *out)
 {
 	struct reader reader = reader_of(body);
-	enum ks_error error = parse_text(&reader, &out->name);
 
+	out->name = reader_text_bytes(&reader);
 	out->content = BYTES(reader.data, reader.left);
-	return error;
+	return reader_status(&reader);
 }

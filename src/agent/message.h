@@ -5,7 +5,9 @@
 #ifndef AGENT_MESSAGE_H
 #define AGENT_MESSAGE_H
 
-#include <keystile/buffer.h>
+#include <keystile/private_key.h>
+
+#include "constraints.h"
 
 enum message_type {
 	MESSAGE_FAILURE = 5,
@@ -33,11 +35,7 @@ enum message_type {
 #define MESSAGE_SIGN_RSA_SHA256 2
 #define MESSAGE_SIGN_RSA_SHA512 4
 
-struct message_constraints {
-	bool has_lifetime;
-	uint32_t lifetime_s;
-	bool confirm;
-};
+#define MESSAGE_COMMENT_MAX 4096 /* bytes: it is shown and listed as long as the key is there */
 
 struct message_sign {
 	struct bytes blob;
@@ -45,11 +43,19 @@ struct message_sign {
 	uint32_t flags;
 };
 
-/* Owns provider; pin borrows. */
+/* Owns all but key, which borrows. */
+struct message_add_key {
+	struct private_key key;
+	struct buf blob; /* by which it is listed */
+	char *comment;
+	struct constraints *constraints;
+};
+
+/* Owns provider and a reference of the constraints; pin borrows. */
 struct message_add_token {
 	char *provider;
 	struct bytes pin; /* empty: none given */
-	struct message_constraints constraints;
+	struct constraints *constraints;
 };
 
 struct message_extension {
@@ -62,15 +68,17 @@ bool message_is_secret(uint8_t type);
 
 KS_MUST_CHECK enum ks_error message_parse_sign(struct bytes body, struct message_sign *out);
 /*
- * KS_UNSUPPORTED: a constraint that is not known or can't be enforced here, logged by name.
- * message_add_token_deinit() is due in any case.
+ * KS_UNSUPPORTED: a kind of key or a constraint that is not known or not for this one, logged by
+ * name. A message's deinit() is due in any case.
  */
+KS_MUST_CHECK enum ks_error message_parse_add_key(struct bytes body, struct message_add_key *out);
+void message_add_key_deinit(struct message_add_key *message);
 KS_MUST_CHECK enum ks_error message_parse_add_token(
 	struct bytes body, struct message_add_token *out);
 void message_add_token_deinit(struct message_add_token *message);
 /* The provider's name; the caller frees it. */
 KS_MUST_CHECK enum ks_error message_parse_remove_token(struct bytes body, char **provider);
-/* Of lock and unlock; borrows. */
+/* Of lock and unlock; borrows, may be empty. */
 KS_MUST_CHECK enum ks_error message_parse_password(struct bytes body, struct bytes *password);
 KS_MUST_CHECK enum ks_error message_parse_remove(struct bytes body, struct bytes *blob);
 KS_MUST_CHECK enum ks_error message_parse_extension(

@@ -19,7 +19,7 @@
 struct provider_request {
 	struct request request; /* first: the connection knows only that */
 	struct connection *connection;
-	struct message_constraints constraints;
+	struct constraints *constraints; /* NULL when removing */
 	char *given;
 	int pin_fd; /* -1: no PIN was given */
 	struct provider_wait *wait;
@@ -37,6 +37,7 @@ static void request_free(struct provider_request *add)
 		provider_let_go(add->provider);
 	if (add->pin_fd >= 0)
 		close(add->pin_fd);
+	constraints_release(&add->constraints);
 	free(add->given);
 	free(add);
 }
@@ -76,8 +77,8 @@ static void limit_lifetime(struct provider_request *add)
 	struct provider *provider = add->provider;
 	long default_s = provider->agent->settings.lifetime_s;
 
-	if (add->constraints.has_lifetime)
-		provider_expire_in(provider, add->constraints.lifetime_s);
+	if (add->constraints->has_lifetime)
+		provider_expire_in(provider, add->constraints->lifetime_s);
 	else if (default_s > 0)
 		provider_expire_in(provider, (uint32_t)default_s);
 }
@@ -127,7 +128,7 @@ static void on_opened(
 	 * Before its keys are known. One that is loaded already keeps what it was loaded with, or
 	 * gets what is stricter.
 	 */
-	provider->confirm = provider->confirm || add->constraints.confirm;
+	provider->confirm = provider->confirm || add->constraints->confirm;
 	add->request.state = REQUEST_LISTING;
 	error = worker_operate(provider->worker,
 		&(struct operation_wish){
@@ -186,6 +187,19 @@ static bool may_load(const struct connection *connection)
 	return !connection->binds.attempted || connection->agent->settings.allow_remote_pkcs11;
 }
 
+/* Invariant 10: what can't be enforced is refused by its name. */
+static bool can_enforce(const struct constraints *constraints)
+{
+	if (constraints->destination_count > 0)
+		log_warning("refused: the constraint restrict-destination-v00@openssh.com can't be "
+			    "enforced for token keys yet");
+	if (constraints->certificate_count > 0 || constraints->certificates_only)
+		log_warning("refused: the constraint associated-certs-v00@openssh.com can't be "
+			    "enforced for token keys yet");
+	return constraints->destination_count == 0 && constraints->certificate_count == 0 &&
+	       !constraints->certificates_only;
+}
+
 /* NULL when the PIN can't be handed on. */
 static struct provider_request *add_new(
 	struct connection *connection, struct message_add_token *message)
@@ -194,7 +208,7 @@ static struct provider_request *add_new(
 
 	if (add == NULL)
 		return NULL;
-	add->constraints = message->constraints;
+	add->constraints = constraints_reference(message->constraints);
 	if (message->pin.len == 0 ||
 		secret_to_pipe(message->pin.data, message->pin.len, &add->pin_fd) == KS_OK)
 		return add;
@@ -207,7 +221,8 @@ void provider_request_add(struct connection *connection, struct bytes body)
 	struct message_add_token message;
 	struct provider_request *add = NULL;
 
-	if (message_parse_add_token(body, &message) == KS_OK && may_load(connection))
+	if (message_parse_add_token(body, &message) == KS_OK && can_enforce(message.constraints) &&
+		may_load(connection))
 		add = add_new(connection, &message);
 	message_add_token_deinit(&message);
 	if (add != NULL)

@@ -107,6 +107,11 @@ const char *key_kind_name(enum key_kind kind)
 	return (unsigned)kind < KEY_KIND_COUNT ? kinds[kind].name : "unknown";
 }
 
+bool key_kind_is_security_key(enum key_kind kind)
+{
+	return (unsigned)kind < KEY_KIND_COUNT && kinds[kind].security_key;
+}
+
 const char *key_kind_label(enum key_kind kind)
 {
 	return (unsigned)kind < KEY_KIND_COUNT ? kinds[kind].label : "unknown";

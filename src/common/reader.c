@@ -78,16 +78,25 @@ struct bytes reader_mpint(struct reader *reader, size_t max_len)
 	return number;
 }
 
-char *reader_text(struct reader *reader, size_t max_len)
+struct bytes reader_text_bytes(struct reader *reader)
 {
 	struct bytes string = reader_string(reader);
-	char *text;
 
-	if (reader->failed)
-		return NULL;
 	if (string.len > 0 && string.data[string.len - 1] == '\0')
 		string.len--;
-	if (string.len > max_len || (string.len > 0 && memchr(string.data, '\0', string.len))) {
+	if (string.len > 0 && memchr(string.data, '\0', string.len)) {
+		reader->failed = true;
+		return BYTES(NULL, 0);
+	}
+	return string;
+}
+
+char *reader_text(struct reader *reader, size_t max_len)
+{
+	struct bytes string = reader_text_bytes(reader);
+	char *text;
+
+	if (reader->failed || string.len > max_len) {
 		reader->failed = true;
 		return NULL;
 	}
