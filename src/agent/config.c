@@ -29,7 +29,6 @@ static const char *const default_relays[] = {
 	"sshd",
 	"sshd-*",
 	"dropbear",
-	"dbclient",
 	"mosh-*",
 	"et",
 	"etserver",

@@ -284,7 +284,7 @@ static struct origin first_origin(
 {
 	struct origin_facts facts = {.peer = peer, .listener_remote = listener_remote};
 
-	if (origin_peer_is_ssh(peer))
+	if (origin_peer_forwards_later(peer))
 		facts.ssh_seen_before =
 			ssh_seen_before(&agent->ssh_seen, peer->pid, peer->start_time);
 	return origin_at_accept(&facts, &agent->config);

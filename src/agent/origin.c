@@ -19,6 +19,11 @@ bool origin_peer_is_ssh(const struct peer *peer)
 	return strcmp(peer_program(peer), "ssh") == 0;
 }
 
+bool origin_peer_forwards_later(const struct peer *peer)
+{
+	return origin_peer_is_ssh(peer) || strcmp(peer_program(peer), "dbclient") == 0;
+}
+
 /* OpenSSH's own programs, which ask for the person who started them. */
 static bool is_known(const struct peer *peer)
 {
@@ -44,7 +49,7 @@ struct origin origin_at_accept(const struct origin_facts *facts, const struct co
 		origin_worsen(&origin, ORIGIN_RELAY);
 	if (peer->other_namespace)
 		origin_worsen(&origin, ORIGIN_NAMESPACE);
-	if (origin_peer_is_ssh(peer) && facts->ssh_seen_before)
+	if (origin_peer_forwards_later(peer) && facts->ssh_seen_before)
 		origin_worsen(&origin, ORIGIN_SSH_SECOND_CONNECTION);
 	if (config->unknown_clients_remote && !is_known(peer))
 		origin_worsen(&origin, ORIGIN_UNKNOWN_CLIENT);

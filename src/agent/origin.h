@@ -48,10 +48,15 @@ void origin_worsen(struct origin *origin, enum origin_rule rule);
 struct origin_facts {
 	const struct peer *peer;
 	bool listener_remote;
-	bool ssh_seen_before; /* this very ssh process had a connection already */
+	bool ssh_seen_before; /* this very process, an SSH client's, had a connection already */
 };
 
 struct origin origin_at_accept(const struct origin_facts *facts, const struct config *config);
+/*
+ * The peer is an SSH client that logs in over its first connection, and opens further ones for the
+ * hosts that it forwards the agent to: OpenSSH's and Dropbear's.
+ */
+bool origin_peer_forwards_later(const struct peer *peer);
 /* The peer is OpenSSH's client, from which more is expected. */
 bool origin_peer_is_ssh(const struct peer *peer);
 /* For a person: "relayed by sshd" and the like; static. */
