@@ -1,6 +1,7 @@
 """A throw-away sshd on a free loopback port, in which whoever runs the tests can log in."""
 import os
 import pwd
+import re
 import signal
 import socket
 import subprocess
@@ -31,6 +32,7 @@ AllowStreamLocalForwarding yes
 MaxStartups 1000
 MaxSessions 1000
 LogLevel {log_level}
+{lines}
 """
 
 CLIENT = """\
@@ -59,10 +61,11 @@ def free_port():
 class Sshd:
     """
     .allow(key) lets a lab.Key (or an authorized_keys line) in; .ssh(...) is the command that
-    reaches it as one of names, each of which is a host name of its own in .known_hosts.
+    reaches it as one of names, each of which is a host name of its own in .known_hosts. lines go
+    to the end of its configuration.
     """
 
-    def __init__(self, names=("lab",), host_key="ed25519", log_level="VERBOSE"):
+    def __init__(self, names=("lab",), host_key="ed25519", log_level="VERBOSE", lines=""):
         self.names = names
         self.user = pwd.getpwuid(os.getuid()).pw_name
         self.folder = place.Folder()
@@ -75,7 +78,7 @@ class Sshd:
         os.chmod(self.folder.path, 0o755)  # sshd reads authorized_keys as the user
         if os.getuid() == 0:
             os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
-        self._start(log_level)
+        self._start(log_level, lines)
 
     def _make_host_key(self, kind):
         path = self.folder.path / "host_key"
@@ -84,12 +87,13 @@ class Sshd:
         self.known_hosts.write_text(
             "".join(f"{name} {self.host_key_line}\n" for name in self.names))
 
-    def _start(self, log_level):
+    def _start(self, log_level, lines):
         """A port that was free may be taken a moment later: a few attempts."""
         for _ in range(5):
             self.port = free_port()
             server = self.folder.path / "sshd_config"
             server.write_text(SERVER.format(port=self.port, folder=self.folder.path, log_level=log_level,
+                                            lines=lines,
                                             host_keys=f"HostKey {self.folder.path}/host_key"))
             with open(self._log_path, "wb") as log:
                 self.process = subprocess.Popen(
@@ -114,6 +118,15 @@ class Sshd:
     def allow(self, key):
         with open(self.folder.path / "authorized_keys", "a", encoding="utf-8") as file:
             file.write(getattr(key, "line", key) + "\n")
+
+    def allow_only(self, key):
+        """Nobody gets in with another key from now on."""
+        (self.folder.path / "authorized_keys").write_text("")
+        self.allow(key)
+
+    def accepted(self):
+        """The fingerprints of the keys that were logged in with, in their order."""
+        return re.findall(r"Accepted publickey .* (SHA256:\S+)$", self.log(), re.M)
 
     def ssh(self, *arguments):
         """The words of a command: options, a name of this host, and what to run there."""
