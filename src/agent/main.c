@@ -77,7 +77,11 @@ static int kill_agent(const struct options *options)
 static void harden(void)
 {
 	struct rlimit none = {0};
+	gid_t group = getgid();
 
+	/* A set-gid copy needs nothing of its group. First, as changed ids set "dumpable" anew. */
+	if (setresgid(group, group, group) != 0)
+		_exit(EXIT_FAILURE);
 	setrlimit(RLIMIT_CORE, &none);
 #ifndef KEYSTILE_SANITIZED
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -307,6 +311,7 @@ int main(int argc, char **argv)
 		return kill_agent(&options);
 	if (options.clean > 0) {
 		socket_place_clean_up(options.clean > 1);
+		puts("Deleted stale agent sockets in ~/.ssh/agent");
 		return 0;
 	}
 	harden();

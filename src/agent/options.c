@@ -67,6 +67,16 @@ static int parse_option(const char *value, struct options *out, struct flags *fl
 	return OPTIONS_GO_ON;
 }
 
+static bool is_hash(const char *value)
+{
+	static const char *const names[] = {"md5", "sha1", "sha256", "sha384", "sha512"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcasecmp(value, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static int parse_value(int option, const char *value, struct options *out, struct flags *flags)
 {
 	switch (option) {
@@ -74,9 +84,7 @@ static int parse_value(int option, const char *value, struct options *out, struc
 		out->address = value;
 		return OPTIONS_GO_ON;
 	case 'E':
-		if (strcasecmp(value, "sha256") != 0 && strcasecmp(value, "md5") != 0)
-			return fatal("Invalid hash algorithm", value);
-		return OPTIONS_GO_ON;
+		return is_hash(value) ? OPTIONS_GO_ON : fatal("Invalid hash algorithm", value);
 	case 'O':
 		return parse_option(value, out, flags);
 	case 'P':

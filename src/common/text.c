@@ -161,6 +161,9 @@ static long seconds_part(const char **text)
 	const char *at = *text;
 	long number = 0, unit;
 
+	/* OpenSSH reads numbers with strtol(). */
+	at += strspn(at, " \t\n\v\f\r");
+	at += *at == '+';
 	if (*at < '0' || *at > '9')
 		return -1;
 	for (; *at >= '0' && *at <= '9'; at++) {

@@ -331,7 +331,7 @@ class CleanUp(StartTest):
 
     def test_old_sockets_of_this_host_are_removed(self):
         done = self.run_agent("-u")
-        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertEqual((done.returncode, done.stdout), (0, "Deleted stale agent sockets in ~/.ssh/agent\n"))
         self.assertEqual(self.left(), sorted([self.live, self.fresh, self.foreign, self.file]))
         self.assertTrue(self.serves(self.agents / self.live))
 

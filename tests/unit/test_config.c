@@ -45,6 +45,8 @@ static void nothing_configured_gives_the_defaults(void **state)
 	assert_true(config.unbound_ssh_remote);
 	assert_false(config.allow_remote_without_presence);
 	assert_false(config.allow_rsa_sha1);
+	assert_false(config.allow_ssh_dss);
+	assert_false(config.remote_memory_keys_confirm);
 	assert_null(config.askpass);
 	assert_int_equal(config.worker_count, 0);
 	assert_null(config_worker_environment(&config, "pkcs11")[0]);
@@ -61,6 +63,8 @@ static void every_option_replaces_its_default(void **state)
 				      "ssh-without-session-bind = local\n"
 				      "allow-remote-without-presence = true\n"
 				      "allow-rsa-sha1 = yes\n"
+				      "allow-ssh-dss = true\n"
+				      "remote-memory-keys = \"confirm\"\n"
 				      "askpass = '/usr/bin/ask pass'\n"
 				      "relays = {mine, \"/opt/my relay\"}\n"
 				      "worker fake { environment = {\"A=1\", 'B=${C}'} }\n");
@@ -72,6 +76,8 @@ static void every_option_replaces_its_default(void **state)
 	assert_false(config.unbound_ssh_remote);
 	assert_true(config.allow_remote_without_presence);
 	assert_true(config.allow_rsa_sha1);
+	assert_true(config.allow_ssh_dss);
+	assert_true(config.remote_memory_keys_confirm);
 	assert_string_equal(config.askpass, "/usr/bin/ask pass");
 	assert_string_equal(config.relays[0], "mine");
 	assert_string_equal(config.relays[1], "/opt/my relay");
@@ -197,6 +203,11 @@ static const struct {
 				  "1 second to 1 hour, such as 90 or 2m"},
 	{"prompt-timeout = -1", "test.conf:1: prompt-timeout: the value must be a time from "
 				"1 second to 1 hour, such as 90 or 2m"},
+	{"remote-memory-keys = allow",
+		"test.conf:1: remote-memory-keys: the value must be refuse or confirm"},
+	{"\nremote-memory-keys = \"\"",
+		"test.conf:2: remote-memory-keys: the value must be refuse or confirm"},
+	{"allow-ssh-dss = 1", "test.conf:1: invalid boolean value for option 'allow-ssh-dss'"},
 	{"unknown-clients = Remote",
 		"test.conf:1: unknown-clients: the value must be local or remote"},
 	{"\n\nssh-without-session-bind = \"\"",

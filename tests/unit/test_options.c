@@ -42,17 +42,29 @@ static const struct {
 	{{"-a", "/tmp/socket"}, OPTIONS_GO_ON},
 	{{"-E", "sha256"}, OPTIONS_GO_ON},
 	{{"-E", "MD5"}, OPTIONS_GO_ON},
-	{{"-E", "sha512"}, FATAL},
+	{{"-E", "sha1"}, OPTIONS_GO_ON},
+	{{"-E", "SHA384"}, OPTIONS_GO_ON},
+	{{"-E", "sha512"}, OPTIONS_GO_ON},
+	{{"-E", "ripemd160"}, FATAL},
+	{{"-E", ""}, FATAL},
 	{{"-O", "allow-remote-pkcs11"}, OPTIONS_GO_ON},
 	{{"-O", "no-restrict-websafe"}, OPTIONS_GO_ON},
 	{{"-O", "websafe-allow=ssh:*"}, OPTIONS_GO_ON},
+	{{"-O", "websafe-allow="}, OPTIONS_GO_ON},
+	{{"-O", "websafe-allow=a", "-O", "websafe-allow=b"}, FATAL},
+	{{"-O", "websafe-allow=a", "-O", "no-restrict-websafe"}, OPTIONS_GO_ON},
+	{{"-O", "allow-remote-without-presence"}, OPTIONS_GO_ON},
+	{{"-O", "allow-ssh-dss"}, OPTIONS_GO_ON},
+	{{"-O", "ALLOW-SSH-DSS"}, FATAL},
 	{{"-O", "websafe-allow"}, FATAL},
+	{{"-O", "no-restrict-websafe="}, FATAL},
 	{{"-O", "allow-remote-pkcs11x"}, FATAL},
 	{{"-O", ""}, FATAL},
 	{{"-P", "/usr/lib/*"}, OPTIONS_GO_ON},
 	{{"-P", "/usr/lib/*", "-P", "/opt/*"}, FATAL},
 	{{"-t", "10m"}, OPTIONS_GO_ON},
 	{{"-t", "0"}, OPTIONS_GO_ON},
+	{{"-t", " +10"}, OPTIONS_GO_ON},
 	{{"-t", "-1"}, USAGE},
 	{{"-t", "soon"}, USAGE},
 	{{"-t", ""}, USAGE},
@@ -70,8 +82,8 @@ static const struct {
 	{{"sleep", "-x", "-D", "-D"}, OPTIONS_GO_ON},
 	{{"--", "-D"}, OPTIONS_GO_ON},
 	/* The first mistake ends it. */
-	{{"-E", "sha512", "-x"}, FATAL},
-	{{"-x", "-E", "sha512"}, USAGE},
+	{{"-E", "crc32", "-x"}, FATAL},
+	{{"-x", "-E", "crc32"}, USAGE},
 };
 
 /* Usage and version are not what is looked at here: both channels, there and back. */
@@ -148,6 +160,48 @@ static void what_is_given_is_handed_on(void **state)
 	assert_int_equal(options.clean, 0);
 }
 
+static void what_web_keys_may_sign_is_as_the_options_say(void **state)
+{
+	static const struct {
+		const char *words[WORDS_MAX];
+		const char *allow;
+	} rows[] = {
+		{{NULL}, "ssh:*"},
+		{{"-O", "websafe-allow=https://a,ssh:*"}, "https://a,ssh:*"},
+		{{"-O", "websafe-allow="}, ""},
+		{{"-O", "no-restrict-websafe"}, NULL},
+		{{"-O", "no-restrict-websafe", "-O", "websafe-allow=a"}, NULL},
+		{{"-O", "websafe-allow=a", "-O", "no-restrict-websafe"}, NULL},
+		{{"-O", "no-restrict-websafe", "true"}, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct options options;
+
+		assert_int_equal(parse(rows[i].words, &options), OPTIONS_GO_ON);
+		if (rows[i].allow == NULL)
+			assert_null(options.websafe_allow);
+		else
+			assert_string_equal(options.websafe_allow, rows[i].allow);
+	}
+}
+
+static void each_permission_is_its_own(void **state)
+{
+	static const char *const presence[WORDS_MAX] = {"-Oallow-remote-without-presence", NULL};
+	static const char *const dss[WORDS_MAX] = {"-Oallow-ssh-dss", NULL};
+	struct options options;
+
+	(void)state;
+	assert_int_equal(parse(presence, &options), OPTIONS_GO_ON);
+	assert_true(options.allow_remote_without_presence);
+	assert_false(options.allow_ssh_dss || options.allow_remote_pkcs11);
+	assert_int_equal(parse(dss, &options), OPTIONS_GO_ON);
+	assert_true(options.allow_ssh_dss);
+	assert_false(options.allow_remote_without_presence || options.allow_remote_pkcs11);
+}
+
 static void nothing_given_is_nothing_set(void **state)
 {
 	static const char *const none[WORDS_MAX] = {NULL};
@@ -162,7 +216,8 @@ static void nothing_given_is_nothing_set(void **state)
 	assert_null(options.command);
 	assert_int_equal(options.lifetime_s, 0);
 	assert_false(options.csh || options.kill || options.foreground || options.debug ||
-		     options.in_tmp || options.keep_stale || options.allow_remote_pkcs11);
+		     options.in_tmp || options.keep_stale || options.allow_remote_pkcs11 ||
+		     options.allow_remote_without_presence || options.allow_ssh_dss);
 }
 
 static void a_command_is_handed_on_with_its_own_options(void **state)
@@ -228,6 +283,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_command_line_ends_as_the_table_says),
 		cmocka_unit_test(what_is_given_is_handed_on),
+		cmocka_unit_test(what_web_keys_may_sign_is_as_the_options_say),
+		cmocka_unit_test(each_permission_is_its_own),
 		cmocka_unit_test(nothing_given_is_nothing_set),
 		cmocka_unit_test(a_command_is_handed_on_with_its_own_options),
 		cmocka_unit_test(the_shell_decides_the_output_unless_it_is_given),
