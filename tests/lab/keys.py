@@ -10,6 +10,8 @@ CURVES = {"p256": ec.SECP256R1, "p384": ec.SECP384R1, "p521": ec.SECP521R1}
 CURVE_HASHES = {"nistp256": hashes.SHA256, "nistp384": hashes.SHA384, "nistp521": hashes.SHA512}
 RSA_HASHES = {"rsa-sha2-256": hashes.SHA256, "rsa-sha2-512": hashes.SHA512, "ssh-rsa": hashes.SHA1}
 
+SK_ED25519, SK_ECDSA = "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"
+
 # Every kind that a token can hold, as the fixtures call it.
 KINDS = ("rsa:2048", "rsa:3072", "rsa:4096", "p256", "p384", "p521", "ed25519")
 
@@ -95,8 +97,33 @@ def _public_of(blob):
     return serialization.load_ssh_public_key(line_of(blob).encode())
 
 
+def _verify_assertion(blob, signature, data):
+    """A security key's signature, which is over more than the data (OpenSSH's PROTOCOL.u2f)."""
+    key, reader = Reader(blob), Reader(signature)
+    name, algorithm = key.string().decode(), reader.string().decode()
+    if algorithm != name:
+        raise ValueError(f"a {algorithm} signature by a {name} key")
+    plain = {SK_ED25519: "ssh-ed25519", SK_ECDSA: "ecdsa-sha2-nistp256"}[name]
+    rest = b"".join(string(key.string()) for _ in range(2 if name == SK_ECDSA else 1))
+    raw, presence = reader.string(), reader.raw(5)
+    if reader.data:
+        raise ValueError("bytes after the signature")
+    told = hashlib.sha256(key.string()).digest() + presence + hashlib.sha256(data).digest()
+    verify(string(plain) + rest, string(plain) + string(raw), told)
+    return algorithm
+
+
+def presence_in(signature):
+    """The flags of a security key's signature."""
+    reader = Reader(signature)
+    reader.string(), reader.string()
+    return reader.u8()
+
+
 def verify(blob, signature, data):
     """Raises InvalidSignature or ValueError unless signature is blob's over data; returns the algorithm."""
+    if name_of(blob) in (SK_ED25519, SK_ECDSA):
+        return _verify_assertion(blob, signature, data)
     reader = Reader(signature)
     algorithm, raw = reader.string().decode(), reader.string()
     if reader.data:

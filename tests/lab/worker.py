@@ -14,14 +14,15 @@ from .keys import Reader, string, u32
 VERSION = 1
 FRAME_MAX = 512 * 1024
 (HELLO, LOCATE, OPEN, LIST, LOGIN, SIGN, RELEASE, ADMINISTER, CANCEL, PIN_ANSWER, TOUCH_ANSWER,
- QUIT) = range(1, 13)
+ QUIT, ADD, REMOVE) = range(1, 15)
 (DONE, TOKEN, TOKEN_GONE, ASK_PIN, TOUCH_AWAITED, TOUCH_OVER, PRESENCE, PROGRESS, LOG) = range(32, 41)
 (OK, REFUSED, CANCELLED, TIMEOUT, NO_TOKEN, NO_KEY, PIN_NEEDED, PIN_WRONG, PIN_LAST_TRY, PIN_BLOCKED,
  BUSY, DEVICE_FAILED, NOT_ALLOWED, UNSUPPORTED, BAD_INPUT, NO_MEMORY) = range(16)
 TOUCH, PIN = 1, 2
 NEEDS_LOGIN, LOGGED_IN, PIN_PAD, LAST_TRY, BLOCKED, NO_PIN = (1 << bit for bit in range(6))
 ALGORITHMS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
-              "rsa-sha2-256", "rsa-sha2-512", "ssh-rsa")
+              "rsa-sha2-256", "rsa-sha2-512", "ssh-rsa", "sk-ssh-ed25519@openssh.com",
+              "sk-ecdsa-sha2-nistp256@openssh.com")
 
 Key = collections.namedtuple("Key", "blob label flags")
 Token = collections.namedtuple("Token", "id label serial model location flags tries keys")
@@ -189,6 +190,16 @@ class Worker:
         if opened.error != OK:
             raise AssertionError(f"{provider} could not be opened: {opened}")
         return canonical.result.decode()
+
+    def add(self, key):
+        """Hands a private key over, as ssh-add sends it; its blob."""
+        done = self.call(ADD, fds=[pipe_with(key)])[1]
+        if done.error != OK:
+            raise AssertionError(f"a key was not taken: {done}")
+        return done.result
+
+    def remove(self, blob):
+        return self.call(REMOVE, string(blob))[1]
 
     def tokens(self):
         """The tokens that a list reports."""

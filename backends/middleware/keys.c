@@ -1,0 +1,169 @@
+/*
+ * Keeps keys of security keys, after it has found that they hang together.
+ */
+#include "keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "library.h"
+
+static void kept_key_free(struct kept_key *kept)
+{
+	if (kept == NULL)
+		return;
+	buf_deinit(&kept->blob);
+	secret_deinit(&kept->secret);
+	free(kept->application);
+	free(kept);
+}
+
+static enum ks_error refuse(struct ks_operation *operation, enum ks_error error, const char *words)
+{
+	ks_explain(operation, "%s", words);
+	return error;
+}
+
+/*
+ * A library signs for the application it is told, the agent decides and verifies by the one in the
+ * public key, which may be a certificate's: they must be the same.
+ */
+static enum ks_error check_application(const struct kept_key *kept)
+{
+	struct public_key *public;
+	enum ks_error error = public_key_parse(buf_bytes(&kept->blob), &public);
+
+	if (error != KS_OK)
+		return error;
+	if (public->kind != kept->key.kind || strcmp(public->application, kept->application) != 0)
+		error = KS_BAD_INPUT;
+	public_key_free(&public);
+	return error;
+}
+
+static enum ks_error check_kind(struct ks_operation *operation, const struct private_key *key)
+{
+	if (key->kind != KEY_SK_ED25519 && key->kind != KEY_SK_ECDSA_P256)
+		return refuse(operation, KS_UNSUPPORTED,
+			"only keys of security keys can be used with a security key library");
+	if (key->key_handle.len == 0 || key->key_handle.len > KEY_HANDLE_MAX)
+		return refuse(operation, KS_BAD_INPUT,
+			"its key handle is empty or longer than any security key makes it");
+	return KS_OK;
+}
+
+/* It holds no NUL. */
+static char *copy_text(struct bytes text)
+{
+	return strndup(text.len > 0 ? (const char *)text.data : "", text.len);
+}
+
+/* kept->secret holds the copy. */
+static enum ks_error read_key(struct kept_key *kept, struct ks_operation *operation)
+{
+	struct reader in = reader_of(BYTES(kept->secret.data, kept->secret.len));
+	enum ks_error error = private_key_read(&in, &kept->key);
+
+	if (error == KS_OK)
+		error = reader_end(&in);
+	if (error == KS_OK)
+		error = check_kind(operation, &kept->key);
+	if (error == KS_OK)
+		error = private_key_put_public(&kept->key, &kept->blob);
+	if (error != KS_OK)
+		return error;
+	kept->application = copy_text(kept->key.application);
+	if (kept->application == NULL)
+		return KS_NO_MEMORY;
+	error = check_application(kept);
+	if (error == KS_BAD_INPUT)
+		ks_explain(operation, "its private and its public part are of different keys");
+	return error;
+}
+
+static enum ks_error kept_key_new(
+	struct ks_operation *operation, const struct secret *secret, struct kept_key **out)
+{
+	struct kept_key *kept = calloc(1, sizeof(*kept));
+	enum ks_error error;
+
+	*out = NULL;
+	if (kept == NULL)
+		return KS_NO_MEMORY;
+	error = secret_init(&kept->secret, secret->len);
+	if (error == KS_OK) {
+		memcpy(kept->secret.data, secret->data, secret->len);
+		kept->secret.len = secret->len;
+		error = read_key(kept, operation);
+	}
+	if (error != KS_OK) {
+		kept_key_free(kept);
+		return error;
+	}
+	*out = kept;
+	return KS_OK;
+}
+
+/* Out of the list, and the caller's; NULL when it is not in there. */
+static struct kept_key *take_out(struct kept_keys *keys, struct bytes blob)
+{
+	for (struct kept_key **link = &keys->first; *link != NULL; link = &(*link)->next) {
+		struct kept_key *kept = *link;
+
+		if (!bytes_equal(buf_bytes(&kept->blob), blob))
+			continue;
+		*link = kept->next;
+		keys->count--;
+		return kept;
+	}
+	return NULL;
+}
+
+enum ks_error keys_add(struct kept_keys *keys, struct ks_operation *operation,
+	const struct secret *secret, struct buf *blob)
+{
+	struct kept_key *kept;
+	enum ks_error error = kept_key_new(operation, secret, &kept);
+
+	if (error != KS_OK)
+		return error;
+	kept_key_free(take_out(keys, buf_bytes(&kept->blob)));
+	if (keys->count >= KEYS_MAX) {
+		kept_key_free(kept);
+		return refuse(operation, KS_NO_MEMORY, "too many keys");
+	}
+	kept->next = keys->first;
+	keys->first = kept;
+	keys->count++;
+	buf_put(blob, buf_bytes(&kept->blob));
+	return buf_status(blob);
+}
+
+enum ks_error keys_remove(struct kept_keys *keys, struct bytes blob)
+{
+	struct kept_key *kept = take_out(keys, blob);
+
+	if (kept == NULL)
+		return KS_NO_KEY;
+	kept_key_free(kept);
+	return KS_OK;
+}
+
+const struct kept_key *keys_find(const struct kept_keys *keys, struct bytes blob)
+{
+	for (const struct kept_key *kept = keys->first; kept != NULL; kept = kept->next)
+		if (bytes_equal(buf_bytes(&kept->blob), blob))
+			return kept;
+	return NULL;
+}
+
+void keys_deinit(struct kept_keys *keys)
+{
+	while (keys->first != NULL) {
+		struct kept_key *kept = keys->first;
+
+		keys->first = kept->next;
+		kept_key_free(kept);
+	}
+	keys->count = 0;
+}

@@ -1,0 +1,53 @@
+/*
+ * What the process of a security key middleware needs of the system. Linked into the agent too,
+ * so nothing but constants may stand here.
+ */
+#include <stddef.h>
+
+#include <keystile/backend.h>
+
+/* What people set for the libraries they use; everything else goes through worker-env. */
+static const char *const environment[] = {
+	"HOME",
+	"XDG_RUNTIME_DIR",
+	"XDG_CONFIG_HOME",
+	"LANG",
+	"LC_ALL",
+	"FIDO_DEBUG",	       /* libfido2: what it writes to stderr */
+	"PCSCLITE_CSOCK_NAME", /* pcscd's socket where it is elsewhere */
+	NULL,
+};
+
+static const char *const read_paths[] = {
+	"/etc",
+	"/usr/share",
+	"/usr/lib",
+	"/sys",
+	"/run/udev",
+	"$HOME",
+	NULL,
+};
+
+static const char *const write_paths[] = {
+	"/dev",
+	NULL,
+};
+
+static const char *const connect_paths[] = {
+	"/run/pcscd/pcscd.comm",
+	NULL,
+};
+
+extern KS_NEEDS(middleware);
+
+KS_NEEDS(middleware) = {
+	.name = "middleware",
+	.scheme = "middleware",
+	.loads_path = true,
+	.environment = environment,
+	.foreign_code = true,
+	.read_paths = read_paths,
+	.write_paths = write_paths,
+	.connect_paths = connect_paths,
+	.network = false,
+};
