@@ -15,8 +15,9 @@
 #include "message.h"
 #include "password_hash.h"
 
-/* More at a time are refused at once, untried. */
-#define ATTEMPTS_MAX 64
+/* More at a time are refused at once, untried; so are more of one process, which leaves room. */
+#define ATTEMPTS_MAX 128
+#define ATTEMPTS_OF_ONE_MAX 64
 #define DELAY_STEP_MS 100
 #define DELAY_STEPS_MAX 100
 
@@ -257,25 +258,31 @@ static void serve(struct lock *lock)
 
 /* ---- From outside ---- */
 
-static struct attempt *attempt_new(struct lock *lock)
+/* One that is free, NULL where the process or all together have too many. */
+static struct attempt *attempt_new(struct lock *lock, pid_t pid)
 {
-	for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
-		struct attempt *attempt = &lock->attempts[i];
+	struct attempt *found = NULL;
+	unsigned of_this_process = 0;
 
-		if (attempt->used)
-			continue;
-		*attempt = (struct attempt){
-			.request = {.abandon = abandon}, .lock = lock, .used = true};
-		return attempt;
+	for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
+		if (!lock->attempts[i].used)
+			found = &lock->attempts[i];
+		else
+			of_this_process += lock->attempts[i].pid == pid;
 	}
-	log_warning("a password was not tried: %d others wait", ATTEMPTS_MAX);
-	return NULL;
+	if (found == NULL || of_this_process >= ATTEMPTS_OF_ONE_MAX) {
+		log_warning("a password of pid %d was not tried: too many wait", (int)pid);
+		return NULL;
+	}
+	*found = (struct attempt){
+		.request = {.abandon = abandon}, .lock = lock, .pid = pid, .used = true};
+	return found;
 }
 
 /* KS_BUSY: too many wait. */
 static enum ks_error add_attempt(struct connection *connection, struct bytes password, bool to_lock)
 {
-	struct attempt *attempt = attempt_new(connection->agent->lock);
+	struct attempt *attempt = attempt_new(connection->agent->lock, connection->peer.pid);
 	struct attempt **at = &connection->agent->lock->waiting;
 
 	if (attempt == NULL)
@@ -285,7 +292,6 @@ static enum ks_error add_attempt(struct connection *connection, struct bytes pas
 		return KS_NO_MEMORY;
 	}
 	attempt->connection = connection;
-	attempt->pid = connection->peer.pid;
 	attempt->to_lock = to_lock;
 	connection->request = &attempt->request;
 	while (*at != NULL)
