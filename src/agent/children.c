@@ -102,7 +102,7 @@ static enum ancestry walk_up(pid_t pid)
 			return ANCESTRY_OURS;
 		if (pid == 1 || pid == 0)
 			return ANCESTRY_STRANGER;
-		if (peer_start_time(pid) == 0)
+		if (pid < 0)
 			return ANCESTRY_CHANGED;
 		pid = peer_parent(pid);
 	}

@@ -39,8 +39,8 @@ static const char *read_stat(pid_t pid, char text[static STAT_MAX])
 	return end != NULL && end[1] == ' ' ? end + 2 : NULL;
 }
 
-/* Field of /proc/PID/stat by its number in proc(5), from 3 (state) on. */
-static uint64_t stat_field(pid_t pid, int number)
+/* Field of /proc/PID/stat by its number in proc(5), from 3 (state) on. False: no such process. */
+static bool stat_field(pid_t pid, int number, uint64_t *value)
 {
 	char text[STAT_MAX];
 	const char *at = read_stat(pid, text);
@@ -50,17 +50,22 @@ static uint64_t stat_field(pid_t pid, int number)
 		if (at != NULL)
 			at++;
 	}
-	return at == NULL ? 0 : strtoull(at, NULL, 10);
+	*value = at == NULL ? 0 : strtoull(at, NULL, 10);
+	return at != NULL;
 }
 
 uint64_t peer_start_time(pid_t pid)
 {
-	return stat_field(pid, 22);
+	uint64_t ticks;
+
+	return stat_field(pid, 22, &ticks) ? ticks : 0;
 }
 
 pid_t peer_parent(pid_t pid)
 {
-	return (pid_t)stat_field(pid, 4);
+	uint64_t parent;
+
+	return stat_field(pid, 4, &parent) ? (pid_t)parent : -1;
 }
 
 /* Of /proc, or -1: what is in it goes with the process, whoever gets its number next. */

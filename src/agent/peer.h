@@ -32,7 +32,7 @@ void peer_deinit(struct peer *peer);
 bool peer_unchanged(struct peer *peer, bool keep);
 /* The last part of the executable's path; never NULL. */
 const char *peer_program(const struct peer *peer);
-/* The parent of a process, 0 where unknown. */
+/* The parent of a process, 0 where it has none that we can see, -1 when it is not there. */
 pid_t peer_parent(pid_t pid);
 /* start time of a process as in struct peer; 0 when it is not there */
 uint64_t peer_start_time(pid_t pid);
