@@ -99,9 +99,10 @@ static uint32_t leave_a_process(void)
 {
 	pid_t pid = fork();
 
-	while (pid == 0)
+	if (pid != 0)
+		return (uint32_t)pid;
+	for (;;)
 		pause();
-	return (uint32_t)pid;
 }
 
 static void before(const char *word)
@@ -155,8 +156,6 @@ static void spoil(const char *word, struct sk_sign_response **response)
 
 	if (strcmp(word, "nothing") == 0)
 		*response = NULL;
-	if (strcmp(word, "null") == 0)
-		one->sig_r = NULL;
 	if (strcmp(word, "endless") == 0)
 		one->sig_r_len = SIZE_MAX;
 	if (strcmp(word, "short") == 0)
@@ -164,7 +163,9 @@ static void spoil(const char *word, struct sk_sign_response **response)
 	if (strcmp(word, "empty") == 0)
 		one->sig_r_len = 0;
 	if (strcmp(word, "garbage") == 0)
-		memset(one->sig_r, 'x', one->sig_r_len);
+		memset(one->sig_r, 'x', SIGNATURE_BYTES);
+	if (strcmp(word, "null") == 0)
+		one->sig_r = NULL;
 	if (strcmp(word, "zero") == 0) {
 		set_numbers(one, 32, 0x80);
 		memset(one->sig_s, 0, one->sig_s_len);
