@@ -1,10 +1,12 @@
 """ssh-agent's command line: what is printed, where sockets are, how it ends, and what it shows to others."""
+import contextlib
 import os
 import pathlib
 import pwd
 import re
 import resource
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -521,6 +523,29 @@ class Hardening(StartTest):
         with lab.Agent(user=user.pw_name if os.getuid() == 0 else None) as agent:
             owner = os.stat(f"/proc/{agent.pid}/environ").st_uid
             self.assertEqual(owner, user.pw_uid if sanitized else 0)
+
+    @staticmethod
+    def remove_if_empty(folder):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+    @unittest.skipUnless(os.getuid() == 0, "only root can give a file a group that its user lacks")
+    def test_made_setgid_it_gives_the_group_up(self):
+        """Guards setresgid() in main.c; `id` shows first that the bit counts in this folder."""
+        user, group = pwd.getpwnam("nobody"), 0
+        programs = {"id": "/usr/bin/id", "agent": lab.AGENT}
+        for name, program in programs.items():
+            shutil.copyfile(program, self.home / name)
+            os.chown(self.home / name, 0, group)
+            os.chmod(self.home / name, 0o2755)
+        os.chown(self.home, user.pw_uid, user.pw_gid)
+        identity = dict(env=self.env, cwd=self.home, **lab.place.identity("nobody"))
+        self.assertEqual(lab.run_well(["./id", "-g"], **identity).stdout, f"{group}\n")
+        self.addCleanup(self.remove_if_empty, f"/tmp/keystile-{user.pw_uid}")  # as it trusts no XDG_RUNTIME_DIR
+        script = "grep ^Gid: /proc/self/status /proc/$SSH_AGENT_PID/status"
+        done = lab.run_well(["./agent", "-a", self.path, "sh", "-p", "-c", script], **identity)
+        ids = [line.split()[1:] for line in done.stdout.splitlines()]
+        self.assertEqual(ids, [[str(user.pw_gid)] * 4] * 2)
 
     def start_with(self, actions):
         """An agent whose descriptors were prepared; it is ended with the test."""
