@@ -146,7 +146,7 @@ static enum ks_error listen_on(
 {
 	if (listen(place->fd, BACKLOG) != 0)
 		return KS_DEVICE_FAILED;
-	return listener_add(&life->agent, kind, place->fd, place->path);
+	return listener_add(&life->agent, kind, place->fd, place->absolute);
 }
 
 static void add_own_socket(struct life *life, enum listener_kind kind, const char *name)

@@ -59,6 +59,15 @@ static const char *home(void)
 	return entry == NULL ? NULL : entry->pw_dir;
 }
 
+static char *absolute_path(const char *path)
+{
+	AUTO(text) folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
+
+	if (path[0] == '/')
+		return strdup(path);
+	return folder == NULL ? NULL : text_format("%s/%s", folder, path);
+}
+
 enum ks_error socket_place_at(const char *path, struct socket_place *out)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -89,12 +98,14 @@ enum ks_error socket_place_at(const char *path, struct socket_place *out)
 		return reason == EADDRINUSE ? KS_BUSY : KS_NOT_ALLOWED;
 	}
 	out->path = strdup(path);
-	return out->path == NULL ? KS_NO_MEMORY : KS_OK;
+	out->absolute = absolute_path(path);
+	return out->path == NULL || out->absolute == NULL ? KS_NO_MEMORY : KS_OK;
 }
 
 void socket_place_deinit(struct socket_place *place)
 {
 	free(place->path);
+	free(place->absolute);
 	free(place->folder);
 	*place = (struct socket_place){.fd = -1};
 }

@@ -11,9 +11,10 @@
 #include <keystile/error.h>
 
 struct socket_place {
-	int fd; /* bound, not listening yet */
-	char *path;
-	char *folder; /* made for this socket alone and removed with it; NULL: none */
+	int fd;		/* bound, not listening yet */
+	char *path;	/* as it was given, and as clients are told */
+	char *absolute; /* for whoever has left the folder by then */
+	char *folder;	/* made for this socket alone and removed with it; NULL: none */
 };
 
 /* Each logs what is wrong. Sockets get mode 0600; a path that exists is never removed first. */

@@ -7,6 +7,7 @@ import re
 import resource
 import select
 import shutil
+import shutil
 import signal
 import socket
 import stat
@@ -282,6 +283,21 @@ class Places(StartTest):
         self.end(process)
         self.assertEqual(os.listdir(self.home / "tmp"), [])
 
+    def test_a_place_without_a_folder_is_taken_away_too(self):
+        for arguments in ([], ["-D"]):
+            if arguments:
+                process = subprocess.Popen([lab.AGENT, "-D", "-a", "here.sock"], env=self.env, cwd=self.home,
+                                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                lab.wait_for("it serves", lambda: self.serves(self.home / "here.sock"))
+                process.terminate()
+                self.assertEqual(process.wait(30 * lab.PATIENCE), 2)
+            else:
+                path, process = self.background("-a", "here.sock")
+                self.assertEqual(path, "here.sock")
+                self.assertTrue(self.serves(self.home / path))
+                self.end(process)
+            self.assertFalse((self.home / "here.sock").exists())
+
     def test_sockets_are_private_whatever_the_umask(self):
         for mask in (0o000, 0o077):
             process = self.foreground("-D", umask=mask)
@@ -505,6 +521,29 @@ class Activated(StartTest):
         self.assertEqual(self.stop(), 2)
 
 
+class Permissions(unittest.TestCase):
+    """What lowers the floor is seen in the status."""
+
+    def warnings(self, **settings):
+        with lab.Agent(**settings) as agent:
+            return "\n".join(one for one in agent.status()["warnings"] if "nobody can be asked" not in one)
+
+    def test_nothing_is_said_where_nothing_was_set(self):
+        for config in (None, 'remote-memory-keys = "refuse"\nallow-ssh-dss = false\nallow-rsa-sha1 = no\n'):
+            self.assertEqual(self.warnings(config=config), "")
+        self.assertEqual(self.warnings(options=["-O", "websafe-allow=ssh:*"]), "")
+
+    def test_what_the_command_line_permits_is_shown(self):
+        for option in ("allow-remote-pkcs11", "allow-remote-without-presence", "allow-ssh-dss", "no-restrict-websafe"):
+            self.assertRegex(self.warnings(options=["-O", option]), f"^[^\n]*{option} is set:[^\n]*$")
+        self.assertRegex(self.warnings(options=["-O", "websafe-allow=ssh:*,a"]), "^-O websafe-allow is set: .*$")
+
+    def test_what_the_configuration_permits_is_shown(self):
+        for option, value in (("allow-remote-without-presence", "true"), ("allow-ssh-dss", "yes"),
+                              ("allow-rsa-sha1", "yes"), ("remote-memory-keys", "confirm")):
+            self.assertRegex(self.warnings(config=f"{option} = {value}\n"), f"^{option}[^\n]* is set:[^\n]*$")
+
+
 class Hardening(StartTest):
     def test_it_links_no_token_library(self):
         libraries = lab.run_well(["ldd", lab.AGENT]).stdout
@@ -515,6 +554,19 @@ class Hardening(StartTest):
     def test_it_leaves_no_core(self):
         process = self.foreground("-D")
         self.assertEqual(resource.prlimit(process.pid, resource.RLIMIT_CORE), (0, 0))
+
+    @unittest.skipUnless(os.getuid() == 0, "only root can give a file to another group")
+    def test_a_set_gid_copy_gives_its_group_up(self):
+        copy = self.home / "copy"
+        shutil.copy(lab.AGENT, copy)
+        os.chown(copy, 0, pwd.getpwnam("nobody").pw_gid)
+        os.chmod(copy, 0o2755)
+        process = subprocess.Popen([copy, "-D", "-a", self.path], env=self.env, cwd=self.home,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.addCleanup(lab.place.end, process, signal.SIGTERM)
+        lab.wait_for("the agent serves", self.serves)
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        self.assertEqual(re.search(r"^Gid:\t(.*)$", status, re.M)[1].split(), [str(os.getgid())] * 4)
 
     def test_it_cannot_be_looked_into(self):
         """The kernel shows who may: files of a process that may not be dumped are root's."""
