@@ -49,7 +49,15 @@ struct public_key {
 	/* certificates only */
 	uint32_t certificate_type; /* 1 user, 2 host */
 	struct buf signature_key;  /* blob of the CA's key */
+	size_t certified_len;	   /* what the CA signed: so many bytes of the blob */
+	uint64_t valid_after;	   /* seconds since 1970 */
+	uint64_t valid_before;
+	bool critical_options; /* it has any */
+	struct buf principals; /* of a host's: strings in a row */
 };
+
+#define CERTIFICATE_USER 1
+#define CERTIFICATE_HOST 2
 
 /* Presence as an authenticator's signature shows it (PROTOCOL.u2f). */
 #define SK_FLAG_USER_PRESENT 0x01
@@ -86,6 +94,20 @@ enum public_key_permit {
  */
 KS_MUST_CHECK enum ks_error public_key_verify(const struct public_key *key, struct bytes signature,
 	struct bytes data, unsigned permitted, struct signature_facts *facts);
+
+/*
+ * As public_key_verify() for the CA's signature over a certificate; blob is what it was parsed
+ * from. KS_UNSUPPORTED: the CA's key is too large to be tried for a stranger (RSA over 8,192 bits).
+ */
+KS_MUST_CHECK enum ks_error public_key_verify_certificate(const struct public_key *certificate,
+	struct bytes blob, unsigned permitted, struct signature_facts *facts);
+/*
+ * Whether a certificate whose signature was verified may stand for a host of that name now
+ * (seconds since 1970): a host's, in date, without critical options, and one of its
+ * principals, as a pattern, matches. One without principals names no host.
+ */
+bool public_key_certifies_host(
+	const struct public_key *certificate, const char *name, uint64_t now);
 
 /* "SHA256:..." as ssh-keygen -l prints it, of any blob; the caller frees it. */
 char *public_key_fingerprint(struct bytes blob);

@@ -27,7 +27,34 @@ static enum ks_error bind_message_parse(struct bytes bytes, struct bind_message 
 	return reader_status(&reader);
 }
 
-static enum ks_error verify(const struct bind_message *message)
+/* What is known of a host key once its signature was verified. */
+struct host {
+	bool certified;
+	struct public_key *certificate; /* as in struct session_bind */
+};
+
+/*
+ * A certificate that its authority did not sign is no host key, as ssh-agent has it. One that was
+ * signed with SHA-1 is as good as its key, and no more. What is kept is taken out of *key.
+ */
+static enum ks_error verify_certificate(
+	struct public_key **key, struct bytes blob, struct host *host)
+{
+	struct signature_facts facts;
+	enum ks_error error;
+
+	host->certified = (*key)->certificate;
+	if (!host->certified)
+		return KS_OK;
+	error = public_key_verify_certificate(*key, blob, PERMIT_RSA_SHA1, &facts);
+	if (error == KS_OK && facts.algorithm != KS_ALGORITHM_RSA_SHA1) {
+		host->certificate = *key;
+		*key = NULL;
+	}
+	return error;
+}
+
+static enum ks_error verify(const struct bind_message *message, struct host *host)
 {
 	struct public_key *key = NULL;
 	enum ks_error error = public_key_parse(message->host_key, &key);
@@ -37,6 +64,8 @@ static enum ks_error verify(const struct bind_message *message)
 	if (error == KS_OK)
 		error = public_key_verify(
 			key, message->signature, message->session_id, PERMIT_NOTHING_OLD, NULL);
+	if (error == KS_OK)
+		error = verify_certificate(&key, message->host_key, host);
 	public_key_free(&key);
 	return error;
 }
@@ -65,17 +94,27 @@ static enum records_say ask_records(
 	return RECORDS_CONTINUE;
 }
 
+static void record_deinit(struct session_bind *entry)
+{
+	buf_deinit(&entry->host_key);
+	buf_deinit(&entry->session_id);
+	public_key_free(&entry->certificate);
+}
+
+/* Takes the host's certificate. */
 static enum session_bind_result record(
-	struct session_binds *binds, const struct bind_message *message)
+	struct session_binds *binds, const struct bind_message *message, struct host *host)
 {
 	struct session_bind *entry = &binds->records[binds->count];
 
 	buf_put(&entry->host_key, message->host_key);
 	buf_put(&entry->session_id, message->session_id);
 	entry->forwarding = message->forwarding;
+	entry->certified = host->certified;
+	entry->certificate = host->certificate;
+	host->certificate = NULL;
 	if (buf_status(&entry->host_key) != KS_OK || buf_status(&entry->session_id) != KS_OK) {
-		buf_deinit(&entry->host_key);
-		buf_deinit(&entry->session_id);
+		record_deinit(entry);
 		return SESSION_BIND_REFUSED;
 	}
 	binds->count++;
@@ -85,6 +124,8 @@ static enum session_bind_result record(
 static enum session_bind_result add(struct session_binds *binds, const struct bind_message *message)
 {
 	enum records_say say = ask_records(binds, message);
+	enum session_bind_result result = SESSION_BIND_DONE;
+	struct host host = {0};
 	enum ks_error error;
 
 	if (message->session_id.len == 0 || message->session_id.len > SESSION_ID_MAX)
@@ -97,13 +138,16 @@ static enum session_bind_result add(struct session_binds *binds, const struct bi
 	}
 	if (binds->failures >= SESSION_BIND_FAILURES)
 		return SESSION_BIND_REFUSED;
-	error = verify(message);
+	error = verify(message, &host);
 	if (error != KS_OK) {
 		log_info("session bind refused: the host's signature does not prove it (%s)",
 			ks_error_text(error));
 		return error == KS_REFUSED ? SESSION_BIND_REFUSED : SESSION_BIND_UNVERIFIABLE;
 	}
-	return say == RECORDS_REPEAT ? SESSION_BIND_DONE : record(binds, message);
+	if (say == RECORDS_CONTINUE)
+		result = record(binds, message, &host);
+	public_key_free(&host.certificate);
+	return result;
 }
 
 enum session_bind_result session_bind_add(
@@ -123,10 +167,8 @@ enum session_bind_result session_bind_add(
 
 void session_binds_deinit(struct session_binds *binds)
 {
-	for (size_t i = 0; i < binds->count; i++) {
-		buf_deinit(&binds->records[i].host_key);
-		buf_deinit(&binds->records[i].session_id);
-	}
+	for (size_t i = 0; i < binds->count; i++)
+		record_deinit(&binds->records[i]);
 	*binds = (struct session_binds){0};
 }
 

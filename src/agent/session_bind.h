@@ -20,6 +20,9 @@ struct session_bind {
 	struct buf host_key; /* blob as it was sent, perhaps a certificate */
 	struct buf session_id;
 	bool forwarding;
+	bool certified; /* the host key is a certificate */
+	/* Then it, parsed; NULL where its authority signed with SHA-1. */
+	struct public_key *certificate;
 };
 
 /* The records of one connection. Zeroed is empty. */

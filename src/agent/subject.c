@@ -9,6 +9,11 @@
 #define SSH_MSG_USERAUTH_REQUEST 50
 #define SSHSIG_MAGIC "SSHSIG"
 
+static bool holds_nul(struct bytes text)
+{
+	return text.len > 0 && memchr(text.data, '\0', text.len) != NULL;
+}
+
 static bool parse_login(struct bytes data, struct bytes key_blob, const struct public_key *key,
 	struct subject *subject)
 {
@@ -32,7 +37,8 @@ static bool parse_login(struct bytes data, struct bytes key_blob, const struct p
 	if (subject->hostbound)
 		subject->host_key = reader_string(&reader);
 	return reader_end(&reader) == KS_OK && subject->session_id.len > 0 &&
-	       message == SSH_MSG_USERAUTH_REQUEST && bytes_equal_text(service, "ssh-connection") &&
+	       message == SSH_MSG_USERAUTH_REQUEST && !holds_nul(subject->user) &&
+	       bytes_equal_text(service, "ssh-connection") &&
 	       (subject->hostbound || bytes_equal_text(method, "publickey")) &&
 	       has_signature == 1 && bytes_equal(blob, key_blob) &&
 	       public_key_takes_algorithm(key, algorithm);

@@ -23,7 +23,7 @@ struct subject {
 	enum subject_kind kind;
 	/* login */
 	struct bytes session_id;
-	struct bytes user;
+	struct bytes user;     /* holds no NUL, behind which it could go on unseen */
 	struct bytes host_key; /* empty unless hostbound */
 	bool hostbound;
 	/* sshsig */

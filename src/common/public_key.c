@@ -203,7 +203,7 @@ enum ks_error public_key_parse(struct bytes blob, struct public_key **out)
 		return KS_UNSUPPORTED;
 	}
 	if (key->certificate) {
-		error = certificate_read(&in, key);
+		error = certificate_read(&in, blob, key);
 	} else {
 		buf_put(&key->plain, blob);
 		error = buf_status(&key->plain);
@@ -224,6 +224,7 @@ void public_key_free(struct public_key **key)
 	free((*key)->application);
 	buf_deinit(&(*key)->plain);
 	buf_deinit(&(*key)->signature_key);
+	buf_deinit(&(*key)->principals);
 	free(*key);
 	*key = NULL;
 }

@@ -3,11 +3,14 @@
  * that is certified. What a certificate permits is for those who rely on it to judge.
  */
 #include "public_key_certificate.h"
+
+#include <keystile/cleanup.h>
+#include <keystile/text.h>
+
 #include "key_kind.h"
 
-#define CERTIFICATE_USER 1
-#define CERTIFICATE_HOST 2
 #define PRINCIPALS_MAX 256 /* as in OpenSSH */
+#define AUTHORITY_RSA_BITS_MAX 8192
 
 /* The strings of the key stand in a row, as in its plain blob. */
 static void read_certified_key(struct reader *in, struct public_key *key)
@@ -29,7 +32,7 @@ static bool principals_well_formed(struct bytes principals)
 	unsigned count = 0;
 
 	for (; in.left > 0 && !in.failed; count++)
-		reader_string(&in);
+		reader_text_bytes(&in);
 	return !in.failed && count <= PRINCIPALS_MAX;
 }
 
@@ -72,31 +75,91 @@ static bool signature_well_formed(struct bytes signature)
 	return algorithm.len > 0 && inner.len > 0; /* flags and counter of a security key follow */
 }
 
-enum ks_error certificate_read(struct reader *in, struct public_key *key)
-{
+/* What is kept of a certificate to judge by; the rest is looked at and left. */
+struct fields {
 	struct bytes principals, options, extensions, authority, signature;
+};
+
+static bool fields_well_formed(const struct fields *fields)
+{
+	return principals_well_formed(fields->principals) && options_well_formed(fields->options) &&
+	       options_well_formed(fields->extensions) && signature_well_formed(fields->signature);
+}
+
+static enum ks_error keep(struct public_key *key, const struct fields *fields)
+{
+	key->critical_options = fields->options.len > 0;
+	buf_put(&key->signature_key, fields->authority);
+	if (key->certificate_type == CERTIFICATE_HOST)
+		buf_put(&key->principals, fields->principals);
+	if (buf_status(&key->plain) != KS_OK || buf_status(&key->signature_key) != KS_OK ||
+		buf_status(&key->principals) != KS_OK)
+		return KS_NO_MEMORY;
+	return KS_OK;
+}
+
+enum ks_error certificate_read(struct reader *in, struct bytes blob, struct public_key *key)
+{
+	struct fields fields;
+	enum ks_error error;
 
 	reader_string(in); /* nonce */
 	read_certified_key(in, key);
 	reader_u64(in); /* serial */
 	key->certificate_type = reader_u32(in);
-	reader_string(in); /* key id */
-	principals = reader_string(in);
-	reader_u64(in); /* valid after */
-	reader_u64(in); /* valid before */
-	options = reader_string(in);
-	extensions = reader_string(in);
+	reader_text_bytes(in); /* key id */
+	fields.principals = reader_string(in);
+	key->valid_after = reader_u64(in);
+	key->valid_before = reader_u64(in);
+	fields.options = reader_string(in);
+	fields.extensions = reader_string(in);
 	reader_string(in); /* reserved */
-	authority = reader_string(in);
-	signature = reader_string(in);
-	if (reader_end(in) != KS_OK || !principals_well_formed(principals) ||
-		!options_well_formed(options) || !options_well_formed(extensions) ||
-		!signature_well_formed(signature))
+	fields.authority = reader_string(in);
+	key->certified_len = blob.len - in->left;
+	fields.signature = reader_string(in);
+	if (reader_end(in) != KS_OK || !fields_well_formed(&fields))
 		return KS_BAD_INPUT;
 	if (key->certificate_type != CERTIFICATE_USER && key->certificate_type != CERTIFICATE_HOST)
 		return KS_BAD_INPUT;
-	buf_put(&key->signature_key, authority);
-	if (buf_status(&key->plain) != KS_OK || buf_status(&key->signature_key) != KS_OK)
-		return KS_NO_MEMORY;
-	return check_signature_key(authority);
+	error = keep(key, &fields);
+	return error == KS_OK ? check_signature_key(fields.authority) : error;
+}
+
+enum ks_error public_key_verify_certificate(const struct public_key *certificate, struct bytes blob,
+	unsigned permitted, struct signature_facts *facts)
+{
+	struct reader in = reader_of(blob);
+	struct bytes certified = reader_raw(&in, certificate->certified_len);
+	struct bytes signature = reader_string(&in);
+	struct public_key *authority;
+	enum ks_error error = public_key_parse(buf_bytes(&certificate->signature_key), &authority);
+
+	if (error == KS_OK && authority->kind == KEY_RSA &&
+		public_key_bits(authority) > AUTHORITY_RSA_BITS_MAX)
+		error = KS_UNSUPPORTED;
+	if (error == KS_OK)
+		error = public_key_verify(authority, signature, certified, permitted, facts);
+	public_key_free(&authority);
+	return error;
+}
+
+static bool any_principal_matches(struct bytes principals, const char *name)
+{
+	struct reader in = reader_of(principals);
+	bool matched = false;
+
+	while (in.left > 0 && !in.failed && !matched) {
+		AUTO(text) pattern = reader_text(&in, principals.len);
+
+		matched = pattern != NULL && text_match(name, pattern);
+	}
+	return matched;
+}
+
+bool public_key_certifies_host(const struct public_key *certificate, const char *name, uint64_t now)
+{
+	return certificate->certificate && certificate->certificate_type == CERTIFICATE_HOST &&
+	       now >= certificate->valid_after && now < certificate->valid_before &&
+	       !certificate->critical_options &&
+	       any_principal_matches(buf_bytes(&certificate->principals), name);
 }

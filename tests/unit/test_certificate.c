@@ -181,6 +181,82 @@ static void a_certificate_carries_a_signature(void **state)
 		KS_BAD_INPUT);
 }
 
+static enum ks_error verify(struct bytes blob, unsigned permitted, struct signature_facts *facts)
+{
+	struct public_key *key;
+	enum ks_error error = public_key_parse(blob, &key);
+
+	if (error == KS_OK)
+		error = public_key_verify_certificate(key, blob, permitted, facts);
+	public_key_free(&key);
+	return error;
+}
+
+static void certificates_of_ssh_keygen_are_signed_by_their_authority(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < KEY_VECTOR_COUNT; i++) {
+		AUTO(buf) user = {0}, host = {0};
+		struct signature_facts facts;
+
+		vector_put(&user, key_vectors[i].user_certificate);
+		vector_put(&host, key_vectors[i].host_certificate);
+		assert_int_equal(verify(buf_bytes(&user), PERMIT_NOTHING_OLD, &facts), KS_OK);
+		assert_int_equal(facts.algorithm, KS_ALGORITHM_ED25519);
+		assert_int_equal(verify(buf_bytes(&host), PERMIT_NOTHING_OLD, &facts), KS_OK);
+		assert_int_equal(facts.algorithm, KS_ALGORITHM_RSA_SHA512);
+	}
+}
+
+/* Each byte counts: the authority signed all but its own signature. */
+static void a_certificate_that_was_changed_is_not_signed(void **state)
+{
+	AUTO(buf) blob = {0};
+
+	(void)state;
+	vector_put(&blob, key_vectors[0].user_certificate);
+	for (size_t i = 0; i < blob.len; i++) {
+		blob.data[i] ^= 1;
+		assert_int_not_equal(verify(buf_bytes(&blob), PERMIT_NOTHING_OLD, NULL), KS_OK);
+		blob.data[i] ^= 1;
+	}
+	assert_int_equal(verify(buf_bytes(&blob), PERMIT_NOTHING_OLD, NULL), KS_OK);
+}
+
+/* ssh-keygen made them for one "host", from 2020 to 2040. */
+static void a_host_is_certified_by_name_and_for_a_time(void **state)
+{
+	const uint64_t in_2019 = 1550000000, in_2026 = 1770000000, in_2041 = 2250000000;
+	AUTO(buf) host = {0}, user = {0};
+	struct public_key *of_host, *of_user;
+
+	(void)state;
+	vector_put(&host, key_vectors[0].host_certificate);
+	vector_put(&user, key_vectors[0].user_certificate);
+	assert_int_equal(public_key_parse(buf_bytes(&host), &of_host), KS_OK);
+	assert_int_equal(public_key_parse(buf_bytes(&user), &of_user), KS_OK);
+	assert_true(public_key_certifies_host(of_host, "host", in_2026));
+	assert_false(public_key_certifies_host(of_host, "hos", in_2026));
+	assert_false(public_key_certifies_host(of_host, "", in_2026));
+	assert_false(public_key_certifies_host(of_host, "host", in_2019));
+	assert_false(public_key_certifies_host(of_host, "host", in_2041));
+	assert_false(public_key_certifies_host(of_user, "me", in_2026));
+	assert_true(of_user->critical_options && !of_host->critical_options);
+	public_key_free(&of_host);
+	public_key_free(&of_user);
+}
+
+static void names_in_a_certificate_hold_no_nul(void **state)
+{
+	static const uint8_t inside[] = "\0\0\0\3a\0b", behind[] = "\0\0\0\2a";
+
+	(void)state;
+	assert_int_equal(parse_draft(&(struct draft){.type = 2, .principals = BYTES(inside, 7)}),
+		KS_BAD_INPUT);
+	assert_int_equal(
+		parse_draft(&(struct draft){.type = 2, .principals = BYTES(behind, 6)}), KS_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +267,10 @@ int main(void)
 		cmocka_unit_test(options_are_pairs_of_a_name_and_data),
 		cmocka_unit_test(a_certificate_is_signed_by_a_plain_key_that_is_known),
 		cmocka_unit_test(a_certificate_carries_a_signature),
+		cmocka_unit_test(certificates_of_ssh_keygen_are_signed_by_their_authority),
+		cmocka_unit_test(a_certificate_that_was_changed_is_not_signed),
+		cmocka_unit_test(a_host_is_certified_by_name_and_for_a_time),
+		cmocka_unit_test(names_in_a_certificate_hold_no_nul),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bind_maker.h"
+#include "certificate_maker.h"
 #include "session_bind.h"
 #include "test.h"
 
@@ -95,6 +95,87 @@ static void every_kind_of_host_key_is_believed_but_sha1_is_not(void **state)
 		EVP_PKEY_free(draft.key);
 		session_binds_deinit(&binds);
 	}
+}
+
+/* A host that shows a certificate, and its record. A byte of the certificate may be wrong. */
+static enum session_bind_result bind_certified(
+	struct session_binds *binds, enum ks_algorithm authority, bool changed)
+{
+	struct certificate_draft draft = {.key = host_key_make(KS_ALGORITHM_ED25519),
+		.authority = host_key_make(authority),
+		.algorithm = authority,
+		.principals = {"host"}};
+	AUTO(buf) certificate = {0};
+	enum session_bind_result result;
+
+	certificate_put(&certificate, &draft);
+	assert_int_equal(buf_status(&certificate), KS_OK);
+	if (changed) /* the first letter of the nonce */
+		certificate.data[4 + strlen("ssh-ed25519-cert-v01@openssh.com") + 4] ^= 1;
+	result = send_draft(binds, &(struct bind_draft){.key = draft.key,
+					   .algorithm = KS_ALGORITHM_ED25519,
+					   .session_id = bytes_of("session"),
+					   .host_key = buf_bytes(&certificate)});
+	EVP_PKEY_free(draft.key);
+	EVP_PKEY_free(draft.authority);
+	return result;
+}
+
+static void a_certificate_is_believed_when_its_authority_signed_it(void **state)
+{
+	static const struct {
+		enum ks_algorithm authority;
+		bool certifies; /* it counts for destinations */
+	} rows[] = {
+		{KS_ALGORITHM_ED25519, true},
+		{KS_ALGORITHM_ECDSA_P256, true},
+		{KS_ALGORITHM_ECDSA_P521, true},
+		{KS_ALGORITHM_RSA_SHA256, true},
+		{KS_ALGORITHM_RSA_SHA512, true},
+		{KS_ALGORITHM_RSA_SHA1, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct session_binds binds = {0};
+		const struct session_bind *last;
+
+		assert_int_equal(
+			bind_certified(&binds, rows[i].authority, true), SESSION_BIND_REFUSED);
+		assert_null(session_binds_last(&binds));
+		assert_int_equal(
+			bind_certified(&binds, rows[i].authority, false), SESSION_BIND_DONE);
+		last = session_binds_last(&binds);
+		assert_true(last->certified);
+		if ((last->certificate != NULL) != rows[i].certifies)
+			fail_msg("%s", ks_algorithm_name(rows[i].authority));
+		if (last->certificate != NULL)
+			assert_true(public_key_certifies_host(last->certificate, "host", 0));
+		session_binds_deinit(&binds);
+	}
+}
+
+static void a_certificate_may_be_bound_again(void **state)
+{
+	const struct hosts *hosts = *state;
+	struct certificate_draft certificate = {
+		.key = hosts->first, .authority = hosts->second, .algorithm = KS_ALGORITHM_ED25519};
+	AUTO(buf) blob = {0};
+	struct bind_draft draft = {.key = hosts->first,
+		.algorithm = KS_ALGORITHM_ED25519,
+		.session_id = bytes_of("session"),
+		.forwarding = 1};
+	struct session_binds binds = {0};
+
+	certificate_put(&blob, &certificate);
+	draft.host_key = buf_bytes(&blob);
+	assert_int_equal(send_draft(&binds, &draft), SESSION_BIND_DONE);
+	assert_int_equal(send_draft(&binds, &draft), SESSION_BIND_DONE);
+	assert_int_equal(binds.count, 1);
+	assert_false(bind_to(&binds, hosts->first, "other", true) != SESSION_BIND_DONE);
+	assert_false(session_binds_last(&binds)->certified);
+	assert_null(session_binds_last(&binds)->certificate);
+	session_binds_deinit(&binds);
 }
 
 static void what_is_recorded_is_what_was_sent(void **state)
@@ -324,6 +405,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_of_host_key_is_believed_but_sha1_is_not),
+		cmocka_unit_test(a_certificate_is_believed_when_its_authority_signed_it),
+		cmocka_unit_test(a_certificate_may_be_bound_again),
 		cmocka_unit_test(what_is_recorded_is_what_was_sent),
 		cmocka_unit_test(the_records_decide_oldest_first),
 		cmocka_unit_test(what_the_host_did_not_sign_is_refused),

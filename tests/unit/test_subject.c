@@ -18,6 +18,7 @@ struct login {
 	const char *session_id, *user, *service, *method, *algorithm, *host_key;
 	struct bytes blob;
 	uint8_t message, has_signature;
+	bool user_with_nul; /* in place of user */
 };
 
 struct signer {
@@ -55,7 +56,10 @@ static void put_login(struct buf *out, const struct signer *signer, const struct
 {
 	buf_put_text(out, or_else(login->session_id, "the session"));
 	buf_put_u8(out, login->message ? login->message : 50);
-	buf_put_text(out, or_else(login->user, "joe"));
+	if (login->user_with_nul)
+		buf_put_string(out, BYTES((const uint8_t *)"joe\0root", 8));
+	else
+		buf_put_text(out, or_else(login->user, "joe"));
 	buf_put_text(out, or_else(login->service, "ssh-connection"));
 	buf_put_text(out, or_else(login->method, "publickey"));
 	buf_put_u8(out, login->has_signature ? login->has_signature : 1);
@@ -134,6 +138,7 @@ static void a_field_that_is_not_as_it_must_be_makes_it_no_login(void **state)
 		{.algorithm = "ssh-ed25519-cert-v01@openssh.com"},
 		{.algorithm = ""},
 		{.blob = bytes_of("another key")},
+		{.user_with_nul = true},
 	};
 	struct signer signer;
 
