@@ -149,6 +149,11 @@ struct ks_needs {
 	 * every signature before it leaves.
 	 */
 	bool foreign_code;
+	/*
+	 * Clients add keys to it, with ssh-add (add, remove); it is no provider for ssh-add -s. Its keys are
+	 * gone when its process is.
+	 */
+	bool takes_keys;
 	/* The rest is read by the sandbox (docs/SECURITY.md): files and sockets beyond its
 	 * libraries. */
 	const char *const *read_paths; /* ended by NULL */

@@ -75,6 +75,7 @@ static void stop(struct life *life, int exit_status)
 	drop_all_keys(agent);
 	prompts_deinit(agent);
 	vault_deinit(agent);
+	expiry_deinit(agent);
 	children_deinit(agent);
 	for (size_t i = 0; i < sizeof(agent->signals) / sizeof(agent->signals[0]); i++)
 		uv_close((uv_handle_t *)&agent->signals[i], NULL);
@@ -207,7 +208,8 @@ static enum ks_error init(struct life *life, struct agent_start *start)
 	life->place = start->place;
 	life->activated = start->activation != NULL;
 	life->daemon = start->daemon;
-	if (agent->null_fd < 0 || uv_loop_init(&agent->loop) != 0 || vault_init(agent) != KS_OK)
+	if (agent->null_fd < 0 || uv_loop_init(&agent->loop) != 0 || vault_init(agent) != KS_OK ||
+		expiry_init(agent) != KS_OK)
 		return KS_NO_MEMORY;
 	agent->lock = lock_new(agent);
 	if (agent->lock == NULL)

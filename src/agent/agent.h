@@ -10,6 +10,7 @@
 
 #include "children.h"
 #include "config.h"
+#include "expiry.h"
 #include "keyring.h"
 #include "prompt.h"
 #include "refusals.h"
@@ -50,6 +51,7 @@ struct agent {
 	struct children children;
 	struct keyring keyring;
 	struct provider *providers;
+	struct expiry expiry;
 	struct prompts prompts;
 	struct ssh_seen ssh_seen;
 	struct refusals refusals;

@@ -7,6 +7,9 @@
 #include <keystile/log.h>
 
 #include "agent.h"
+#include "expiry.h"
+#include "key_request.h"
+#include "key_rules.h"
 #include "lock.h"
 #include "provider.h"
 #include "provider_request.h"
@@ -25,7 +28,8 @@ static void put_keys(
 	for (struct key *key = connection->agent->keyring.first; key != NULL; key = key->next) {
 		size_t needed = 8 + key->blob.len + bytes_of(key->comment).len;
 
-		if (key_source(key) == NULL || key_is_security_key(key) != security_keys)
+		if (key_is_security_key(key) != security_keys || key_source(key) == NULL ||
+			!key_listed(key, &connection->binds))
 			continue;
 		if (*count >= LIST_KEYS_MAX || out->len + needed > MESSAGE_MAX) {
 			log_warning(
@@ -65,15 +69,6 @@ static void sign(struct connection *connection, struct bytes body)
 		connection_answer(connection, MESSAGE_FAILURE);
 	else
 		sign_begin(connection, &message);
-}
-
-static void remove_key(struct connection *connection, struct bytes body)
-{
-	struct bytes blob;
-	bool removed = message_parse_remove(body, &blob) == KS_OK &&
-		       keyring_hide(&connection->agent->keyring, blob) == KS_OK;
-
-	connection_answer(connection, removed ? MESSAGE_SUCCESS : MESSAGE_FAILURE);
 }
 
 static void remove_all(struct connection *connection, struct bytes body)
@@ -132,36 +127,55 @@ static void extension(struct connection *connection, struct bytes body)
 		connection_answer(connection, MESSAGE_FAILURE);
 }
 
-/*
- * What a remote connection may do: list, sign and bind (invariant 9). What is there while the agent
- * is locked: an empty list, binds, and the unlocking.
- */
+/* What a remote connection may do: list, sign and bind (invariant 9). */
+enum who {
+	ANYBODY,
+	LOCAL,
+	LOCAL_OR_UNBOUND_SSH, /* AddKeysToAgent: ssh connects once more for it, and does not bind */
+};
+
+/* What is there while the agent is locked: an empty list, binds, and the unlocking. */
 struct rule {
 	uint8_t type;
-	bool remote;
+	enum who who;
 	bool locked;
 	void (*handle)(struct connection *connection, struct bytes body);
 };
 
 static const struct rule rules[] = {
-	{MESSAGE_LIST, true, true, list},
-	{MESSAGE_SIGN, true, false, sign},
-	{MESSAGE_EXTENSION, true, true, extension},
-	{MESSAGE_REMOVE, false, false, remove_key},
-	{MESSAGE_REMOVE_ALL, false, false, remove_all},
-	{MESSAGE_REMOVE_ALL_V1, false, false, remove_all},
-	{MESSAGE_ADD_TOKEN, false, false, provider_request_add},
-	{MESSAGE_ADD_TOKEN_CONSTRAINED, false, false, provider_request_add},
-	{MESSAGE_REMOVE_TOKEN, false, false, provider_request_remove},
-	{MESSAGE_LOCK, false, false, lock_begin},
-	{MESSAGE_UNLOCK, false, true, lock_begin_unlock},
+	{MESSAGE_LIST, ANYBODY, true, list},
+	{MESSAGE_SIGN, ANYBODY, false, sign},
+	{MESSAGE_EXTENSION, ANYBODY, true, extension},
+	{MESSAGE_ADD, LOCAL_OR_UNBOUND_SSH, false, key_request_add},
+	{MESSAGE_ADD_CONSTRAINED, LOCAL_OR_UNBOUND_SSH, false, key_request_add},
+	{MESSAGE_REMOVE, LOCAL, false, key_request_remove},
+	{MESSAGE_REMOVE_ALL, LOCAL, false, remove_all},
+	{MESSAGE_REMOVE_ALL_V1, LOCAL, false, remove_all},
+	{MESSAGE_ADD_TOKEN, LOCAL, false, provider_request_add},
+	{MESSAGE_ADD_TOKEN_CONSTRAINED, LOCAL, false, provider_request_add},
+	{MESSAGE_REMOVE_TOKEN, LOCAL, false, provider_request_remove},
+	{MESSAGE_LOCK, LOCAL, false, lock_begin},
+	{MESSAGE_UNLOCK, LOCAL, true, lock_begin_unlock},
 };
+
+static bool unbound_ssh(const struct connection *connection)
+{
+	enum origin_rule rule = connection->origin.rule;
+
+	return origin_peer_is_ssh(&connection->peer) && !connection->binds.attempted &&
+	       (rule == ORIGIN_SSH_WITHOUT_BIND || rule == ORIGIN_SSH_SECOND_CONNECTION);
+}
+
+static bool may(const struct connection *connection, enum who who)
+{
+	return who == ANYBODY || !origin_remote(&connection->origin) ||
+	       (who == LOCAL_OR_UNBOUND_SSH && unbound_ssh(connection));
+}
 
 static const struct rule *find_rule(const struct connection *connection, uint8_t type)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		if (rules[i].type == type &&
-			(rules[i].remote || !origin_remote(&connection->origin)) &&
+		if (rules[i].type == type && may(connection, rules[i].who) &&
 			(rules[i].locked || !lock_locked(connection->agent->lock)))
 			return &rules[i];
 	return NULL;
@@ -182,6 +196,7 @@ void dispatch(struct connection *connection, uint8_t type, struct bytes body)
 {
 	const struct rule *rule = find_rule(connection, type);
 
+	expiry_check(connection->agent);
 	if (rule != NULL) {
 		rule->handle(connection, body);
 		return;

@@ -10,26 +10,51 @@
 #include <keystile/log.h>
 #include <keystile/text.h>
 
+#include "constraints.h"
 #include "provider.h"
 
-static struct key *key_new(const struct ks_key *from, const char *fallback_comment)
+static struct key *key_new(struct bytes blob, const char *comment)
 {
 	struct key *key = calloc(1, sizeof(*key));
-	const char *comment =
-		from->label != NULL && from->label[0] != '\0' ? from->label : fallback_comment;
 
 	if (key == NULL)
 		return NULL;
 	key->references = 1;
-	buf_put(&key->blob, from->blob);
+	key->blob.max = blob.len > 0 ? blob.len : 1; /* no more than it needs */
+	buf_put(&key->blob, blob);
 	key->comment = strdup(comment);
-	key->fingerprint = public_key_fingerprint(from->blob);
-	if (key->comment == NULL || key->fingerprint == NULL || buf_status(&key->blob) != KS_OK ||
-		public_key_parse(from->blob, &key->public_key) != KS_OK) {
+	if (key->comment == NULL || buf_status(&key->blob) != KS_OK)
+		key_release(&key);
+	return key;
+}
+
+/* Blobs that workers report are parsed at once: what the agent can't verify it does not offer. */
+static struct key *key_of_token(const struct token *token, const struct ks_key *from)
+{
+	bool labelled = from->label != NULL && from->label[0] != '\0';
+	struct key *key = key_new(from->blob, labelled ? from->label : token->provider->name);
+
+	if (key == NULL || key_public(key) == NULL) {
 		log_warning("a token offers a key that can't be understood: left out");
 		key_release(&key);
+		return NULL;
 	}
+	key->kind = key->public_key->kind;
 	return key;
+}
+
+const struct public_key *key_public(struct key *key)
+{
+	if (key->public_key == NULL &&
+		public_key_parse(buf_bytes(&key->blob), &key->public_key) != KS_OK)
+		return NULL;
+	return key->public_key;
+}
+
+static void source_free(struct key_source *source)
+{
+	constraints_release(&source->constraints);
+	free(source);
 }
 
 struct key *key_reference(struct key *key)
@@ -49,18 +74,17 @@ void key_release(struct key **held)
 		struct key_source *source = key->sources;
 
 		key->sources = source->next;
-		free(source);
+		source_free(source);
 	}
 	public_key_free(&key->public_key);
 	buf_deinit(&key->blob);
 	free(key->comment);
-	free(key->fingerprint);
 	free(key);
 }
 
 bool key_is_security_key(const struct key *key)
 {
-	return key->public_key->application != NULL;
+	return key->kind == KEY_SK_ED25519 || key->kind == KEY_SK_ECDSA_P256;
 }
 
 struct key_source *key_source(const struct key *key)
@@ -87,15 +111,11 @@ struct key *keyring_find(struct keyring *keyring, struct bytes blob)
 	return key != NULL && key_source(key) != NULL ? key : NULL;
 }
 
-static struct key *find_or_add(
-	struct keyring *keyring, const struct token *token, const struct ks_key *from)
+/* key is taken; NULL is fine. */
+static struct key *append(struct keyring *keyring, struct key *key)
 {
-	struct key *key = find_any(keyring, from->blob);
 	struct key **end = &keyring->first;
 
-	if (key != NULL || keyring->count >= KEYRING_KEYS_MAX)
-		return key;
-	key = key_new(from, token->provider->name);
 	if (key == NULL)
 		return NULL;
 	while (*end != NULL)
@@ -105,7 +125,18 @@ static struct key *find_or_add(
 	return key;
 }
 
-static void add_source(struct key *key, struct token *token, uint32_t flags)
+static struct key *find_or_add(
+	struct keyring *keyring, const struct token *token, const struct ks_key *from)
+{
+	struct key *key = find_any(keyring, from->blob);
+
+	if (key != NULL || keyring->count >= KEYRING_KEYS_MAX)
+		return key;
+	return append(keyring, key_of_token(token, from));
+}
+
+/* The source of that token, a new one where there was none; NULL when out of memory. */
+static struct key_source *add_source(struct key *key, struct token *token, uint32_t flags)
 {
 	struct key_source **at = &key->sources;
 
@@ -114,11 +145,12 @@ static void add_source(struct key *key, struct token *token, uint32_t flags)
 	if (*at == NULL) {
 		*at = calloc(1, sizeof(**at));
 		if (*at == NULL)
-			return;
+			return NULL;
 		(*at)->token = token;
 	}
 	(*at)->flags = flags;
 	(*at)->stale = false;
+	return *at;
 }
 
 static void mark_stale(struct keyring *keyring, const struct token *token)
@@ -146,7 +178,7 @@ static void sweep(struct keyring *keyring)
 				continue;
 			}
 			*source = stale->next;
-			free(stale);
+			source_free(stale);
 		}
 		if (key->sources != NULL) {
 			at = &key->next;
@@ -182,8 +214,8 @@ void keyring_token_is(
 	for (size_t i = 0; i < count && i < room; i++) {
 		struct key *key = find_or_add(keyring, token, &keys[i]);
 
-		if (key != NULL)
-			add_source(key, token, keys[i].flags);
+		if (key != NULL && add_source(key, token, keys[i].flags) == NULL)
+			log_error("no memory for a key of a token: it is left out");
 	}
 	sweep(keyring);
 }
@@ -203,15 +235,68 @@ void keyring_unhide(struct keyring *keyring, const struct provider *provider)
 				source->hidden = false;
 }
 
-enum ks_error keyring_hide(struct keyring *keyring, struct bytes blob)
+void keyring_hide(struct key *key)
 {
-	struct key *key = keyring_find(keyring, blob);
-
-	if (key == NULL)
-		return KS_NO_KEY;
 	for (struct key_source *source = key->sources; source != NULL; source = source->next)
 		source->hidden = true;
+}
+
+struct key_source *key_added_source(const struct key *key)
+{
+	struct key_source *source = key->sources;
+
+	while (source != NULL && !source->token->provider->needs->takes_keys)
+		source = source->next;
+	return source;
+}
+
+/* What was said of the key before does not count any more. */
+static void adopt(struct key_source *source, const struct key_addition *addition)
+{
+	struct constraints *constraints = constraints_reference(addition->constraints);
+
+	constraints_release(&source->constraints);
+	source->constraints = constraints;
+	source->expires_ms = addition->expires_ms;
+	source->hidden = false;
+}
+
+enum ks_error keyring_add(
+	struct keyring *keyring, struct token *token, const struct key_addition *addition)
+{
+	struct key *key = find_any(keyring, addition->blob);
+	bool there = key != NULL;
+	struct key_source *source;
+	char *comment;
+
+	if (!there && keyring->count < KEYRING_KEYS_MAX)
+		key = append(keyring, key_new(addition->blob, addition->comment));
+	if (key == NULL)
+		return KS_NO_MEMORY;
+	key->kind = addition->kind;
+	source = add_source(key, token, 0);
+	comment = there ? strdup(addition->comment) : NULL;
+	if (source == NULL || (there && comment == NULL)) {
+		free(comment);
+		sweep(keyring);
+		return KS_NO_MEMORY;
+	}
+	if (there) {
+		free(key->comment);
+		key->comment = comment;
+	}
+	adopt(source, addition);
 	return KS_OK;
+}
+
+void keyring_drop(struct keyring *keyring, const struct token *token, struct bytes blob)
+{
+	struct key *key = find_any(keyring, blob);
+
+	for (struct key_source *source = key == NULL ? NULL : key->sources; source != NULL;
+		source = source->next)
+		source->stale = source->token == token;
+	sweep(keyring);
 }
 
 unsigned keyring_count(const struct keyring *keyring, const struct provider *provider)

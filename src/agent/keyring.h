@@ -1,7 +1,8 @@
 /*
  * The keys that the agent offers, in the order in which they came. A key is its blob and an
  * ordered list of sources, the tokens that hold it: the first one that lives is asked to
- * sign, the others are in reserve. Tokens belong to providers (provider.h).
+ * sign, the others are in reserve. Tokens belong to providers (provider.h). Where a provider takes keys
+ * from clients, its one "token" holds what they added, each with constraints of its own.
  */
 #ifndef AGENT_KEYRING_H
 #define AGENT_KEYRING_H
@@ -10,6 +11,7 @@
 
 #define KEYRING_KEYS_MAX 16384
 
+struct constraints;
 struct provider;
 
 /* A token that a worker reported. Outlives the worker: it is known again by label, serial and
@@ -33,6 +35,9 @@ struct key_source {
 	uint32_t flags; /* enum ks_key_flags */
 	bool hidden;	/* removed by the person; comes back with the next ssh-add -s */
 	bool stale;	/* while the token's keys are replaced */
+	/* Keys that a client added; of others these are the provider's. */
+	struct constraints *constraints; /* NULL: none */
+	uint64_t expires_ms;		 /* of expiry_now_ms(), 0: never */
 };
 
 /* Counted: a request holds the key it signs with, whatever happens to the token meanwhile. */
@@ -40,10 +45,19 @@ struct key {
 	struct key *next;
 	unsigned references;
 	struct buf blob;
+	enum key_kind kind;
 	char *comment;
-	char *fingerprint;
-	struct public_key *public_key;
+	struct public_key *public_key; /* see key_public() */
 	struct key_source *sources;
+};
+
+/* A key that a client added and a worker has taken. */
+struct key_addition {
+	struct bytes blob;
+	enum key_kind kind;
+	const char *comment;
+	struct constraints *constraints; /* a reference is taken */
+	uint64_t expires_ms;		 /* 0: never */
 };
 
 struct keyring {
@@ -60,10 +74,17 @@ void keyring_token_is(
 	struct keyring *keyring, struct token *token, const struct ks_key *keys, size_t count);
 void keyring_token_gone(struct keyring *keyring, struct token *token);
 void keyring_unhide(struct keyring *keyring, const struct provider *provider);
-/* The person removed this key; KS_NO_KEY when it is not offered. */
-KS_MUST_CHECK enum ks_error keyring_hide(struct keyring *keyring, struct bytes blob);
+/* The person removed this key: what tokens hold of it is offered no more. */
+void keyring_hide(struct key *key);
+/* Adds it, or replaces in its place what was added before; token takes keys from clients. */
+KS_MUST_CHECK enum ks_error keyring_add(
+	struct keyring *keyring, struct token *token, const struct key_addition *addition);
+/* What a client added under this blob has gone. */
+void keyring_drop(struct keyring *keyring, const struct token *token, struct bytes blob);
 void keyring_deinit(struct keyring *keyring);
 
+/* The source of a key that a client added, or NULL. */
+struct key_source *key_added_source(const struct key *key);
 /* An offered key by its blob, or NULL. */
 struct key *keyring_find(struct keyring *keyring, struct bytes blob);
 /* How many keys of a provider are offered. */
@@ -77,6 +98,8 @@ struct key_source *key_source(const struct key *key);
 struct key *key_reference(struct key *key);
 void key_release(struct key **key);
 bool key_is_security_key(const struct key *key);
+/* Parsed when it is first asked for: most keys of a long list never are. NULL when out of memory. */
+const struct public_key *key_public(struct key *key);
 
 void token_free(struct token *token);
 /* Another report of the same physical token, as far as it says. */

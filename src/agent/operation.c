@@ -164,23 +164,31 @@ static struct operation *operation_new(struct worker *worker, const struct opera
 	return NULL;
 }
 
+/* Behind all that were there before; an urgent one only behind those that run. */
+static void insert(struct worker *worker, struct operation *operation, bool urgent)
+{
+	struct operation **at = &worker->operations;
+
+	while (*at != NULL && (!urgent || (*at)->running))
+		at = &(*at)->next;
+	operation->next = *at;
+	*at = operation;
+	count(operation, 1);
+}
+
 enum ks_error worker_operate(
 	struct worker *worker, const struct operation_wish *wish, struct operation **out)
 {
 	struct operation *operation = NULL;
-	struct operation **end = &worker->operations;
 
-	if (worker->state != WORKER_ENDED && has_place(worker, wish->remote))
+	if (worker->state != WORKER_ENDED && (wish->urgent || has_place(worker, wish->remote)))
 		operation = operation_new(worker, wish);
 	if (operation == NULL) {
 		if (wish->fd >= 0)
 			close(wish->fd);
 		return KS_BUSY;
 	}
-	while (*end != NULL)
-		end = &(*end)->next;
-	*end = operation;
-	count(operation, 1);
+	insert(worker, operation, wish->urgent);
 	/* Also waiting for room has an end. */
 	operation->deadline_ms = uv_now(&worker->agent->loop) + operation->timeout_ms;
 	*out = operation;

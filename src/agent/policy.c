@@ -13,6 +13,20 @@ static struct policy_verdict refuse(const char *reason, const char *remedy)
 	return (struct policy_verdict){.reason = reason, .remedy = remedy};
 }
 
+/* The one thing that who comes from ssh-agent must be told (DESIGN: presence). */
+static struct policy_verdict remote_memory_key(
+	const struct policy_facts *facts, struct policy_verdict verdict)
+{
+	if (!facts->confirm_remote_memory_keys)
+		return refuse("keys that were added with ssh-add are not for remote hosts: there is "
+			      "no token that could prove a touch or take a PIN",
+			"set remote-memory-keys = \"confirm\" in keystile.conf(5), or use a key on a "
+			"token for forwarded connections");
+	verdict.confirm = true;
+	verdict.reason = "remote, and remote-memory-keys asks for a confirmation";
+	return verdict;
+}
+
 static struct policy_verdict remote_floor(
 	const struct policy_facts *facts, struct policy_verdict verdict)
 {
@@ -20,6 +34,8 @@ static struct policy_verdict remote_floor(
 		verdict.reason = "remote, and allow-remote-without-presence is set";
 		return verdict;
 	}
+	if (facts->in_memory && facts->provable == KS_PRESENCE_NONE)
+		return remote_memory_key(facts, verdict);
 	if (facts->provable == KS_PRESENCE_NONE)
 		return refuse("a remote request needs a touch or a PIN, and this key's token can "
 			      "prove neither",
@@ -36,6 +52,8 @@ struct policy_verdict policy_decide(const struct policy_facts *facts)
 	struct policy_verdict verdict = {
 		.allowed = true, .confirm = facts->confirm, .reason = "as the key demands"};
 
+	if (facts->refusal != NULL)
+		return refuse(facts->refusal, NULL);
 	if (facts->algorithm_sha1 && !facts->allow_rsa_sha1)
 		return refuse("the client asked for a signature with SHA-1",
 			"update the client, or set allow-rsa-sha1 = true");

@@ -16,10 +16,13 @@ struct policy_facts {
 	/* Presence that this key's token can prove for a single request; bits of enum ks_presence.
 	 */
 	uint32_t provable;
-	bool confirm; /* a constraint of the key */
+	bool in_memory;	     /* added with ssh-add: no token stands behind it */
+	bool confirm;	     /* a constraint of the key */
+	const char *refusal; /* another constraint of the key is broken: static words, else NULL */
 	bool algorithm_sha1;
 	/* configuration */
 	bool allow_remote_without_presence;
+	bool confirm_remote_memory_keys;
 	bool allow_rsa_sha1;
 };
 

@@ -146,6 +146,10 @@ static void add_question(struct buf *out, const struct prompt_facts *facts)
 		add(out, "PIN for the token\n");
 		break;
 	case PROMPT_FOR_CONFIRM:
+		if (facts->token->provider->needs->takes_keys) {
+			add(out, "Allow the use of a key that was added with ssh-add\n");
+			return;
+		}
 		add(out, "Allow the use of a key of the token\n");
 		break;
 	case PROMPT_FOR_TOUCH:
@@ -161,6 +165,7 @@ static void add_question(struct buf *out, const struct prompt_facts *facts)
 
 char *prompt_text(const struct prompt_facts *facts)
 {
+	AUTO(text) fingerprint = public_key_fingerprint(buf_bytes(&facts->key->blob));
 	AUTO(buf) out = {.max = TEXT_MAX};
 
 	add_origin(&out, facts);
@@ -168,8 +173,8 @@ char *prompt_text(const struct prompt_facts *facts)
 	add_subject(&out, facts);
 	add(&out, "with the key\n");
 	add_foreign(&out, bytes_of(facts->key->comment));
-	add(&out, "    %s %s\n", key_kind_label(facts->key->public_key->kind),
-		facts->key->fingerprint);
+	add(&out, "    %s %s\n", key_kind_label(facts->key->kind),
+		fingerprint != NULL ? fingerprint : "");
 	add_asker(&out, facts);
 	return buf_status(&out) == KS_OK ? strndup((const char *)out.data, out.len) : NULL;
 }

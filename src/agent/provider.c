@@ -12,6 +12,8 @@
 #include <keystile/log.h>
 
 #include "agent.h"
+#include "associated.h"
+#include "expiry.h"
 
 #define BACK_OFF_MAX_MS 60000
 /* A worker that lived that long starts again with a clean sheet. */
@@ -47,10 +49,10 @@ static void on_timer_closed(uv_handle_t *handle)
 {
 	struct provider *provider = handle->data;
 
-	if (--provider->handles > 0)
-		return;
 	free(provider->given);
 	free(provider->name);
+	constraints_release(&provider->destinations);
+	constraints_release(&provider->certificates);
 	free(provider);
 }
 
@@ -106,7 +108,7 @@ void provider_close(struct provider *provider)
 	while (provider->tokens != NULL)
 		drop_token(provider, provider->tokens);
 	uv_close((uv_handle_t *)&provider->retry, on_timer_closed);
-	uv_close((uv_handle_t *)&provider->expiry, on_timer_closed);
+	key_changes_drop(provider);
 	answer_waits(provider, NULL, KS_NO_TOKEN, "the provider was removed");
 }
 
@@ -205,6 +207,11 @@ static void on_ended(struct worker *worker, const char *why)
 	/* While it loads, the operation of the present step is about to hear of it. */
 	if (provider->state != PROVIDER_READY)
 		return;
+	if (provider->needs->takes_keys) {
+		log_error("the keys that were added are lost (%s): add them again", why);
+		provider_close(provider);
+		return;
+	}
 	for (struct token *token = provider->tokens; token != NULL; token = token->next)
 		token->flags &= (uint32_t)~KS_TOKEN_LOGGED_IN;
 	if (uv_now(&provider->agent->loop) - provider->ready_ms > LONG_LIFE_MS)
@@ -248,6 +255,26 @@ static bool may_have_tokens(const struct provider *provider)
 	return provider->name != NULL && provider->state != PROVIDER_LOCATING;
 }
 
+/* Its keys, and the certificates that came with ssh-add -C -s. */
+static void offer(struct provider *provider, struct token *token, const struct ks_key *keys,
+	size_t count)
+{
+	struct keyring *keyring = &provider->agent->keyring;
+	struct ks_key *expanded = NULL;
+	size_t expanded_count;
+
+	if (provider->certificates == NULL) {
+		keyring_token_is(keyring, token, keys, count);
+		return;
+	}
+	if (associated_expand(provider->certificates, keys, count, PROVIDER_KEYS_MAX, &expanded,
+		    &expanded_count) == KS_OK)
+		keyring_token_is(keyring, token, expanded, expanded_count);
+	else
+		log_error("no memory for the certificates of a token's keys");
+	free(expanded);
+}
+
 static enum ks_error on_token(struct worker *worker, const struct ks_token *reported,
 	const struct ks_key *keys, size_t count)
 {
@@ -261,7 +288,8 @@ static enum ks_error on_token(struct worker *worker, const struct ks_token *repo
 		log_warning("too many tokens in one provider: one is left out");
 		return KS_OK;
 	}
-	keyring_token_is(&provider->agent->keyring, token, keys, count);
+	if (!provider->needs->takes_keys)
+		offer(provider, token, keys, count);
 	return KS_OK;
 }
 
@@ -360,10 +388,7 @@ static struct provider *provider_new(struct agent *agent, const char *given)
 	}
 	agent->providers = provider;
 	uv_timer_init(&agent->loop, &provider->retry);
-	uv_timer_init(&agent->loop, &provider->expiry);
 	provider->retry.data = provider;
-	provider->expiry.data = provider;
-	provider->handles = 2;
 	return provider;
 }
 
@@ -385,19 +410,34 @@ struct provider_wait *provider_open(struct agent *agent, const char *given, bool
 	return NULL;
 }
 
-static void on_expiry(uv_timer_t *timer)
+/* NULL becomes the new ones, where these say anything. */
+static void replace(struct constraints **old, struct constraints *by)
 {
-	struct provider *provider = timer->data;
+	constraints_release(old);
+	*old = constraints_reference(by);
+}
 
-	log_info("the lifetime of %s is over", provider->name);
-	provider_close(provider);
+enum ks_error provider_constrain(struct provider *provider, struct constraints *constraints)
+{
+	if (constraints->destination_count > 0) {
+		if (provider->destinations != NULL &&
+			!constraints_same_destinations(provider->destinations, constraints))
+			return KS_NOT_ALLOWED;
+		replace(&provider->destinations, constraints);
+	}
+	/* Certificates are renewed: the newest ones count. */
+	if (constraints->certificate_count > 0 || constraints->certificates_only)
+		replace(&provider->certificates, constraints);
+	provider->confirm = provider->confirm || constraints->confirm;
+	return KS_OK;
 }
 
 void provider_expire_in(struct provider *provider, uint32_t seconds)
 {
-	uv_timer_t *timer = &provider->expiry;
-	uint64_t delay_ms = (uint64_t)seconds * 1000;
+	uint64_t when_ms = expiry_after(seconds);
 
-	if (!uv_is_active((uv_handle_t *)timer) || uv_timer_get_due_in(timer) > delay_ms)
-		uv_timer_start(timer, on_expiry, delay_ms, 0);
+	if (provider->expires_ms != 0 && provider->expires_ms < when_ms)
+		return;
+	provider->expires_ms = when_ms;
+	expiry_at(provider->agent, when_ms);
 }

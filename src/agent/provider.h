@@ -11,6 +11,8 @@
 #ifndef AGENT_PROVIDER_H
 #define AGENT_PROVIDER_H
 
+#include "constraints.h"
+#include "key_change.h"
 #include "keyring.h"
 #include "worker.h"
 
@@ -25,7 +27,7 @@ enum provider_state {
 	PROVIDER_LISTING,
 	PROVIDER_READY,
 	PROVIDER_WAITING,
-	PROVIDER_CLOSED, /* its memory goes when libuv lets go of its timers */
+	PROVIDER_CLOSED, /* its memory goes when libuv lets go of its timer */
 };
 
 /* Called once: KS_OK and the provider, which may be another record of the same name, or an error.
@@ -54,14 +56,17 @@ struct provider {
 	struct token *tokens;
 	struct provider_wait *waits;
 	uv_timer_t retry;
-	uv_timer_t expiry;
-	unsigned handles;
 	unsigned restarts;
 	unsigned failures; /* in a row; decides the back-off */
 	uint64_t ready_ms;
 	uint64_t retry_ms; /* when WAITING: the time of the next start */
 	char last_error[512];
-	bool confirm; /* constraint: ask before each signature */
+	/* What ssh-add -s said of all keys of its tokens; keys that clients added have their own. */
+	bool confirm;		       /* ask before each signature */
+	struct constraints *destinations; /* NULL: everywhere; of these only the destinations count */
+	struct constraints *certificates; /* NULL: none; of these only the certificates count */
+	uint64_t expires_ms;	       /* of expiry_now_ms(), 0: never */
+	struct key_change *changes;    /* see key_change.h */
 };
 
 /* The backend that a provider's name belongs to, NULL when none is built in. */
@@ -90,7 +95,13 @@ void provider_let_go(struct provider *provider);
 struct provider *provider_by_name(struct agent *agent, const char *canonical);
 /* Its keys leave the list, its worker ends. */
 void provider_close(struct provider *provider);
-/* Constraint: closes itself when that time has passed; a sooner end that was set before stays. */
+/*
+ * What ssh-add -s says of it now, but for the lifetime. It only gets stricter by it: KS_NOT_ALLOWED where it has other
+ * destinations than it was loaded with, and nothing is changed then.
+ */
+KS_MUST_CHECK enum ks_error provider_constrain(
+	struct provider *provider, struct constraints *constraints);
+/* It ends after that time; a sooner end that was set before stays. */
 void provider_expire_in(struct provider *provider, uint32_t seconds);
 struct token *provider_token(struct provider *provider, uint32_t id);
 

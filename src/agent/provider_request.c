@@ -63,6 +63,7 @@ static void refuse(struct provider_request *add, enum ks_error error, const char
 		[KS_PIN_WRONG] = "run ssh-add -s again with the right PIN",
 		[KS_PIN_LAST_TRY] = "log in with the token's own tool to get the tries back",
 		[KS_PIN_BLOCKED] = "unblock the PIN with the token's own tool (PUK)",
+		[KS_NOT_ALLOWED] = "remove it with ssh-add -e first",
 	};
 	char quoted[TEXT_QUOTED_MAX];
 	AUTO(text) what = text_format("provider %s", text_quote(bytes_of(add->given), quoted));
@@ -123,12 +124,12 @@ static void on_opened(
 	}
 	provider_hold(provider);
 	add->provider = provider;
+	/* Before its keys are known. */
+	if (provider_constrain(provider, add->constraints) != KS_OK) {
+		refuse(add, KS_NOT_ALLOWED, "it is loaded with other destination constraints");
+		return;
+	}
 	add->pin_fd = -1;
-	/*
-	 * Before its keys are known. One that is loaded already keeps what it was loaded with, or
-	 * gets what is stricter.
-	 */
-	provider->confirm = provider->confirm || add->constraints->confirm;
 	add->request.state = REQUEST_LISTING;
 	error = worker_operate(provider->worker,
 		&(struct operation_wish){
@@ -187,17 +188,12 @@ static bool may_load(const struct connection *connection)
 	return !connection->binds.attempted || connection->agent->settings.allow_remote_pkcs11;
 }
 
-/* Invariant 10: what can't be enforced is refused by its name. */
-static bool can_enforce(const struct constraints *constraints)
+/* Those that keep what clients add are no providers for a person to name. */
+static bool is_provider(const char *given)
 {
-	if (constraints->destination_count > 0)
-		log_warning("refused: the constraint restrict-destination-v00@openssh.com can't be "
-			    "enforced for token keys yet");
-	if (constraints->certificate_count > 0 || constraints->certificates_only)
-		log_warning("refused: the constraint associated-certs-v00@openssh.com can't be "
-			    "enforced for token keys yet");
-	return constraints->destination_count == 0 && constraints->certificate_count == 0 &&
-	       !constraints->certificates_only;
+	const struct ks_needs *needs = provider_backend(given);
+
+	return needs != NULL && !needs->takes_keys;
 }
 
 /* NULL when the PIN can't be handed on. */
@@ -221,8 +217,8 @@ void provider_request_add(struct connection *connection, struct bytes body)
 	struct message_add_token message;
 	struct provider_request *add = NULL;
 
-	if (message_parse_add_token(body, &message) == KS_OK && can_enforce(message.constraints) &&
-		may_load(connection))
+	if (message_parse_add_token(body, &message) == KS_OK && may_load(connection) &&
+		is_provider(message.provider))
 		add = add_new(connection, &message);
 	message_add_token_deinit(&message);
 	if (add != NULL)
@@ -236,7 +232,8 @@ void provider_request_remove(struct connection *connection, struct bytes body)
 	char *given = NULL;
 	struct provider_request *remove = NULL;
 
-	if (message_parse_remove_token(body, &given) == KS_OK && given[0] != '\0')
+	if (message_parse_remove_token(body, &given) == KS_OK && given[0] != '\0' &&
+		is_provider(given))
 		remove = request_new(connection, TAKE_TEXT(given));
 	free(given);
 	if (remove != NULL)

@@ -59,10 +59,11 @@ static void refuse(struct sign *sign, const char *reason, const char *remedy)
 {
 	struct connection *connection = sign->connection;
 	AUTO(text) subject = subject_text(&sign->subject);
+	AUTO(text) fingerprint = public_key_fingerprint(buf_bytes(&sign->key->blob));
 	AUTO(text) what = NULL;
 
-	what = text_format("key %s, %s, connection %llu (%s)", sign->key->fingerprint,
-		subject != NULL ? subject : "", (unsigned long long)connection->id,
+	what = text_format("key %s, %s, connection %llu (%s)",
+		fingerprint != NULL ? fingerprint : "", subject != NULL ? subject : "", (unsigned long long)connection->id,
 		origin_words(connection->origin.rule));
 	refusals_add(
 		&connection->agent->refusals, what != NULL ? what : "a signature", reason, remedy);
@@ -78,10 +79,23 @@ static bool remote(const struct sign *sign)
 
 /* ---- The result ---- */
 
-/* Invariant 6, second half: what was demanded has been given for this very request. */
-static bool presence_given(const struct sign *sign, const struct operation *operation)
+/* What a security key signed of the person's presence: nobody else's word is needed. */
+static uint32_t presence_signed(const struct signature_facts *facts)
 {
 	uint32_t given = 0;
+
+	if (facts->security_key && (facts->sk_flags & SK_FLAG_USER_PRESENT) != 0)
+		given |= KS_PRESENCE_TOUCH;
+	if (facts->security_key && (facts->sk_flags & SK_FLAG_USER_VERIFIED) != 0)
+		given |= KS_PRESENCE_PIN;
+	return given;
+}
+
+/* Invariant 6, second half: what was demanded has been given for this very request. */
+static bool presence_given(const struct sign *sign, const struct operation *operation,
+	const struct signature_facts *facts)
+{
+	uint32_t given = presence_signed(facts);
 
 	if (operation->pin_given && (operation->presence & KS_PRESENCE_PIN) != 0)
 		given |= KS_PRESENCE_PIN;
@@ -92,14 +106,17 @@ static bool presence_given(const struct sign *sign, const struct operation *oper
 	return sign->verdict.demand == 0 || (sign->verdict.demand & given) != 0;
 }
 
-static bool signature_right(const struct sign *sign, struct bytes signature)
+static bool signature_right(
+	const struct sign *sign, struct bytes signature, struct signature_facts *facts)
 {
-	struct signature_facts facts;
 	const struct config *config = &sign->connection->agent->config;
 
-	return public_key_verify(sign->key->public_key, signature, buf_bytes(&sign->data),
-		       config->allow_rsa_sha1 ? PERMIT_RSA_SHA1 : 0, &facts) == KS_OK &&
-	       facts.algorithm == sign->algorithm;
+	unsigned permitted = (config->allow_rsa_sha1 ? PERMIT_RSA_SHA1 : 0) |
+			     (config->allow_ssh_dss ? PERMIT_DSS : 0);
+
+	return public_key_verify(key_public(sign->key), signature, buf_bytes(&sign->data),
+		       permitted, facts) == KS_OK &&
+	       facts->algorithm == sign->algorithm;
 }
 
 static void answer(struct sign *sign, struct bytes signature)
@@ -158,15 +175,17 @@ static void on_done(
 	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result)
 {
 	struct sign *sign = operation->owner;
-	bool foreign = operation->worker->needs->foreign_code;
+	struct signature_facts facts = {0};
+	bool verify =
+		operation->worker->needs->foreign_code || key_is_security_key(sign->key);
 
 	sign->operation = NULL;
 	if (error != KS_OK)
 		refuse_error(sign, error, words);
-	else if (!presence_given(sign, operation))
-		refuse_and_fail(sign, "it signed without the touch or PIN that was demanded");
-	else if (foreign && !signature_right(sign, result))
+	else if (verify && !signature_right(sign, result, &facts))
 		refuse_and_fail(sign, "its signature was not made with the key that was asked for");
+	else if (!presence_given(sign, operation, &facts))
+		refuse_and_fail(sign, "it signed without the touch or PIN that was demanded");
 	else if (!remote(sign) && !connection_peer_unchanged(sign->connection)) {
 		origin_worsen(&sign->connection->origin, ORIGIN_CHANGED_PROCESS);
 		refuse(sign, origin_words(ORIGIN_CHANGED_PROCESS), NULL);
@@ -302,6 +321,18 @@ static const struct operation_events operation_events = {
 
 /* ---- The way there ---- */
 
+/*
+ * The name by which the worker knows the key: a token knows nothing of the certificates that came with
+ * ssh-add -C.
+ */
+static struct bytes blob_for(const struct sign *sign, const struct key_source *source)
+{
+	const struct public_key *key = key_public(sign->key);
+	bool added = source->token->provider->needs->takes_keys;
+
+	return buf_bytes(key == NULL || added ? &sign->key->blob : &key->plain);
+}
+
 static void hand_to_worker(struct sign *sign)
 {
 	struct key_source *source = key_source(sign->key);
@@ -318,7 +349,7 @@ static void hand_to_worker(struct sign *sign)
 	frame.sign.token = sign->token;
 	frame.sign.algorithm = (uint32_t)sign->algorithm;
 	frame.sign.demand = sign->verdict.demand;
-	frame.sign.blob = buf_bytes(&sign->key->blob);
+	frame.sign.blob = blob_for(sign, source);
 	frame.sign.data = buf_bytes(&sign->data);
 	error = worker_operate(sign->worker,
 		&(struct operation_wish){.frame = &frame,
@@ -399,7 +430,7 @@ static struct sign *sign_new(
 		.request = {.state = REQUEST_CHECKED, .refused_by_lock = true, .abandon = abandon},
 		.connection = connection,
 		.key = key_reference(key),
-		.algorithm = sign_algorithm(key->public_key, message->flags)};
+		.algorithm = sign_algorithm(key->kind, message->flags)};
 	buf_put(&sign->data, message->data);
 	if (buf_status(&sign->data) == KS_OK)
 		return sign;
@@ -410,13 +441,14 @@ static struct sign *sign_new(
 void sign_begin(struct connection *connection, const struct message_sign *message)
 {
 	struct key *key = keyring_find(&connection->agent->keyring, message->blob);
-	struct sign *sign = key == NULL ? NULL : sign_new(connection, key, message);
+	const struct public_key *public_key = key == NULL ? NULL : key_public(key);
+	struct sign *sign = public_key == NULL ? NULL : sign_new(connection, key, message);
 
 	if (sign == NULL) {
 		connection_answer(connection, MESSAGE_FAILURE);
 		return;
 	}
-	subject_parse(buf_bytes(&sign->data), message->blob, key->public_key, &sign->subject);
+	subject_parse(buf_bytes(&sign->data), message->blob, public_key, &sign->subject);
 	sign_check_ssh(connection, &sign->subject);
 	sign->verdict = sign_decide(connection, key, &sign->subject, sign->algorithm);
 	connection->request = &sign->request;

@@ -4,10 +4,11 @@
 #include "sign_check.h"
 
 #include "agent.h"
+#include "key_rules.h"
 #include "provider.h"
 #include "websafe.h"
 
-enum ks_algorithm sign_algorithm(const struct public_key *key, uint32_t flags)
+enum ks_algorithm sign_algorithm(enum key_kind kind, uint32_t flags)
 {
 	static const enum ks_algorithm algorithms[KEY_KIND_COUNT] = {
 		[KEY_ED25519] = KS_ALGORITHM_ED25519,
@@ -19,8 +20,8 @@ enum ks_algorithm sign_algorithm(const struct public_key *key, uint32_t flags)
 		[KEY_DSS] = KS_ALGORITHM_DSS,
 	};
 
-	if (key->kind != KEY_RSA)
-		return algorithms[key->kind];
+	if (kind != KEY_RSA)
+		return algorithms[kind];
 	if ((flags & MESSAGE_SIGN_RSA_SHA256) != 0)
 		return KS_ALGORITHM_RSA_SHA256;
 	return (flags & MESSAGE_SIGN_RSA_SHA512) != 0 ? KS_ALGORITHM_RSA_SHA512
@@ -39,22 +40,18 @@ void sign_check_ssh(struct connection *connection, const struct subject *subject
 		origin_worsen(&connection->origin, ORIGIN_SSH_OTHER_DATA);
 }
 
-static bool any_confirm(const struct key *key)
-{
-	for (const struct key_source *source = key->sources; source != NULL; source = source->next)
-		if (source->token->provider->confirm)
-			return true;
-	return false;
-}
-
 /*
  * A module's own word about a touch is worth nothing (DESIGN: presence), its PIN is one that
- * we asked for.
+ * we asked for. A security key signs the touch. Keys in memory can prove nothing.
  */
 static uint32_t provable(const struct key *key)
 {
 	const struct ks_needs *needs = key_source(key)->token->provider->needs;
 
+	if (key_is_security_key(key))
+		return KS_PRESENCE_PIN | KS_PRESENCE_TOUCH;
+	if (needs->takes_keys)
+		return KS_PRESENCE_NONE;
 	return needs->foreign_code ? KS_PRESENCE_PIN : KS_PRESENCE_PIN | KS_PRESENCE_TOUCH;
 }
 
@@ -65,9 +62,12 @@ struct policy_verdict sign_decide(const struct connection *connection, const str
 	struct policy_facts facts = {.remote = origin_remote(&connection->origin),
 		.subject = subject->kind,
 		.provable = provable(key),
-		.confirm = any_confirm(key),
+		.in_memory = key_source(key)->token->provider->needs->takes_keys,
+		.refusal = key_destination_refusal(key, &connection->binds, subject),
+		.confirm = key_wants_confirmation(key),
 		.algorithm_sha1 = algorithm == KS_ALGORITHM_RSA_SHA1,
 		.allow_remote_without_presence = config->allow_remote_without_presence,
+		.confirm_remote_memory_keys = config->remote_memory_keys_confirm,
 		.allow_rsa_sha1 = config->allow_rsa_sha1};
 
 	if (!websafe_permits(key->public_key->application,

@@ -10,7 +10,7 @@
 #include "policy.h"
 
 /* By the key and, for RSA, message 13's flags: 2 wins over 4, without either it is SHA-1. */
-enum ks_algorithm sign_algorithm(const struct public_key *key, uint32_t flags);
+enum ks_algorithm sign_algorithm(enum key_kind kind, uint32_t flags);
 /*
  * An honest ssh signs nothing but the login of the session that it bound first; one that asks for
  * something else makes its connection remote.

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <keystile/cleanup.h>
 #include <keystile/version.h>
 
 #include "agent.h"
@@ -152,16 +153,29 @@ static json_t *providers(const struct agent *agent)
 	return list;
 }
 
+/* Not kept with the key: status is asked for rarely, and keys are many. */
+static int bits_of(const struct key *key)
+{
+	struct public_key *public_key = NULL;
+	int bits = 0;
+
+	if (public_key_parse(buf_bytes(&key->blob), &public_key) == KS_OK)
+		bits = (int)public_key_bits(public_key);
+	public_key_free(&public_key);
+	return bits;
+}
+
 static json_t *key_json(const struct key *key, const struct key_source *source)
 {
+	AUTO(text) fingerprint = public_key_fingerprint(buf_bytes(&key->blob));
 	int reserves = -1;
 
 	for (const struct key_source *other = key->sources; other != NULL; other = other->next)
 		reserves += !other->hidden;
-	return json_pack("{s:s,s:s,s:i,s:o,s:o,s:o,s:i}", "fingerprint", key->fingerprint, "type",
-		key_kind_label(key->public_key->kind), "bits",
-		(int)public_key_bits(key->public_key), "comment", foreign_text(key->comment),
-		"provider", foreign_text(source->token->provider->name), "token",
+	return json_pack("{s:s,s:s,s:i,s:o,s:o,s:o,s:i}", "fingerprint",
+		fingerprint != NULL ? fingerprint : "", "type", key_kind_label(key->kind), "bits",
+		bits_of(key), "comment", foreign_text(key->comment), "provider",
+		foreign_text(source->token->provider->name), "token",
 		foreign_text(source->token->label), "reserves", reserves);
 }
 
