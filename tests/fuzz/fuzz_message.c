@@ -76,7 +76,7 @@ static void check_sign(struct bytes body)
 	require(within(sign.blob, body) && within(sign.data, body));
 	if (public_key_parse(sign.blob, &key) != KS_OK)
 		return;
-	require((unsigned)sign_algorithm(key, sign.flags) < KS_ALGORITHM_COUNT);
+	require((unsigned)sign_algorithm(key->kind, sign.flags) < KS_ALGORITHM_COUNT);
 	check_subject(&sign, key);
 	public_key_free(&key);
 }

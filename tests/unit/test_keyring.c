@@ -7,6 +7,8 @@
 #include <keystile/cleanup.h>
 #include <keystile/log.h>
 
+#include "constraints.h"
+#include "key_rules.h"
 #include "key_vectors.h"
 #include "provider.h"
 #include "test.h"
@@ -17,8 +19,8 @@
 /* Two providers with two tokens each, and keys by number. */
 struct bed {
 	struct keyring keyring;
-	struct provider one, two;
-	struct token first, second, third, fourth;
+	struct provider one, two, keeper;
+	struct token first, second, third, fourth, added;
 	struct buf blobs[KEYS];
 	struct ks_key keys[KEYS];
 };
@@ -27,11 +29,17 @@ static int make_bed(void **state)
 {
 	static struct bed bed;
 	static const char *const labels[KEYS] = {"a", "b", "c", ""};
+	static const struct ks_needs token_needs = {.name = "tokens"};
+	static const struct ks_needs keeper_needs = {.name = "keeper", .takes_keys = true};
 
 	bed = (struct bed){.one = {.name = (char *)(uintptr_t) "one", .established = true},
-		.two = {.name = (char *)(uintptr_t) "two", .established = true}};
+		.two = {.name = (char *)(uintptr_t) "two", .established = true},
+		.keeper = {.name = (char *)(uintptr_t) "keeper:", .established = true}};
+	bed.one.needs = bed.two.needs = &token_needs;
+	bed.keeper.needs = &keeper_needs;
 	bed.first.provider = bed.second.provider = &bed.one;
 	bed.third.provider = bed.fourth.provider = &bed.two;
+	bed.added.provider = &bed.keeper;
 	for (size_t i = 0; i < KEYS; i++) {
 		vector_put(&bed.blobs[i], key_vectors[i].blob);
 		bed.keys[i] = (struct ks_key){.blob = buf_bytes(&bed.blobs[i]), .label = labels[i]};
@@ -153,11 +161,9 @@ static void a_hidden_key_is_offered_by_none_and_comes_back_with_its_provider(voi
 
 	token_holds(bed, &bed->first, "01");
 	token_holds(bed, &bed->third, "0");
-	assert_int_equal(keyring_hide(&bed->keyring, bed->keys[0].blob), KS_OK);
+	keyring_hide(find(bed, 0));
 	assert_null(find(bed, 0));
 	assert_non_null(find(bed, 1));
-	assert_int_equal(keyring_hide(&bed->keyring, bed->keys[0].blob), KS_NO_KEY);
-	assert_int_equal(keyring_hide(&bed->keyring, bytes_of("no key")), KS_NO_KEY);
 	/* A token that says the same again does not bring it back. */
 	token_holds(bed, &bed->first, "01");
 	assert_null(find(bed, 0));
@@ -177,7 +183,7 @@ static void keys_are_counted_by_provider_as_far_as_they_are_offered(void **state
 	token_holds(bed, &bed->third, "2");
 	assert_int_equal(keyring_count(&bed->keyring, &bed->one), 3);
 	assert_int_equal(keyring_count(&bed->keyring, &bed->two), 1);
-	assert_int_equal(keyring_hide(&bed->keyring, bed->keys[2].blob), KS_OK);
+	keyring_hide(find(bed, 2));
 	assert_int_equal(keyring_count(&bed->keyring, &bed->one), 2);
 	assert_int_equal(keyring_count(&bed->keyring, &bed->two), 0);
 }
@@ -226,7 +232,81 @@ static void a_comment_is_the_label_or_else_the_providers_name(void **state)
 	assert_string_equal(find(bed, 0)->comment, "a");
 	assert_string_equal(find(bed, 3)->comment, "two");
 	assert_string_equal(find(bed, 1)->comment, "two");
-	assert_string_equal(find(bed, 0)->fingerprint, key_vectors[0].fingerprint);
+}
+
+static enum ks_error add(
+	struct bed *bed, int number, const char *comment, struct constraints *constraints)
+{
+	const struct key_addition addition = {.blob = bed->keys[number].blob,
+		.kind = KEY_ED25519,
+		.comment = comment,
+		.constraints = constraints,
+		.expires_ms = constraints->lifetime_s};
+
+	return keyring_add(&bed->keyring, &bed->added, &addition);
+}
+
+static void a_key_that_is_added_again_stays_in_its_place_with_what_was_said_last(void **state)
+{
+	struct bed *bed = *state;
+	struct constraints old = {.references = 1, .confirm = true, .lifetime_s = 7};
+	struct constraints new = {.references = 1};
+
+	assert_int_equal(add(bed, 0, "old", &old), KS_OK);
+	assert_int_equal(add(bed, 1, "other", &old), KS_OK);
+	assert_int_equal(old.references, 3);
+	assert_true(key_wants_confirmation(find(bed, 0)));
+	assert_int_equal(key_added_source(find(bed, 0))->expires_ms, 7);
+	assert_int_equal(add(bed, 0, "new", &new), KS_OK);
+	assert_order(bed, "01");
+	assert_string_equal(find(bed, 0)->comment, "new");
+	assert_false(key_wants_confirmation(find(bed, 0)));
+	assert_int_equal(key_added_source(find(bed, 0))->expires_ms, 0);
+	assert_int_equal(old.references, 2);
+	keyring_deinit(&bed->keyring);
+	assert_int_equal(old.references, 1);
+	assert_int_equal(new.references, 1);
+}
+
+static void a_key_that_was_added_is_there_beside_the_tokens_and_goes_alone(void **state)
+{
+	struct bed *bed = *state;
+	struct constraints none = {.references = 1};
+
+	token_holds(bed, &bed->first, "01");
+	assert_null(key_added_source(find(bed, 0)));
+	assert_int_equal(add(bed, 0, "mine", &none), KS_OK);
+	assert_int_equal(add(bed, 2, "mine", &none), KS_OK);
+	assert_ptr_equal(key_source(find(bed, 0))->token, &bed->first);
+	/* The token's report says nothing of what was added. */
+	token_holds(bed, &bed->first, "1");
+	assert_order(bed, "012");
+	assert_ptr_equal(key_source(find(bed, 0))->token, &bed->added);
+	keyring_drop(&bed->keyring, &bed->added, bed->keys[0].blob);
+	keyring_drop(&bed->keyring, &bed->added, bed->keys[1].blob);
+	assert_order(bed, "12");
+	/* All of them at once, when their worker is lost. */
+	assert_int_equal(add(bed, 1, "mine", &none), KS_OK);
+	keyring_token_gone(&bed->keyring, &bed->added);
+	assert_order(bed, "1");
+	assert_int_equal(none.references, 1);
+}
+
+static void the_strictest_source_of_a_key_counts(void **state)
+{
+	struct bed *bed = *state;
+	struct constraints none = {.references = 1};
+
+	assert_int_equal(add(bed, 0, "mine", &none), KS_OK);
+	assert_false(key_wants_confirmation(find(bed, 0)));
+	bed->two.confirm = true;
+	token_holds(bed, &bed->third, "0");
+	assert_true(key_wants_confirmation(find(bed, 0)));
+	/* A reserve that is hidden still counts. */
+	keyring_hide(find(bed, 0));
+	keyring_unhide(&bed->keyring, &bed->keeper);
+	assert_ptr_equal(key_source(find(bed, 0))->token, &bed->added);
+	assert_true(key_wants_confirmation(find(bed, 0)));
 }
 
 static void count_line(enum log_level level, const char *line, void *context)
@@ -293,6 +373,9 @@ int main(void)
 		TEST(a_provider_that_is_still_loading_offers_nothing),
 		TEST(a_key_that_a_request_holds_outlives_its_token),
 		TEST(a_comment_is_the_label_or_else_the_providers_name),
+		TEST(a_key_that_is_added_again_stays_in_its_place_with_what_was_said_last),
+		TEST(a_key_that_was_added_is_there_beside_the_tokens_and_goes_alone),
+		TEST(the_strictest_source_of_a_key_counts),
 		TEST(what_is_no_key_is_left_out_with_a_line_in_the_log),
 		TEST(the_same_token_is_known_again_by_label_serial_and_model),
 	};

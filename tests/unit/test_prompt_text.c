@@ -47,19 +47,19 @@ static int make_bed(void **state)
 {
 	static struct bed bed;
 
-	bed = (struct bed){.provider = {.name = writable("/usr/lib/module.so")},
+	static const struct ks_needs needs = {.name = "pkcs11"};
+
+	bed = (struct bed){.provider = {.name = writable("/usr/lib/module.so"), .needs = &needs},
 		.token = {.label = writable("Card"), .serial = writable("007")},
-		.key = {.comment = writable("PIV"), .fingerprint = writable("SHA256:abc")},
+		.key = {.comment = writable("PIV"), .kind = KEY_ED25519},
 		.subject = {.kind = SUBJECT_LOGIN,
 			.session_id = bytes_of("last"),
 			.user = bytes_of("root")},
 		.origin = {ORIGIN_FORWARDING_BIND},
 		.peer = {.pid = 4711, .executable = writable("/usr/bin/ssh")}};
 	vector_put(&bed.host_key, key_vectors[0].blob);
-	vector_put(&bed.blob, key_vectors[1].blob);
+	vector_put(&bed.key.blob, key_vectors[1].blob);
 	bed.token.provider = &bed.provider;
-	if (public_key_parse(buf_bytes(&bed.blob), &bed.key.public_key) != KS_OK)
-		return -1;
 	bed.facts = (struct prompt_facts){.what = PROMPT_FOR_PIN,
 		.token = &bed.token,
 		.key = &bed.key,
@@ -76,10 +76,9 @@ static int free_bed(void **state)
 {
 	struct bed *bed = *state;
 
-	public_key_free(&bed->key.public_key);
 	session_binds_deinit(&bed->binds);
 	buf_deinit(&bed->host_key);
-	buf_deinit(&bed->blob);
+	buf_deinit(&bed->key.blob);
 	return 0;
 }
 
@@ -104,7 +103,7 @@ static void a_pin_prompt_names_token_key_user_and_process(void **state)
 {
 	static const char *const said[] = {"PIN for the token\n", "\"Card\"", "serial \"007\"",
 		"\"/usr/lib/module.so\"", "to log in as the user\n    \"root\"\n", "\"PIV\"",
-		"SHA256:abc", "process 4711", "\"/usr/bin/ssh\"", "REMOTE REQUEST",
+		key_vectors[1].fingerprint, "process 4711", "\"/usr/bin/ssh\"", "REMOTE REQUEST",
 		"bound as a forwarded agent"};
 	const struct bed *bed = *state;
 
