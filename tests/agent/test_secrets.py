@@ -15,48 +15,9 @@ from lab import client
 # Long enough that no other bytes in memory look like it.
 PIN = "Pin-9f31c07be2a84d56-nowhere-else"
 WRONG = "Pin-0000000000000000-that-is-wrong"
-MAPPING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \S+ *(.*)$")
-# The books of a sanitizer, mapped by the terabyte, hold nobody's data.
-MAPPING_MAX = 1 << 30
 SANITIZED = "asan" in lab.run(["ldd", lab.AGENT]).stdout
 
 root_only = unittest.skipUnless(os.getuid() == 0, "only root can look into processes that can't be dumped")
-
-
-def mappings(pid):
-    """(start, end, name) of what is readable."""
-    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
-        start, end, rights, name = MAPPING.match(line).groups()
-        if rights[0] == "r" and name not in ("[vvar]", "[vsyscall]"):
-            yield int(start, 16), int(end, 16), name
-
-
-def memory_holds(pid, needles):
-    """Those of the texts that are in a process's memory."""
-    wanted = {text: text.encode() for text in needles}
-    found = set()
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        for start, end, _ in mappings(pid):
-            if end - start > MAPPING_MAX:
-                continue
-            for text, raw in wanted.items():
-                if text not in found and raw in _read(memory, start, end):
-                    found.add(text)
-    return found
-
-
-def _read(memory, start, end):
-    try:
-        memory.seek(start)
-        data = b""
-        while len(data) < end - start:
-            piece = memory.read(end - start - len(data))
-            if not piece:
-                break
-            data += piece
-        return data
-    except OSError:  # a page without anything behind it
-        return data if "data" in locals() else b""
 
 
 class Case(bed.Case):
@@ -106,24 +67,24 @@ class Pins(Case):
         held = subprocess.Popen(["/usr/bin/python3", "-c", "import sys; print(flush=True); sys.stdin.read()", PIN],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         held.stdout.readline()
-        self.assertEqual(memory_holds(held.pid, [PIN, WRONG]), {PIN})
+        self.assertEqual(lab.memory.holds(held.pid, [PIN, WRONG]), {PIN})
         held.communicate()
 
     @root_only
     def test_the_scan_of_the_agent_reaches_what_it_handles(self):
         self.load_token()
-        self.assertEqual(memory_holds(self.agent.pid, ["SECRET_OF_MINE", self.key.fingerprint]),
+        self.assertEqual(lab.memory.holds(self.agent.pid, ["SECRET_OF_MINE", self.key.fingerprint]),
                          {"SECRET_OF_MINE", self.key.fingerprint})
 
     @root_only
     def test_no_pin_is_in_the_agents_memory_after_ssh_add(self):
         self.load_token()
-        self.assertEqual(memory_holds(self.agent.pid, [PIN]), set())
+        self.assertEqual(lab.memory.holds(self.agent.pid, [PIN]), set())
 
     @root_only
     def test_no_pin_is_in_the_agents_memory_after_anything(self):
         self.everything_happens()
-        self.assertEqual(memory_holds(self.agent.pid, [PIN, WRONG]), set())
+        self.assertEqual(lab.memory.holds(self.agent.pid, [PIN, WRONG]), set())
 
     @root_only
     def test_no_pin_is_in_the_agents_memory_after_a_refused_message(self):
@@ -140,7 +101,7 @@ class Pins(Case):
         half.close()
         lab.wait_for("it is gone", lambda: self.agent.status()["connection_count"] <= 6)
         self.client().call(client.LIST)
-        self.assertEqual(memory_holds(self.agent.pid, [PIN]), set())
+        self.assertEqual(lab.memory.holds(self.agent.pid, [PIN]), set())
 
     @root_only
     def test_a_worker_keeps_no_pin_once_the_token_took_it(self):
@@ -149,7 +110,7 @@ class Pins(Case):
         self.assertIsNotNone(self.sign(self.key.blob))
         self.sign_remotely()
         self.assertIsNotNone(self.sign(self.key.blob))
-        self.assertEqual(memory_holds(worker.pid, [PIN]), set())
+        self.assertEqual(lab.memory.holds(worker.pid, [PIN]), set())
 
     def test_no_pin_is_in_the_log_or_the_status(self):
         self.everything_happens()

@@ -1,5 +1,5 @@
 """What the Python tests stand on: real programs in a temporary home, and a client of the protocol."""
-from . import client, keys, place, softhsm
+from . import client, keys, memory, place, softhsm
 from .actor import Actor
 from .agent import Agent
 from .askpass import Askpass

@@ -84,6 +84,25 @@ def load_private(path):
     return serialization.load_pem_private_key(text, None)
 
 
+def add_message(secret, comment):
+    """The body of message 17 for a private key, as ssh-add sends it."""
+    blob = blob_of(secret.public_key())
+    if isinstance(secret, ed25519.Ed25519PrivateKey):
+        public = Reader(blob[len(string("ssh-ed25519")):]).string()
+        return blob + string(secret.private_bytes_raw() + public) + string(comment)
+    numbers = secret.private_numbers()
+    if isinstance(secret, ec.EllipticCurvePrivateKey):
+        return blob + mpint(numbers.private_value) + string(comment)
+    public = numbers.public_numbers
+    fields = (public.n, public.e, numbers.d, numbers.iqmp, numbers.p, numbers.q)
+    return string("ssh-rsa") + b"".join(mpint(one) for one in fields) + string(comment)
+
+
+def ed25519_of(number):
+    """A private key that a number stands for: many of them are made at once."""
+    return ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(u32(number)).digest())
+
+
 def name_of(blob):
     return Reader(blob).string().decode()
 
