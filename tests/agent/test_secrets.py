@@ -1,7 +1,6 @@
 """Where a PIN is not, once it was typed; and what a worker does not have."""
 import os
 import pathlib
-import re
 import resource
 import signal
 import subprocess
@@ -305,5 +304,5 @@ class Workers(Case):
         libraries = lab.run_well(["ldd", lab.AGENT]).stdout
         for name in ("p11-kit", "fido2", "tss2", "pcsc", "softhsm", "opensc"):
             self.assertNotIn(name, libraries)
-        for start, _, name in mappings(self.agent.pid) if os.getuid() == 0 else ():
+        for start, _, name in lab.memory.mappings(self.agent.pid) if os.getuid() == 0 else ():
             self.assertNotRegex(name, "p11-kit|fido2|tss2|pcsc|softhsm", hex(start))
