@@ -202,6 +202,7 @@ static enum ks_error init(struct life *life, struct agent_start *start)
 	*start->config = (struct config){0};
 	agent->config.allow_remote_without_presence |=
 		start->settings.allow_remote_without_presence;
+	agent->config.allow_rsa_sha1 |= start->settings.allow_rsa_sha1;
 	agent->config.allow_ssh_dss |= start->settings.allow_ssh_dss;
 	agent->uid = getuid();
 	agent->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -26,9 +26,10 @@ struct provider;
 /* What the command line says, beyond where the socket is. */
 struct settings {
 	const char *allowed_providers; /* -P, else NULL: the configuration's */
-	/* -O: of these, allow_remote_without_presence and allow_ssh_dss count in config too. */
+	/* -O: all but allow_remote_pkcs11 count in config too. */
 	bool allow_remote_pkcs11;
 	bool allow_remote_without_presence;
+	bool allow_rsa_sha1;
 	bool allow_ssh_dss;
 	const char *websafe_allow; /* a pattern list; NULL: no restriction */
 	long lifetime_s;	   /* -t; 0: none */

@@ -154,6 +154,7 @@ static struct settings settings_of(const struct options *options)
 	return (struct settings){.allowed_providers = options->allowed_providers,
 		.allow_remote_pkcs11 = options->allow_remote_pkcs11,
 		.allow_remote_without_presence = options->allow_remote_without_presence,
+		.allow_rsa_sha1 = options->allow_rsa_sha1,
 		.allow_ssh_dss = options->allow_ssh_dss,
 		.websafe_allow = options->websafe_allow,
 		.lifetime_s = options->lifetime_s,
@@ -303,8 +304,14 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	struct config config;
-	int status = options_parse(argc, argv, &options);
+	int status;
 
+	/* Where it is installed with a group's bit, as ssh-agent often is, so that nobody may trace it. */
+	if (setegid(getgid()) != 0 || setgid(getgid()) != 0) {
+		perror("setgid");
+		return 1;
+	}
+	status = options_parse(argc, argv, &options);
 	if (status != OPTIONS_GO_ON)
 		return status;
 	if (options.kill)

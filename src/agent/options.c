@@ -54,6 +54,8 @@ static int parse_option(const char *value, struct options *out, struct flags *fl
 		out->allow_remote_pkcs11 = true;
 	else if (strcmp(value, "allow-remote-without-presence") == 0)
 		out->allow_remote_without_presence = true;
+	else if (strcmp(value, "allow-rsa-sha1") == 0)
+		out->allow_rsa_sha1 = true;
 	else if (strcmp(value, "allow-ssh-dss") == 0)
 		out->allow_ssh_dss = true;
 	else if (strcmp(value, "no-restrict-websafe") == 0)

@@ -22,6 +22,7 @@ struct options {
 	const char *config;	       /* long option --config */
 	bool allow_remote_pkcs11;      /* -O allow-remote-pkcs11 */
 	bool allow_remote_without_presence; /* -O of that name, ours */
+	bool allow_rsa_sha1;		    /* -O of that name, ours */
 	bool allow_ssh_dss;		    /* -O of that name, ours */
 	const char *websafe_allow; /* -O websafe-allow=LIST; NULL: -O no-restrict-websafe */
 	long lifetime_s;	   /* -t; 0: none */

@@ -47,6 +47,12 @@ static struct policy_verdict remote_floor(
 	return verdict;
 }
 
+/* Keys that ssh-add gave, under an option that says they are to behave as they did there. */
+static bool as_in_ssh_agent(const struct policy_facts *facts)
+{
+	return facts->in_memory && facts->allow_remote_without_presence;
+}
+
 struct policy_verdict policy_decide(const struct policy_facts *facts)
 {
 	struct policy_verdict verdict = {
@@ -57,7 +63,7 @@ struct policy_verdict policy_decide(const struct policy_facts *facts)
 	if (facts->algorithm_sha1 && !facts->allow_rsa_sha1)
 		return refuse("the client asked for a signature with SHA-1",
 			"update the client, or set allow-rsa-sha1 = true");
-	if (facts->remote && facts->subject == SUBJECT_UNRECOGNISED)
+	if (facts->remote && facts->subject == SUBJECT_UNRECOGNISED && !as_in_ssh_agent(facts))
 		return refuse("a remote request to sign data that is neither a login nor an "
 			      "SSH signature: it could be a login to something else",
 			"sign it on this machine");

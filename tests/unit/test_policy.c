@@ -72,6 +72,11 @@ static const struct {
 		 .in_memory = true,
 		 .confirm_remote_memory_keys = true},
 		false, NONE, false},
+	{{.remote = true,
+		 .subject = SUBJECT_UNRECOGNISED,
+		 .in_memory = true,
+		 .allow_remote_without_presence = true},
+		true, NONE, false},
 	/* A security key signs the touch itself, wherever its handle is kept. */
 	{{.remote = true, .subject = SUBJECT_LOGIN, .in_memory = true, .provable = EITHER}, true,
 		EITHER, false},
@@ -155,7 +160,10 @@ static void nothing_gets_a_remote_signature_without_presence(void **state)
 static void check_unrecognised(
 	const struct policy_facts *facts, const struct policy_verdict *verdict)
 {
-	if (facts->refusal != NULL || (facts->remote && facts->subject == SUBJECT_UNRECOGNISED))
+	bool as_in_ssh_agent = facts->in_memory && facts->allow_remote_without_presence;
+
+	if (facts->refusal != NULL || (facts->remote && facts->subject == SUBJECT_UNRECOGNISED &&
+					      !as_in_ssh_agent))
 		assert_false(verdict->allowed);
 }
 
