@@ -306,7 +306,8 @@ int main(int argc, char **argv)
 	struct config config;
 	int status;
 
-	/* Where it is installed with a group's bit, as ssh-agent often is, so that nobody may trace it. */
+	/* Where it is installed with a group's bit, as ssh-agent often is, so that nobody may trace
+	 * it. */
 	if (setegid(getgid()) != 0 || setgid(getgid()) != 0) {
 		perror("setgid");
 		return 1;

@@ -18,9 +18,11 @@ static struct policy_verdict remote_memory_key(
 	const struct policy_facts *facts, struct policy_verdict verdict)
 {
 	if (!facts->confirm_remote_memory_keys)
-		return refuse("keys that were added with ssh-add are not for remote hosts: there is "
-			      "no token that could prove a touch or take a PIN",
-			"set remote-memory-keys = \"confirm\" in keystile.conf(5), or use a key on a "
+		return refuse(
+			"keys that were added with ssh-add are not for remote hosts: there is "
+			"no token that could prove a touch or take a PIN",
+			"set remote-memory-keys = \"confirm\" in keystile.conf(5), or use a key on "
+			"a "
 			"token for forwarded connections");
 	verdict.confirm = true;
 	verdict.reason = "remote, and remote-memory-keys asks for a confirmation";
@@ -59,7 +61,8 @@ struct policy_verdict policy_decide(const struct policy_facts *facts)
 		.allowed = true, .confirm = facts->confirm, .reason = "as the key demands"};
 
 	if (facts->refusal != NULL)
-		return refuse(facts->refusal, NULL);
+		return refuse(facts->refusal, "ssh-add -h said where the key may be used: add it "
+					      "again for this place too");
 	if (facts->algorithm_sha1 && !facts->allow_rsa_sha1)
 		return refuse("the client asked for a signature with SHA-1",
 			"update the client, or set allow-rsa-sha1 = true");

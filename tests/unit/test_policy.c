@@ -141,7 +141,8 @@ static void check_floor(const struct policy_facts *facts, const struct policy_ve
 {
 	if (!facts->remote || facts->allow_remote_without_presence || !verdict->allowed)
 		return;
-	/* The other word that lowers it, for keys that can prove nothing: a person says yes each time. */
+	/* The other word that lowers it, for keys that can prove nothing: a person says yes each
+	 * time. */
 	if (facts->in_memory && facts->confirm_remote_memory_keys &&
 		facts->provable == KS_PRESENCE_NONE) {
 		assert_true(verdict->confirm);
@@ -162,8 +163,8 @@ static void check_unrecognised(
 {
 	bool as_in_ssh_agent = facts->in_memory && facts->allow_remote_without_presence;
 
-	if (facts->refusal != NULL || (facts->remote && facts->subject == SUBJECT_UNRECOGNISED &&
-					      !as_in_ssh_agent))
+	if (facts->refusal != NULL ||
+		(facts->remote && facts->subject == SUBJECT_UNRECOGNISED && !as_in_ssh_agent))
 		assert_false(verdict->allowed);
 }
 
@@ -205,7 +206,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_of_the_table_holds),
 		cmocka_unit_test(nothing_gets_a_remote_signature_without_presence),
-		cmocka_unit_test(what_breaks_a_constraint_or_is_remote_and_unrecognised_is_never_signed),
+		cmocka_unit_test(
+			what_breaks_a_constraint_or_is_remote_and_unrecognised_is_never_signed),
 		cmocka_unit_test(a_key_that_is_confirmed_is_never_used_in_silence),
 		cmocka_unit_test(every_refusal_has_a_reason_and_a_remedy),
 	};
