@@ -46,6 +46,7 @@ KS_NEEDS(middleware) = {
 	.loads_path = true,
 	.environment = environment,
 	.foreign_code = true,
+	.takes_keys = true,
 	.read_paths = read_paths,
 	.write_paths = write_paths,
 	.connect_paths = connect_paths,

@@ -150,8 +150,8 @@ struct ks_needs {
 	 */
 	bool foreign_code;
 	/*
-	 * Clients add keys to it, with ssh-add (add, remove); it is no provider for ssh-add -s. Its keys are
-	 * gone when its process is.
+	 * Clients add keys to it, with ssh-add (add, remove); it is no provider for ssh-add -s. Its
+	 * keys are gone when its process is.
 	 */
 	bool takes_keys;
 	/* The rest is read by the sandbox (docs/SECURITY.md): files and sockets beyond its

@@ -1,5 +1,6 @@
 /*
- * The queue of a provider's changes; the first one is with the worker. See key_change.h for why one at a time.
+ * The queue of a provider's changes; the first one is with the worker. See key_change.h for why one
+ * at a time.
  */
 #include "key_change.h"
 
@@ -130,8 +131,7 @@ static const struct operation_events events = {.done = on_done};
 static enum ks_error begin(struct key_change *change)
 {
 	struct frame frame = {.type = change->remove ? FRAME_REMOVE : FRAME_ADD};
-	struct operation_wish wish = {
-		.frame = &frame,
+	struct operation_wish wish = {.frame = &frame,
 		.fd = change->fd,
 		.urgent = true,
 		.events = &events,

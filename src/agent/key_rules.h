@@ -1,6 +1,6 @@
 /*
- * What was said of a key when it, or its token, was added: over all its sources, also those that are in reserve
- * or hidden, and the strictest counts.
+ * What was said of a key when it, or its token, was added: over all its sources, also those that
+ * are in reserve or hidden, and the strictest counts.
  */
 #ifndef AGENT_KEY_RULES_H
 #define AGENT_KEY_RULES_H
@@ -14,7 +14,7 @@ bool key_wants_confirmation(const struct key *key);
 /* Whether a connection with these binds may see it; only what it sees it may remove or replace. */
 bool key_listed(const struct key *key, const struct session_binds *binds);
 /* NULL, or why it may not be used for that: static words. */
-const char *key_destination_refusal(const struct key *key, const struct session_binds *binds,
-	const struct subject *subject);
+const char *key_destination_refusal(
+	const struct key *key, const struct session_binds *binds, const struct subject *subject);
 
 #endif

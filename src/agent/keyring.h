@@ -1,8 +1,8 @@
 /*
  * The keys that the agent offers, in the order in which they came. A key is its blob and an
  * ordered list of sources, the tokens that hold it: the first one that lives is asked to
- * sign, the others are in reserve. Tokens belong to providers (provider.h). Where a provider takes keys
- * from clients, its one "token" holds what they added, each with constraints of its own.
+ * sign, the others are in reserve. Tokens belong to providers (provider.h). Where a provider takes
+ * keys from clients, its one "token" holds what they added, each with constraints of its own.
  */
 #ifndef AGENT_KEYRING_H
 #define AGENT_KEYRING_H
@@ -98,7 +98,8 @@ struct key_source *key_source(const struct key *key);
 struct key *key_reference(struct key *key);
 void key_release(struct key **key);
 bool key_is_security_key(const struct key *key);
-/* Parsed when it is first asked for: most keys of a long list never are. NULL when out of memory. */
+/* Parsed when it is first asked for: most keys of a long list never are. NULL when out of memory.
+ */
 const struct public_key *key_public(struct key *key);
 
 void token_free(struct token *token);

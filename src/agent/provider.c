@@ -256,8 +256,8 @@ static bool may_have_tokens(const struct provider *provider)
 }
 
 /* Its keys, and the certificates that came with ssh-add -C -s. */
-static void offer(struct provider *provider, struct token *token, const struct ks_key *keys,
-	size_t count)
+static void offer(
+	struct provider *provider, struct token *token, const struct ks_key *keys, size_t count)
 {
 	struct keyring *keyring = &provider->agent->keyring;
 	struct ks_key *expanded = NULL;

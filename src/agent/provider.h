@@ -61,12 +61,14 @@ struct provider {
 	uint64_t ready_ms;
 	uint64_t retry_ms; /* when WAITING: the time of the next start */
 	char last_error[512];
-	/* What ssh-add -s said of all keys of its tokens; keys that clients added have their own. */
-	bool confirm;		       /* ask before each signature */
-	struct constraints *destinations; /* NULL: everywhere; of these only the destinations count */
+	/* What ssh-add -s said of all keys of its tokens; keys that clients added have their own.
+	 */
+	bool confirm; /* ask before each signature */
+	struct constraints
+		*destinations; /* NULL: everywhere; of these only the destinations count */
 	struct constraints *certificates; /* NULL: none; of these only the certificates count */
-	uint64_t expires_ms;	       /* of expiry_now_ms(), 0: never */
-	struct key_change *changes;    /* see key_change.h */
+	uint64_t expires_ms;		  /* of expiry_now_ms(), 0: never */
+	struct key_change *changes;	  /* see key_change.h */
 };
 
 /* The backend that a provider's name belongs to, NULL when none is built in. */
@@ -96,8 +98,8 @@ struct provider *provider_by_name(struct agent *agent, const char *canonical);
 /* Its keys leave the list, its worker ends. */
 void provider_close(struct provider *provider);
 /*
- * What ssh-add -s says of it now, but for the lifetime. It only gets stricter by it: KS_NOT_ALLOWED where it has other
- * destinations than it was loaded with, and nothing is changed then.
+ * What ssh-add -s says of it now, but for the lifetime. It only gets stricter by it: KS_NOT_ALLOWED
+ * where it has other destinations than it was loaded with, and nothing is changed then.
  */
 KS_MUST_CHECK enum ks_error provider_constrain(
 	struct provider *provider, struct constraints *constraints);

@@ -68,7 +68,8 @@ static void on_opened(
 		fail_with(operation, error, words);
 		return;
 	}
-	if (!provider->established) {
+	/* What clients add needs the token that it will be of. */
+	if (!provider->established && !provider->needs->takes_keys) {
 		provider_ready(provider);
 		return;
 	}

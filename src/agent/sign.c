@@ -63,8 +63,8 @@ static void refuse(struct sign *sign, const char *reason, const char *remedy)
 	AUTO(text) what = NULL;
 
 	what = text_format("key %s, %s, connection %llu (%s)",
-		fingerprint != NULL ? fingerprint : "", subject != NULL ? subject : "", (unsigned long long)connection->id,
-		origin_words(connection->origin.rule));
+		fingerprint != NULL ? fingerprint : "", subject != NULL ? subject : "",
+		(unsigned long long)connection->id, origin_words(connection->origin.rule));
 	refusals_add(
 		&connection->agent->refusals, what != NULL ? what : "a signature", reason, remedy);
 	sign->request.state = REQUEST_ANSWERED;
@@ -176,8 +176,7 @@ static void on_done(
 {
 	struct sign *sign = operation->owner;
 	struct signature_facts facts = {0};
-	bool verify =
-		operation->worker->needs->foreign_code || key_is_security_key(sign->key);
+	bool verify = operation->worker->needs->foreign_code || key_is_security_key(sign->key);
 
 	sign->operation = NULL;
 	if (error != KS_OK)
@@ -322,8 +321,8 @@ static const struct operation_events operation_events = {
 /* ---- The way there ---- */
 
 /*
- * The name by which the worker knows the key: a token knows nothing of the certificates that came with
- * ssh-add -C.
+ * The name by which the worker knows the key: a token knows nothing of the certificates that came
+ * with ssh-add -C.
  */
 static struct bytes blob_for(const struct sign *sign, const struct key_source *source)
 {

@@ -109,7 +109,7 @@ struct operation_wish {
 	struct frame *frame; /* its operation and its timeout field are filled in */
 	int fd;		     /* goes with it, taken; -1: none */
 	bool remote;	     /* for a remote connection: these hold at most half of all places */
-	bool urgent;	     /* goes before all that wait, and is never refused for want of a place */
+	bool urgent; /* goes before all that wait, and is never refused for want of a place */
 	const struct operation_events *events;
 	void *owner;
 };
