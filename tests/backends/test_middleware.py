@@ -4,8 +4,9 @@ import unittest
 
 from lab import keys, worker as w
 from lab.keys import string
+from lab.security_key import AUTHENTICATOR, DUMMY, TOUCH, VERIFY, Instructed
 
-from middleware_bed import AUTHENTICATOR, DUMMY, TOUCH, VERIFY, Case, Instructed, Worker
+from middleware_bed import Case, Worker
 
 ASKED = [(w.TOUCH_AWAITED, 1), (w.TOUCH_OVER, None)]
 TOUCHED = ASKED + [(w.PRESENCE, w.TOUCH)]
@@ -24,7 +25,7 @@ class Keys(Case):
         for kind in ("ed25519-sk", "ecdsa-sk"):
             with self.subTest(kind), Worker() as one:
                 key = self.enrolled(kind)
-                certificate = self.certificate(key)
+                certificate = key.certify(self.folder)
                 self.assertEqual(one.add(key.certified(certificate)), certificate)
                 name = keys.name_of(key.blob)
                 self.signs(one, key, blob=certificate, algorithm=name)
@@ -60,6 +61,14 @@ class Keys(Case):
             (again,) = [body for _, body in one.answered(one.begin(w.LOGIN, fds=[w.pipe_with(b"1")]))[0]]
             self.assertEqual(token, again)
 
+    def test_its_token_is_there_once_it_is_open(self):
+        with Worker(None) as one:
+            one.greet()
+            one.call(w.LOCATE, string(f"middleware:{DUMMY}"))
+            frames, done = one.call(w.OPEN)
+            self.assertEqual(done.error, w.OK)
+            self.assertEqual([(got.type, got.body.id) for got in frames], [(w.TOKEN, 1)])
+
     def test_keys_of_other_kinds_are_not_taken(self):
         seed = os.urandom(32)
         point = keys.blob_of(keys.ed25519.Ed25519PrivateKey.from_private_bytes(seed).public_key())[-32:]
@@ -83,10 +92,10 @@ class Keys(Case):
     def test_a_certificate_of_another_key_or_application_is_refused(self):
         with Worker() as one:
             key, other = self.enrolled("ecdsa-sk"), self.enrolled("ed25519-sk")
-            certificate = self.certificate(key)
+            certificate = key.certify(self.folder)
             elsewhere = key.certified(certificate).replace(string("ssh:") + b"\1", string("web:") + b"\1")
             self.assertNotEqual(elsewhere, key.certified(certificate))
-            crossed = key.certified(self.certificate(other))
+            crossed = key.certified(other.certify(self.folder))
             for bad in (elsewhere, crossed):
                 self.assertEqual(one.refusal(bad).error, w.BAD_INPUT)
 

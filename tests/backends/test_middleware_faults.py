@@ -8,9 +8,9 @@ import unittest
 import lab
 from lab import keys, worker as w
 from lab.keys import string
+from lab.security_key import AUTHENTICATOR, MODULES, TOUCH, VERIFY, Instructed, InstructedCurve
 
-from middleware_bed import (AUTHENTICATOR, MODULES, TOUCH, VERIFY, Case, Instructed,
-                            InstructedCurve, Worker)
+from middleware_bed import Case, Worker
 
 
 class Libraries(Case):
