@@ -1,0 +1,22 @@
+/*
+ * What the memory backend's process needs of the system: nothing.
+ */
+#include <stddef.h>
+
+#include <keystile/backend.h>
+
+static const char *const nothing[] = {NULL};
+
+extern KS_NEEDS(memory);
+
+KS_NEEDS(memory) = {
+	.name = "memory",
+	.scheme = "memory",
+	.loads_path = false,
+	.environment = nothing,
+	.foreign_code = false,
+	.read_paths = nothing,
+	.write_paths = nothing,
+	.connect_paths = nothing,
+	.network = false,
+};
