@@ -1,8 +1,8 @@
 /*
- * One range of addresses in slabs of 16 KiB. A slab holds blocks of one size, larger blocks take slabs
- * in a row. OpenSSL's own secure heap is not used: numbers go there only where its code asks for
- * it, which leaves out RSA keys and every intermediate result, and when it is full, operations fail.
- * Its allocation functions take no context, so the heap is the one object of this file.
+ * One range of addresses in slabs of 16 KiB. A slab holds blocks of one size, larger blocks take
+ * slabs in a row. OpenSSL's own secure heap is not used: numbers go there only where its code asks
+ * for it, which leaves out RSA keys and every intermediate result, and when it is full, operations
+ * fail. Its allocation functions take no context, so the heap is the one object of this file.
  */
 #include "locked.h"
 

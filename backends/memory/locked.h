@@ -1,6 +1,6 @@
 /*
- * Memory for private keys: locked against swapping as far as the limit goes, left out of dumps, empty in
- * a forked child, wiped when it is given back. Everything that OpenSSL allocates in this
+ * Memory for private keys: locked against swapping as far as the limit goes, left out of dumps,
+ * empty in a forked child, wiped when it is given back. Everything that OpenSSL allocates in this
  * process comes from here too, so that no number it computes with lies elsewhere.
  */
 #ifndef MEMORY_LOCKED_H

@@ -1,6 +1,6 @@
 /*
- * OpenSSL's keys from numbers. They are made anew for each key that was not used for a while, so what
- * can be taken from the public part is not computed again.
+ * OpenSSL's keys from numbers. They are made anew for each key that was not used for a while, so
+ * what can be taken from the public part is not computed again.
  */
 #include "material.h"
 
@@ -141,8 +141,8 @@ static EVP_PKEY *make_ec(const char *group, struct reader *public, const struct 
 
 	reader_string(public); /* the curve's name */
 	numbers.failed = !push_octets(&numbers, OSSL_PKEY_PARAM_PUB_KEY, reader_string(public)) ||
-			 OSSL_PARAM_BLD_push_utf8_string(numbers.builder,
-				 OSSL_PKEY_PARAM_GROUP_NAME, group, 0) != 1;
+			 OSSL_PARAM_BLD_push_utf8_string(
+				 numbers.builder, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) != 1;
 	add_secret(&numbers, OSSL_PKEY_PARAM_PRIV_KEY, material->fields[0]);
 	pkey = make_pkey("EC", &numbers);
 	numbers_deinit(&numbers);

@@ -9,8 +9,8 @@
 #define MATERIAL_FIELDS 4
 
 /*
- * What is secret of a key, in the order of the wire; borrowed. Ed25519: the seed. ECDSA and DSA: the
- * number. RSA: d, iqmp, p, q. Security keys: the key handle.
+ * What is secret of a key, in the order of the wire; borrowed. Ed25519: the seed. ECDSA and DSA:
+ * the number. RSA: d, iqmp, p, q. Security keys: the key handle.
  */
 struct material {
 	struct bytes fields[MATERIAL_FIELDS];
@@ -34,8 +34,9 @@ bool material_belongs(
 	const struct private_key *key, const struct public_key *public, EVP_PKEY *pkey);
 
 /*
- * All of that for a key as it came from a client. On KS_OK blob has its public blob appended and *pkey
- * is the caller's, NULL for a security key. Otherwise *why says in words what is wrong; static.
+ * All of that for a key as it came from a client. On KS_OK blob has its public blob appended and
+ * *pkey is the caller's, NULL for a security key. Otherwise *why says in words what is wrong;
+ * static.
  */
 KS_MUST_CHECK enum ks_error material_accept(struct bytes bytes, struct private_key *key,
 	struct buf *blob, EVP_PKEY **pkey, const char **why);

@@ -1,7 +1,7 @@
 /*
- * Do the halves of a key belong together? Whoever adds a key may have made it up. What is looked at is what a
- * signature would rest on, at a cost that grows with no more than one operation with the key: that
- * primes are prime is their owner's concern.
+ * Do the halves of a key belong together? Whoever adds a key may have made it up. What is looked at
+ * is what a signature would rest on, at a cost that grows with no more than one operation with the
+ * key: that primes are prime is their owner's concern.
  */
 #include <string.h>
 
@@ -21,8 +21,7 @@ static bool ed25519_belongs(const struct private_key *key, const struct public_k
 	size_t own_len = sizeof(own), derived_len = sizeof(derived);
 	EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key_ex(
 		NULL, "ED25519", NULL, key->scalar.data, ED25519_BYTES);
-	bool same = pkey != NULL &&
-		    EVP_PKEY_get_raw_public_key(pkey, derived, &derived_len) == 1 &&
+	bool same = pkey != NULL && EVP_PKEY_get_raw_public_key(pkey, derived, &derived_len) == 1 &&
 		    EVP_PKEY_get_raw_public_key(public->pkey, own, &own_len) == 1 &&
 		    memcmp(derived, own, sizeof(own)) == 0 &&
 		    memcmp(key->point.data, own, sizeof(own)) == 0 &&
@@ -71,8 +70,8 @@ static bool inverse_modulo(const BIGNUM *a, const BIGNUM *b, const BIGNUM *m, BN
 	if (product == NULL)
 		return false;
 	BN_set_flags(product, BN_FLG_CONSTTIME);
-	is_one = BN_mul(product, a, b, context) == 1 &&
-		 BN_mod(product, product, m, context) == 1 && BN_is_one(product);
+	is_one = BN_mul(product, a, b, context) == 1 && BN_mod(product, product, m, context) == 1 &&
+		 BN_is_one(product);
 	BN_clear_free(product);
 	return is_one;
 }

@@ -1,6 +1,6 @@
 /*
- * The memory backend: the keys that people add with plain ssh-add. They live in this process only, in
- * locked memory (locked.h), and are gone with it. No hardware stands behind them: they prove no
+ * The memory backend: the keys that people add with plain ssh-add. They live in this process only,
+ * in locked memory (locked.h), and are gone with it. No hardware stands behind them: they prove no
  * presence, and which requests may use them is for the agent to decide.
  */
 #include <pthread.h>
@@ -119,8 +119,8 @@ static enum ks_error memory_add(
 
 	EVP_PKEY_free(pkey);
 	if (error == KS_OK) {
-		error = store_put(memory->store, &private,
-			BYTES(blob->data + start, blob->len - start));
+		error = store_put(
+			memory->store, &private, BYTES(blob->data + start, blob->len - start));
 		why = error == KS_BUSY ? "there are too many keys in memory already" : NULL;
 	}
 	if (error != KS_OK && error != KS_NO_MEMORY && why != NULL)
@@ -156,15 +156,14 @@ static enum ks_error memory_sign(void *state, struct ks_operation *operation,
 	EVP_PKEY *pkey = NULL;
 	enum ks_error error = check_request(operation, request);
 
-	if (error == KS_OK)
-		error = store_find(memory->store, request->blob, &kind, &pkey);
 	if (error != KS_OK)
 		return error;
-	if (pkey == NULL) {
+	error = store_find(memory->store, request->blob, &kind, &pkey);
+	if (error == KS_UNSUPPORTED)
 		ks_explain(operation,
 			"a security key signs with its token; give its middleware with ssh-add -S");
-		return KS_UNSUPPORTED;
-	}
+	if (error != KS_OK)
+		return error;
 	error = signer_sign(pkey, kind, request->algorithm, request->data, signature);
 	EVP_PKEY_free(pkey);
 	if (error == KS_UNSUPPORTED)

@@ -30,8 +30,7 @@ static size_t der_to_raw(uint8_t raw[static RAW_MAX], size_t len, int number)
 {
 	const uint8_t *der = raw;
 	ECDSA_SIG *both = d2i_ECDSA_SIG(NULL, &der, (long)len); /* DSA's looks the same */
-	bool good = both != NULL &&
-		    BN_bn2binpad(ECDSA_SIG_get0_r(both), raw, number) == number &&
+	bool good = both != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(both), raw, number) == number &&
 		    BN_bn2binpad(ECDSA_SIG_get0_s(both), raw + number, number) == number;
 
 	ECDSA_SIG_free(both);

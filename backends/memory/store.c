@@ -1,6 +1,6 @@
 /*
- * A table sorted by blobs: looked through in eleven steps, whatever blobs clients choose. OpenSSL's form
- * of a key takes many times the room of the key, so only some are kept in it.
+ * A table sorted by blobs: looked through in eleven steps, whatever blobs clients choose. OpenSSL's
+ * form of a key takes many times the room of the key, so only some are kept in it.
  */
 #include "store.h"
 
@@ -86,17 +86,17 @@ static EVP_PKEY *make_ready(const struct kept_key *key)
 	return pkey;
 }
 
-/* False when out of memory; security keys never are ready. */
-static bool ready(struct store *store, struct kept_key *key)
+/* A reference; NULL when out of memory. */
+static EVP_PKEY *take_ready(struct store *store, struct kept_key *key)
 {
 	key->used = ++store->uses;
-	if (key->ready != NULL || key->kind == KEY_SK_ED25519 || key->kind == KEY_SK_ECDSA_P256)
-		return true;
-	key->ready = make_ready(key);
-	if (key->ready == NULL)
-		return false;
-	store->ready[ready_place(store)] = key;
-	return true;
+	if (key->ready == NULL) {
+		key->ready = make_ready(key);
+		if (key->ready == NULL)
+			return NULL;
+		store->ready[ready_place(store)] = key;
+	}
+	return EVP_PKEY_up_ref(key->ready) == 1 ? key->ready : NULL;
 }
 
 /* ---- The table; under the lock ---- */
@@ -234,22 +234,21 @@ enum ks_error store_remove(struct store *store, struct bytes blob)
 enum ks_error store_find(
 	struct store *store, struct bytes blob, enum key_kind *kind, EVP_PKEY **pkey)
 {
-	enum ks_error error = KS_NO_KEY;
-	bool found;
+	bool found, usable = false;
 
 	*pkey = NULL;
 	pthread_mutex_lock(&store->lock);
 	size_t at = find(store, blob, &found);
 	if (found) {
-		struct kept_key *key = store->keys[at];
-
-		*kind = key->kind;
-		error = ready(store, key) ? KS_OK : KS_NO_MEMORY;
-		if (key->ready != NULL && EVP_PKEY_up_ref(key->ready) == 1)
-			*pkey = key->ready;
+		*kind = store->keys[at]->kind;
+		usable = *kind != KEY_SK_ED25519 && *kind != KEY_SK_ECDSA_P256;
 	}
+	if (usable)
+		*pkey = take_ready(store, store->keys[at]);
 	pthread_mutex_unlock(&store->lock);
-	return error;
+	if (usable)
+		return *pkey != NULL ? KS_OK : KS_NO_MEMORY;
+	return found ? KS_UNSUPPORTED : KS_NO_KEY;
 }
 
 void store_free(struct store *store)

@@ -25,7 +25,10 @@ KS_MUST_CHECK enum ks_error store_put(
 	struct store *store, const struct private_key *key, struct bytes blob);
 /* KS_NO_KEY when it is not there. */
 KS_MUST_CHECK enum ks_error store_remove(struct store *store, struct bytes blob);
-/* *pkey is a reference that is the caller's; NULL for a security key. KS_NO_KEY when it is not there. */
+/*
+ * *pkey is a reference that is the caller's. KS_NO_KEY when it is not there, KS_UNSUPPORTED for a
+ * security key.
+ */
 KS_MUST_CHECK enum ks_error store_find(
 	struct store *store, struct bytes blob, enum key_kind *kind, EVP_PKEY **pkey);
 
