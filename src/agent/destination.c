@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 /*
  * Walks the binds of a connection, which are the hosts it goes through, and asks for each step
  * whether the constraints name it. Who was not proven to be there is not there: every doubt hides
@@ -164,19 +163,4 @@ const char *destination_refusal(const struct constraints *constraints,
 	const struct session_binds *binds, const struct subject *subject)
 {
 	return destination_refusal_at(constraints, binds, subject, now());
-=======
-/* Until the rules are here, everything that needs them is refused. */
-#include "destination.h"
-bool destination_lists(const struct constraints *constraints, const struct session_binds *binds)
-{
-	(void)binds;
-	return constraints->destination_count == 0;
-}
-const char *destination_refusal(const struct constraints *constraints,
-	const struct session_binds *binds, const struct subject *subject)
-{
-	(void)binds;
-	(void)subject;
-	return constraints->destination_count == 0 ? NULL : "not yet";
->>>>>>> 344d1a4 (x)
 }
