@@ -45,6 +45,19 @@ static void memory_close(void *state)
 	free(memory);
 }
 
+/* Added keys are not reported (backend.h): the agent knows them by the answers. */
+static void report(struct ks_worker *worker)
+{
+	static const struct ks_token token = {.id = TOKEN_ID,
+		.label = "memory",
+		.serial = "",
+		.model = "",
+		.location = "",
+		.tries_left = KS_TRIES_UNKNOWN};
+
+	ks_token_is(worker, &token, NULL, 0);
+}
+
 static enum ks_error memory_open(struct ks_worker *worker, struct ks_operation *operation,
 	const char *canonical, void **state)
 {
@@ -65,23 +78,17 @@ static enum ks_error memory_open(struct ks_worker *worker, struct ks_operation *
 		memory_close(memory);
 		return KS_NO_MEMORY;
 	}
+	report(worker);
 	*state = memory;
 	return KS_OK;
 }
 
-/* Added keys are not reported (backend.h): the agent knows them by the answers. */
 static enum ks_error memory_list(void *state, struct ks_operation *operation)
 {
-	static const struct ks_token token = {.id = TOKEN_ID,
-		.label = "memory",
-		.serial = "",
-		.model = "",
-		.location = "",
-		.tries_left = KS_TRIES_UNKNOWN};
 	const struct memory *memory = state;
 
 	(void)operation;
-	ks_token_is(memory->worker, &token, NULL, 0);
+	report(memory->worker);
 	return KS_OK;
 }
 

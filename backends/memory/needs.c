@@ -15,6 +15,7 @@ KS_NEEDS(memory) = {
 	.loads_path = false,
 	.environment = nothing,
 	.foreign_code = false,
+	.takes_keys = true,
 	.read_paths = nothing,
 	.write_paths = nothing,
 	.connect_paths = nothing,
