@@ -38,14 +38,6 @@ static struct ks_token describe(const struct middleware *middleware)
 		.tries_left = KS_TRIES_UNKNOWN};
 }
 
-/* Added keys are not reported (backend.h), and others a library does not show. */
-static void report(const struct middleware *middleware)
-{
-	const struct ks_token token = describe(middleware);
-
-	ks_token_is(middleware->worker, &token, NULL, 0);
-}
-
 static enum ks_error middleware_locate(
 	struct ks_operation *operation, const char *provider, struct buf *canonical)
 {
@@ -95,15 +87,18 @@ static enum ks_error middleware_open(struct ks_worker *worker, struct ks_operati
 		middleware_close(middleware);
 		return error;
 	}
-	report(middleware);
 	*state = middleware;
 	return KS_OK;
 }
 
+/* Added keys are not reported (backend.h), and others a library does not show. */
 static enum ks_error middleware_list(void *state, struct ks_operation *operation)
 {
+	const struct middleware *middleware = state;
+	const struct ks_token token = describe(middleware);
+
 	(void)operation;
-	report(state);
+	ks_token_is(middleware->worker, &token, NULL, 0);
 	return KS_OK;
 }
 

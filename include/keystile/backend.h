@@ -193,8 +193,7 @@ struct ks_backend {
 	 * Takes a key that a client handed over, private part and all, as private_key_read() reads
 	 * it; the secret is the caller's, who wipes it after the call. One that is there already is
 	 * replaced. Appends its blob. Not reported with ks_token_is(): the agent knows by the
-	 * answer. Optional; who has it reports the one token that such keys are on in open()
-	 * already.
+	 * answer. Optional.
 	 */
 	enum ks_error (*add)(void *state, struct ks_operation *operation, const struct secret *key,
 		struct buf *blob);

@@ -61,14 +61,6 @@ class Keys(Case):
             (again,) = [body for _, body in one.answered(one.begin(w.LOGIN, fds=[w.pipe_with(b"1")]))[0]]
             self.assertEqual(token, again)
 
-    def test_its_token_is_there_once_it_is_open(self):
-        with Worker(None) as one:
-            one.greet()
-            one.call(w.LOCATE, string(f"middleware:{DUMMY}"))
-            frames, done = one.call(w.OPEN)
-            self.assertEqual(done.error, w.OK)
-            self.assertEqual([(got.type, got.body.id) for got in frames], [(w.TOKEN, 1)])
-
     def test_keys_of_other_kinds_are_not_taken(self):
         seed = os.urandom(32)
         point = keys.blob_of(keys.ed25519.Ed25519PrivateKey.from_private_bytes(seed).public_key())[-32:]
