@@ -84,12 +84,18 @@ def load_private(path):
     return serialization.load_pem_private_key(text, None)
 
 
+def raw_private(secret):
+    """The 32 bytes of an Ed25519 key."""
+    return secret.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw,
+                                serialization.NoEncryption())
+
+
 def add_message(secret, comment):
     """The body of message 17 for a private key, as ssh-add sends it."""
     blob = blob_of(secret.public_key())
     if isinstance(secret, ed25519.Ed25519PrivateKey):
         public = Reader(blob[len(string("ssh-ed25519")):]).string()
-        return blob + string(secret.private_bytes_raw() + public) + string(comment)
+        return blob + string(raw_private(secret) + public) + string(comment)
     numbers = secret.private_numbers()
     if isinstance(secret, ec.EllipticCurvePrivateKey):
         return blob + mpint(numbers.private_value) + string(comment)
