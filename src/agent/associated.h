@@ -10,10 +10,10 @@
 #include "constraints.h"
 
 /*
- * The keys as they are to be offered: each plain key (unless certificates_only) followed by its
- * certificates. *out is an array for free(), whose labels and blobs borrow from keys and
- * constraints. Certificates that don't parse, are host certificates or fit no key are skipped. At
- * most max keys come out.
+ * The keys as they are to be offered, in ssh-agent's order: the certificates of each key with its
+ * label and flags, then (unless certificates_only) the key. *out is an array for free(), whose
+ * labels and blobs borrow from keys and constraints. What certifies no key is skipped. At most max
+ * keys come out.
  */
 KS_MUST_CHECK enum ks_error associated_expand(const struct constraints *constraints,
 	const struct ks_key *keys, size_t count, size_t max, struct ks_key **out,
