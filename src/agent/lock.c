@@ -4,6 +4,7 @@
  */
 #include "lock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,12 +106,15 @@ static void refuse_signatures(struct agent *agent)
 	for (struct connection *connection = agent->connections; connection != NULL;
 		connection = next) {
 		struct request *request = connection->request;
+		char what[64];
 
 		next = connection->next;
 		if (request == NULL || !request->refused_by_lock)
 			continue;
-		log_info("connection %llu: a signature in work is refused: the agent was locked",
+		snprintf(what, sizeof(what), "a signature in work, connection %llu",
 			(unsigned long long)connection->id);
+		refusals_add(
+			&agent->refusals, what, "the agent was locked", "ssh-add -X unlocks it");
 		connection->request = NULL;
 		request->abandon(request);
 		connection_answer(connection, MESSAGE_FAILURE);

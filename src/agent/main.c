@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,6 +87,16 @@ static void harden(void)
 #ifndef KEYSTILE_SANITIZED
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
+}
+
+/*
+ * scrypt takes 16 MiB for the moment of a lock (password_hash.c). The allocator would learn from
+ * that to keep pieces of this size, and much more of what else is given back.
+ */
+static void fix_memory_thresholds(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 512 * 1024);
 }
 
 /* Standard descriptors that are closed would be taken by sockets. */
@@ -323,6 +334,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	harden();
+	fix_memory_thresholds();
 	fill_standard_descriptors();
 	log_start("keystile-agent", options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
 	if (load_config(&options, &config) != KS_OK)

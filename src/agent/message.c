@@ -6,6 +6,7 @@
 #include "message.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <keystile/log.h>
 #include <keystile/secret.h>
@@ -114,7 +115,12 @@ enum ks_error message_parse_password(struct bytes body, struct bytes *password)
 {
 	struct reader reader = reader_of(body);
 
-	*password = reader_text_bytes(&reader);
+	const uint8_t *nul;
+
+	*password = reader_string(&reader);
+	nul = password->len == 0 ? NULL : memchr(password->data, '\0', password->len);
+	if (nul != NULL && nul + 1 != password->data + password->len)
+		return KS_BAD_INPUT;
 	return reader_status(&reader);
 }
 

@@ -78,7 +78,8 @@ KS_MUST_CHECK enum ks_error message_parse_add_token(
 void message_add_token_deinit(struct message_add_token *message);
 /* The provider's name; the caller frees it. */
 KS_MUST_CHECK enum ks_error message_parse_remove_token(struct bytes body, char **provider);
-/* Of lock and unlock; borrows, may be empty. */
+/* Of lock and unlock; borrows, may be empty. A NUL at its end is one more byte of it, as with
+ * ssh-agent. */
 KS_MUST_CHECK enum ks_error message_parse_password(struct bytes body, struct bytes *password);
 KS_MUST_CHECK enum ks_error message_parse_remove(struct bytes body, struct bytes *blob);
 KS_MUST_CHECK enum ks_error message_parse_extension(

@@ -1,6 +1,8 @@
 """ssh-add -x and -X: what a locked agent does, and what guessing its password costs."""
 import os
+import pathlib
 import pty
+import re
 import select
 import shlex
 import signal
@@ -10,7 +12,7 @@ import unittest
 import bed
 import lab
 from lab.client import EXTENSION_FAILURE, FAILURE, SUCCESS
-from test_secrets import memory_holds, root_only
+from test_secrets import SANITIZED, memory_holds, root_only
 
 LOCK, UNLOCK = 22, 23
 PASSWORD = "Lock-5b1f7e02c96a-nowhere-else"
@@ -107,7 +109,7 @@ class Behaviour(LockTest):
 
     def test_malformed_passwords_are_refused_and_not_counted(self):
         malformed = [b"", b"\0", b"\0\0\0", b"\0\0\0\5abcd", b"\xff\xff\xff\xff", lab.keys.string(b"a\0b"),
-                     lab.keys.string(b"\0"), lab.keys.string(b"a\0\0"), lab.keys.string(b"x" * 65536)]
+                     lab.keys.string(b"\0a"), lab.keys.string(b"a\0\0"), lab.keys.string(b"x" * 65536)]
         for state in (False, True):
             for body in malformed:
                 for number in (LOCK, UNLOCK):
@@ -117,7 +119,7 @@ class Behaviour(LockTest):
                 self.locks()
 
     def test_any_bytes_are_a_password_and_only_the_same_unlock(self):
-        for password in (b"x", bytes(range(1, 256)), b"x" * 60000, "pässwörd".encode()):
+        for password in (b"x", b"x\0", b"\0", bytes(range(1, 256)), b"x" * 60000, "pässwörd".encode()):
             self.assertEqual(self.lock(password), SUCCESS)
             for other in (password + b"y", password[:-1] + b"\x7f", password.upper() + b"1"):
                 self.assertEqual(self.unlock(other), FAILURE)
@@ -165,6 +167,20 @@ class Behaviour(LockTest):
         self.assertIn("2 wrong passwords", lines[2])
 
 
+    @unittest.skipIf(SANITIZED, "a sanitizer keeps what was given back")
+    def test_locking_keeps_no_memory(self):
+        """scrypt takes 16 MiB each time."""
+        before = self.resident_kb()
+        for _ in range(4):
+            self.locks()
+            self.assertEqual(self.unlock(), SUCCESS)
+        self.assertLess(self.resident_kb() - before, 8 * 1024)
+
+    def resident_kb(self):
+        status = pathlib.Path(f"/proc/{self.agent.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s*(\d+) kB$", status, re.M)[1])
+
+
 class InWork(LockTest):
     """What was begun before the lock came."""
 
@@ -176,6 +192,7 @@ class InWork(LockTest):
             self.assertIsNotNone(other.sign(self.key, b"data"))
         self.locks()
         self.assertEqual(asker.receive()[0], FAILURE)
+        self.assertIn("the agent was locked", self.agent.refusals()[0])
         self.assertEqual(self.unlock(), SUCCESS)
         self.assert_local(asker)
 

@@ -512,18 +512,20 @@ static void a_password_is_one_text(void **state)
 	static const struct {
 		struct bytes body;
 		enum ks_error error;
-		const char *password;
+		struct bytes password;
 	} rows[] = {
-		{RAW("\0\0\0\4pass"), KS_OK, "pass"},
-		{RAW("\0\0\0\5pass\0"), KS_OK, "pass"},
-		{RAW("\0\0\0\4passmore"), KS_OK, "pass"}, /* as ssh-agent */
-		{RAW("\0\0\0\0"), KS_OK, ""},
-		{RAW("\0\0\0\1\0"), KS_OK, ""},
-		{RAW("\0\0\0\4pa\0s"), KS_BAD_INPUT, NULL},
-		{RAW("\0\0\0\5pass"), KS_BAD_INPUT, NULL},
-		{RAW("\xff\xff\xff\xffpass"), KS_BAD_INPUT, NULL},
-		{RAW("\0\0\0"), KS_BAD_INPUT, NULL},
-		{RAW(""), KS_BAD_INPUT, NULL},
+		{RAW("\0\0\0\4pass"), KS_OK, RAW("pass")},
+		{RAW("\0\0\0\5pass\0"), KS_OK, RAW("pass\0")}, /* as ssh-agent */
+		{RAW("\0\0\0\4passmore"), KS_OK, RAW("pass")}, /* as ssh-agent */
+		{RAW("\0\0\0\0"), KS_OK, {0}},
+		{RAW("\0\0\0\1\0"), KS_OK, RAW("\0")},
+		{RAW("\0\0\0\4pa\0s"), KS_BAD_INPUT, {0}},
+		{RAW("\0\0\0\3pa\0\0"), KS_OK, RAW("pa\0")},
+		{RAW("\0\0\0\4pa\0\0"), KS_BAD_INPUT, {0}},
+		{RAW("\0\0\0\5pass"), KS_BAD_INPUT, {0}},
+		{RAW("\xff\xff\xff\xffpass"), KS_BAD_INPUT, {0}},
+		{RAW("\0\0\0"), KS_BAD_INPUT, {0}},
+		{RAW(""), KS_BAD_INPUT, {0}},
 	};
 
 	(void)state;
@@ -532,7 +534,7 @@ static void a_password_is_one_text(void **state)
 
 		assert_int_equal(message_parse_password(rows[i].body, &password), rows[i].error);
 		if (rows[i].error == KS_OK)
-			assert_true(bytes_equal_text(password, rows[i].password));
+			assert_true(bytes_equal(password, rows[i].password));
 	}
 }
 
