@@ -1,6 +1,7 @@
 """Keys that ssh-add hands over: adding, replacing, removing, lifetimes, confirmations, and who may do what."""
 import os
 import pathlib
+import subprocess
 import unittest
 
 import lab
@@ -319,6 +320,61 @@ class Remote(KeysTest):
         blob = self.added()
         self.assertIsNotNone(self.remote_client().sign(blob, self.login(key=blob)))
         self.assertTrue(any("without-presence" in one for one in self.agent.status()["warnings"]))
+
+
+class AddedBySsh(KeysTest):
+    """AddKeysToAgent: ssh connects once more to add the key that it has just used."""
+
+    def setUp(self):
+        super().setUp()
+        self.host = lab.Sshd()
+        self.addCleanup(self.host.close)
+
+    def login(self, *options):
+        return self.agent.run(*self.host.ssh(*options, "lab"), "echo in")
+
+    def adding(self, path, *options):
+        return self.login("-o", "AddKeysToAgent=yes", "-o", "IdentitiesOnly=yes", "-i", path, *options)
+
+    def test_the_key_is_there_for_the_next_login(self):
+        path = self.make()
+        self.host.allow(path.with_name(path.name + ".pub").read_text())
+        self.assertEqual(self.adding(path).stdout, "in\n", self.agent.log())
+        self.assertEqual(self.blobs(), [self.blob(path)])
+        path.unlink()
+        self.assertEqual(self.login().stdout, "in\n", self.agent.log())
+
+    def test_constraints_that_ssh_gives_count(self):
+        path = self.make()
+        self.host.allow(path.with_name(path.name + ".pub").read_text())
+        done = self.login("-o", "AddKeysToAgent=confirm 1h", "-o", "IdentitiesOnly=yes", "-i", path)
+        self.assertEqual(done.stdout, "in\n", done.stderr)
+        self.askpass.refuses()
+        self.assertIsNone(self.sign(self.blob(path)))
+        self.askpass.agrees()
+        self.assertIsNotNone(self.sign(self.blob(path)))
+
+    def test_a_stranger_behind_ssh_changes_no_key_that_is_there(self):
+        """What is relayed by ssh -R or -L comes from ssh too; it may add, as said, and nothing else."""
+        body, blob = self.message(comment="mine")
+        self.assertEqual(self.client().call(c.ADD_CONSTRAINED, body + c.confirm())[0], c.SUCCESS)
+        relay = self.folder / "relay"
+        command = self.host.ssh("-N", "-o", "ExitOnForwardFailure=yes", "-o", "IdentityAgent=none",
+                                "-o", f"IdentityFile={self.make()}", "-L", f"{relay}:{self.agent.socket}", "lab")
+        key = sorted(self.folder.glob("*.pub"))[-1]
+        self.host.allow(key.read_text())
+        with subprocess.Popen([str(one) for one in command], env=self.agent.env, stdin=subprocess.DEVNULL) as ssh:
+            try:
+                lab.wait_for("the relay listens", lambda: lab.listens(relay))
+                one = self.client(str(relay))
+                for number, message in ((c.ADD, body), (c.ADD_CONSTRAINED, body + c.lifetime(1)),
+                                        (c.REMOVE, string(blob)), (c.REMOVE_ALL, b""), (22, string("x"))):
+                    self.assertEqual(one.call(number, message)[0], c.FAILURE)
+            finally:
+                ssh.terminate()
+        self.assertEqual([one.comment for one in self.serves()], ["mine"])
+        self.askpass.refuses()
+        self.assertIsNone(self.sign(blob))
 
 
 class Limits(KeysTest):
