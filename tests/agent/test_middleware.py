@@ -66,8 +66,14 @@ class Case(AgentTest):
             self.assertIsNone((client or own).sign(key.blob, data))
         self.assertIn(words, self.agent.refusals()[0])
 
-    def workers(self):
-        return [one for one in self.agent.workers() if one.name.startswith("keystile-worker")]
+    def pids(self, count):
+        """The workers' processes, once there are so many: each add has one that finds the library's place."""
+        return lab.wait_for(f"{count} workers", lambda: self._pids(count))
+
+    def _pids(self, count):
+        found = [one.pid for one in self.agent.workers()
+                 if one.parent == self.agent.pid and one.name.startswith("keystile-worker")]
+        return (found,) if len(found) == count else None
 
 
 class SecurityKeys(Case):
@@ -78,7 +84,7 @@ class SecurityKeys(Case):
                 self.assertIn(key.blob, self.blobs())
                 self.assertEqual(self.signs(key), TOUCH)
         self.assertEqual(len(self.blobs()), 2)
-        self.assertEqual(len(self.workers()), 1)
+        self.pids(1)
 
     def test_ssh_logs_in_with_one(self):
         key = self.gives(self.enrolled())
@@ -107,15 +113,15 @@ class SecurityKeys(Case):
     def test_each_library_has_a_worker_of_its_own(self):
         self.gives(self.enrolled())
         self.given()
-        self.assertEqual(len({one.pid for one in self.workers()}), 2)
+        self.pids(2)
 
     def test_a_library_by_another_name_is_the_same_one(self):
         link = self.folder.path / "link.so"
         link.symlink_to(DUMMY)
         self.gives(self.enrolled())
         self.gives(self.enrolled(), link)
-        self.assertEqual(len(self.workers()), 1)
         self.assertEqual(len(self.blobs()), 2)
+        self.pids(1)
 
 
 class WhoMayNameOne(Case):
@@ -135,7 +141,7 @@ class WhoMayNameOne(Case):
                 self.assertNotEqual(self.ssh_add("-S", library, key.path).returncode, 0)
                 self.assertIn("not in the list of allowed providers", self.agent.refusals()[0])
         self.assertEqual(self.blobs(), [])
-        lab.wait_for("the workers end", lambda: self.workers() == [])
+        self.pids(0)
         self.gives(key)
 
     def test_a_link_in_an_allowed_folder_allows_nothing_behind_it(self):
@@ -184,7 +190,7 @@ class WhoMayNameOne(Case):
     def test_it_is_no_provider_for_ssh_add_s(self):
         with lab.AgentClient(self.agent) as one:
             self.assertEqual(one.add_token(f"middleware:{DUMMY}"), c.FAILURE)
-        self.assertEqual(self.workers(), [])
+        self.pids(0)
 
 
 class Misdeeds(Case):
@@ -194,22 +200,22 @@ class Misdeeds(Case):
 
     def test_a_crash_costs_the_one_signature(self):
         crash = self.given("crash")
-        (worker,) = self.workers()
+        before = self.pids(1)
         self.refuses(crash, "the library")
         self.assertEqual(self.blobs(), [self.well.blob, crash.blob])
         self.signs(self.well)
-        self.assertEqual([one.pid for one in self.workers()], [worker.pid])
+        self.assertEqual(self.pids(1), before)
 
     def test_who_stops_waiting_for_a_touch_keeps_the_keys(self):
         hang = self.given("hang")
-        (worker,) = self.workers()
+        ((worker,),) = before = self.pids(1)
         client = self.client()
         client.send(c.SIGN, client.sign_request(hang.blob, b"data"))
-        lab.wait_for("the library runs", lambda: lab.descendants(worker.pid))
+        lab.wait_for("the library runs", lambda: lab.descendants(worker))
         client.close()
-        lab.wait_for("it was ended", lambda: not lab.descendants(worker.pid))
+        lab.wait_for("it was ended", lambda: not lab.descendants(worker))
         self.signs(self.well)
-        self.assertEqual([one.pid for one in self.workers()], [worker.pid])
+        self.assertEqual(self.pids(1), before)
 
     def test_a_touch_that_never_comes_keeps_nobody_else_waiting(self):
         hang = self.given("hang")
@@ -234,8 +240,8 @@ class Misdeeds(Case):
         self.signs(self.well)
 
     def test_keys_of_a_worker_that_ended_are_gone_and_can_be_added_again(self):
-        (worker,) = self.workers()
-        os.kill(worker.pid, signal.SIGKILL)
+        ((worker,),) = self.pids(1)
+        os.kill(worker, signal.SIGKILL)
         lab.wait_for("its keys are gone from the list", lambda: self.blobs() == [])
         self.signs(self.given())
 
