@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -19,8 +20,11 @@
 #define LIST_REPLY 12
 #define SIGN 13
 #define SIGN_REPLY 14
-#define REPLY_MAX ((size_t)256 * 1024)
-#define CONNECTIONS_MAX 4096
+#define SUCCESS 6
+#define MESSAGE_MAX ((size_t)256 * 1024)
+#define CONNECTIONS_MAX 16384
+#define GREEDY_REQUESTS 256 /* sent in one piece */
+#define GREEDY_STILL_MS 300
 #define ANSWER_MS 20000
 
 struct bench {
@@ -88,7 +92,7 @@ static void send_all(int fd, struct bytes bytes)
 /* True when one whole reply of the expected type came in time. */
 static bool receive(int fd, uint8_t expected, int timeout_ms)
 {
-	static _Thread_local uint8_t reply[REPLY_MAX];
+	static _Thread_local uint8_t reply[MESSAGE_MAX];
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
 	size_t len = 0, wanted = 5;
 
@@ -248,6 +252,100 @@ static void idle(const struct bench *bench, unsigned count)
 	await_end_of_input();
 }
 
+/* ---- greedy: ask for lists as fast as the agent takes it, and never read ---- */
+
+struct greedy {
+	struct pollfd *wait; /* the connections, and standard input after them */
+	size_t *sent;	     /* of each, of the piece that it sends again and again */
+	unsigned count;
+};
+
+static void ask_on(struct greedy *greedy, unsigned which, struct bytes piece)
+{
+	ssize_t sent = send(greedy->wait[which].fd, piece.data + greedy->sent[which],
+		piece.len - greedy->sent[which], MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (sent > 0)
+		greedy->sent[which] = (greedy->sent[which] + (size_t)sent) % piece.len;
+	else if (errno != EAGAIN)
+		greedy->wait[which].fd = -1; /* closed: poll() looks at it no more */
+}
+
+static struct greedy greedy_new(const struct bench *bench, unsigned count)
+{
+	struct greedy greedy = {.wait = calloc(count + 1, sizeof(*greedy.wait)),
+		.sent = calloc(count, sizeof(*greedy.sent)),
+		.count = count};
+
+	if (greedy.wait == NULL || greedy.sent == NULL)
+		fail("out of memory");
+	for (unsigned i = 0; i < count; i++)
+		greedy.wait[i] = (struct pollfd){.fd = dial(bench), .events = POLLOUT};
+	greedy.wait[count] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
+	return greedy;
+}
+
+/* Says so once the agent takes no more from anybody, or at the latest after ANSWER_MS. */
+static void ask_and_never_read(const struct bench *bench, unsigned count)
+{
+	struct greedy greedy = greedy_new(bench, count);
+	double told_by_s = now_s() + ANSWER_MS / 1e3;
+	bool told = false;
+	AUTO(buf) piece = {0};
+
+	for (int i = 0; i < GREEDY_REQUESTS; i++)
+		put_request(bench, LIST, &piece);
+	while (greedy.wait[count].revents == 0) {
+		int ready = poll(greedy.wait, count + 1, GREEDY_STILL_MS);
+
+		if (!told && (ready == 0 || now_s() > told_by_s)) {
+			puts("asked");
+			fflush(stdout);
+			told = true;
+		}
+		for (unsigned i = 0; i < count; i++)
+			if (greedy.wait[i].revents != 0)
+				ask_on(&greedy, i, buf_bytes(&piece));
+	}
+	free(greedy.sent);
+	free(greedy.wait);
+}
+
+/* ---- replay: requests from standard input, one after the other, each a success ---- */
+
+static void read_requests(struct buf *out)
+{
+	uint8_t piece[4096];
+	ssize_t got;
+
+	while ((got = read(STDIN_FILENO, piece, sizeof(piece))) > 0)
+		buf_put(out, BYTES(piece, (size_t)got));
+	if (got < 0 || buf_status(out) != KS_OK)
+		fail("standard input");
+}
+
+static void replay(const struct bench *bench, unsigned times)
+{
+	AUTO(buf) requests = {.max = (size_t)16 * 1024 * 1024};
+	AUTO(fd) fd = dial(bench);
+	double start_s = now_s();
+
+	read_requests(&requests);
+	for (unsigned i = 0; i < times; i++) {
+		struct reader reader = reader_of(buf_bytes(&requests));
+
+		while (reader.left > 0) {
+			const uint8_t *start = reader.data;
+			struct bytes body = reader_string(&reader);
+
+			send_all(fd, BYTES(start, 4 + body.len));
+			if (reader_status(&reader) != KS_OK || !receive(fd, SUCCESS, ANSWER_MS))
+				fail("a request was refused");
+		}
+	}
+	printf("%.1f\n", (now_s() - start_s) * 1e3);
+}
+
 static void put_key(struct buf *out, const char *hex)
 {
 	unsigned value;
@@ -274,7 +372,9 @@ static const char usage[] =
 	"       agent-client SOCKET KEY_HEX FLAGS list|sign COUNT\n"
 	"       agent-client SOCKET KEY_HEX FLAGS burst COUNT MILLISECONDS\n"
 	"       agent-client SOCKET KEY_HEX FLAGS hold\n"
-	"       agent-client SOCKET KEY_HEX FLAGS idle COUNT\n";
+	"       agent-client SOCKET KEY_HEX FLAGS idle COUNT\n"
+	"       agent-client SOCKET KEY_HEX FLAGS greedy COUNT\n"
+	"       agent-client SOCKET KEY_HEX FLAGS replay TIMES <REQUESTS\n";
 
 static bool act(const struct bench *bench, int count, char **words)
 {
@@ -290,9 +390,24 @@ static bool act(const struct bench *bench, int count, char **words)
 		hold(bench);
 	else if (count == 2 && strcmp(words[0], "idle") == 0)
 		idle(bench, number(words[1], CONNECTIONS_MAX));
+	else if (count == 2 && strcmp(words[0], "greedy") == 0)
+		ask_and_never_read(bench, number(words[1], CONNECTIONS_MAX));
+	else if (count == 2 && strcmp(words[0], "replay") == 0)
+		replay(bench, number(words[1], 100000));
 	else
 		return false;
 	return true;
+}
+
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		fail("getrlimit");
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		fail("setrlimit");
 }
 
 int main(int argc, char **argv)
@@ -305,6 +420,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	bench.socket = argv[1];
+	raise_descriptor_limit();
 	put_key(&bench.key, argv[2]);
 	bench.flags = (uint32_t)strtoul(argv[3], NULL, 10);
 	known = act(&bench, argc - 4, argv + 4);

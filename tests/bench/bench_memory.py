@@ -1,9 +1,7 @@
 """
 What 1,000 clients that keep their connection cost an agent: the time to connect and be served once,
-and the memory of the agent (its proportional share, Pss) a connection. OpenSSH's for comparison.
+and the private memory of the agent a connection. OpenSSH's for comparison.
 """
-import re
-
 import rig
 
 import lab
@@ -12,18 +10,13 @@ CONNECTIONS = 1000
 ROUNDS = 5
 
 
-def pss_kib(agent):
-    with open(f"/proc/{agent.pid}/smaps_rollup", encoding="ascii") as file:
-        return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.MULTILINE).group(1))
-
-
 def measure(start):
     """Milliseconds to open all, memory before and with them, in KiB."""
     with start() as agent:
         rig.client(agent, b"", "list", 1)
-        before = pss_kib(agent)
+        before = rig.memory_kib([agent.pid])
         with rig.Held(agent, b"", "idle", CONNECTIONS) as held:
-            return float(held.first), before, pss_kib(agent)
+            return float(held.first), before, rig.memory_kib([agent.pid])
 
 
 def main():

@@ -10,16 +10,6 @@ ROUNDS = 21
 ROUND_MS = 300
 
 
-def paired(one, other):
-    """Rates of both in turn, each first half of the time, and the ratios of the pairs."""
-    rates = [], []
-    for number in range(ROUNDS):
-        order = (0, 1) if number % 2 == 0 else (1, 0)
-        for which in order:
-            rates[which].append((one, other)[which]())
-    return rates[0], rates[1], [a / b for a, b in zip(*rates)]
-
-
 def show(name, rates):
     rig.row(name, f"{rig.median(rates):.0f}", f"{min(rates):.0f}", f"{max(rates):.0f}")
 
@@ -27,10 +17,10 @@ def show(name, rates):
 def compare(title, names, one, other, as_percent=False):
     rig.heading(title)
     rig.row(f"{ROUNDS} paired rounds of {ROUND_MS} ms", "median /s", "least", "most")
-    first, second, ratios = paired(one, other)
+    first, second = rig.paired(one, other, ROUNDS)
     show(names[0], first)
     show(names[1], second)
-    ratio = rig.median(ratios)
+    ratio = rig.ratio(first, second)
     rig.row("median of the pairs' ratios", f"{100 * ratio:.0f} %" if as_percent else f"{ratio:.2f}")
 
 

@@ -3,7 +3,6 @@ What a client that waits costs the others: the median time of a list and of a si
 token while one client waits for a signature that never comes, in turn with nothing waiting; and
 how many of 100 requests on 100 connections are answered meanwhile. OpenSSH's agent for comparison.
 """
-import base64
 import contextlib
 import os
 import signal
@@ -93,13 +92,18 @@ class Module(Waiting):
 
 
 class Prompt(Waiting):
+    """gone_ms: how long each prompt stayed after the client that it was for had gone."""
+
     def __init__(self, agent, blob, askpass):
         super().__init__(agent, blob)
-        self.askpass = askpass
+        self.askpass, self.gone_ms = askpass, []
 
     def stop(self):
+        shown = self.askpass.processes()
         super().stop()
-        lab.wait_for("the prompt is withdrawn", lambda: not self.askpass.processes())
+        started = time.monotonic()
+        lab.wait_for("the prompt is withdrawn", lambda: not any(one.alive() for one in shown))
+        self.gone_ms.append(1e3 * (time.monotonic() - started))
 
     def begun(self):
         return len(self.askpass.prompts())
@@ -169,22 +173,29 @@ def keystile():
                 Module(agent, load(agent, str(rig.SHIM), "1234"), shim))
         compare("askpass left open", agent, served,
                 Prompt(agent, load(agent, "fake:pin,pin=always"), askpass))
+        confirmed = Prompt(agent, confirmed_key(agent), askpass)
+        compare("a confirmation left open", agent, served, confirmed)
+        rig.row("the confirmation is gone after its client, ms", f"{rig.median(confirmed.gone_ms):.0f}",
+                f"{max(confirmed.gone_ms):.0f}")
+
+
+def confirmed_key(agent):
+    keys = rig.private_keys("p256", 1)
+    rig.add_keys(agent, keys, lab.client.confirm())
+    return keys[0][0]
 
 
 def stock():
     """ssh-agent with a key that it confirms: only the burst, as nothing else would end."""
     with lab.Askpass() as askpass, rig.StockAgent(askpass=askpass) as agent:
         askpass.hangs()
-        blobs = []
-        for name, options in (("served", ()), ("confirmed", ("-c",))):
-            path = agent.home / name
-            lab.run_well(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", path])
-            lab.run_well(["ssh-add", "-q", *options, path], env=agent.env)
-            blobs.append(base64.b64decode(path.with_suffix(".pub").read_text().split()[1]))
-        quiet = {kind: rig.median(rig.client(agent, blobs[0], kind, REQUESTS)) for kind in KINDS}
-        waiting = Prompt(agent, blobs[1], askpass)
+        keys = rig.private_keys("p256", 1)
+        rig.add_keys(agent, keys)
+        served = keys[0][0]
+        quiet = {kind: rig.median(rig.client(agent, served, kind, REQUESTS)) for kind in KINDS}
+        waiting = Prompt(agent, confirmed_key(agent), askpass)
         waiting.start()
-        answered = int(rig.client(agent, blobs[0], "burst", BURST, STOCK_BURST_MS)[0])
+        answered = int(rig.client(agent, served, "burst", BURST, STOCK_BURST_MS)[0])
         for one in askpass.processes():
             os.kill(one.pid, signal.SIGKILL)
         waiting.stop()
