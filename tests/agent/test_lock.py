@@ -157,6 +157,21 @@ class Behaviour(LockTest):
         self.assertEqual(self.unlock(), SUCCESS)
         self.assertEqual(self.one.list(), [])
 
+    def test_usr1_drops_the_keys_of_ssh_add_too(self):
+        path = self.agent.home / "id"
+        lab.run_well(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path])
+        for locked in (False, True):
+            self.assertEqual(self.agent.run("ssh-add", "-q", path).returncode, 0, self.agent.log())
+            self.assertIn(lab.keys.blob_of_line((self.agent.home / "id.pub").read_text()),
+                          [key.blob for key in self.one.list()])
+            if locked:
+                self.locks()
+            os.kill(self.agent.pid, signal.SIGUSR1)
+            lab.wait_for("the workers are gone", lambda: not self.agent.workers())
+            if locked:
+                self.assertEqual(self.unlock(), SUCCESS)
+            self.assertEqual(self.one.list(), [])
+
     def test_the_status_says_it_in_words(self):
         self.assertNotIn("locked", self.agent.run(lab.CONTROL, "status").stdout.splitlines()[1])
         self.locks()
