@@ -24,6 +24,7 @@ struct middleware {
 	struct ks_worker *worker;
 	char *path;
 	struct kept_keys keys;
+	struct timespec last_end; /* of a signature */
 };
 
 static struct ks_token describe(const struct middleware *middleware)
@@ -136,13 +137,14 @@ static bool fits(enum ks_algorithm algorithm, enum key_kind kind)
 static enum ks_error middleware_sign(void *state, struct ks_operation *operation,
 	const struct ks_sign *request, struct buf *signature)
 {
-	const struct middleware *middleware = state;
+	struct middleware *middleware = state;
 	const struct ks_token token = describe(middleware);
 	struct signing signing = {.operation = operation,
 		.path = middleware->path,
 		.token = &token,
 		.key = keys_find(&middleware->keys, request->blob),
-		.request = request};
+		.request = request,
+		.last_end = &middleware->last_end};
 	struct file_identity file;
 	enum ks_error error;
 
