@@ -17,16 +17,19 @@ def mappings(pid):
 
 def holds(pid, needles):
     """Those of the texts or byte strings that are in it."""
-    wanted = {one: one.encode() if isinstance(one, str) else one for one in needles}
-    found = set()
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        for start, end, _ in mappings(pid):
-            if end - start > MAPPING_MAX:
-                continue
-            for one, raw in wanted.items():
-                if one not in found and raw in _read(memory, start, end):
-                    found.add(one)
+    wanted, found = set(needles), set()
+    for start, end, _ in mappings(pid):
+        found |= holds_within(pid, start, end, wanted - found)
     return found
+
+
+def holds_within(pid, start, end, needles):
+    """Those of them between two addresses."""
+    if end - start > MAPPING_MAX:
+        return set()
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        data = _read(memory, start, end)
+    return {one for one in needles if (one.encode() if isinstance(one, str) else one) in data}
 
 
 def _read(memory, start, end):
