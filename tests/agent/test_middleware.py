@@ -1,4 +1,4 @@
-"""Security keys through the library that ssh-add -S names: what a person does, what a library may do, and who may name one."""
+"""Security keys through the library that ssh-add -S names: what a person does, what it may do, who may name one."""
 import os
 import shutil
 import signal
@@ -21,7 +21,7 @@ class Case(AgentTest):
     """An agent without a token that may load the tests' libraries, and a folder for keys."""
 
     provider = None
-    options = ("-P", f"{MODULES}/*,/usr/lib*/*,/tmp/*")
+    options = ("-P", f"{os.path.realpath(MODULES)}/*,/usr/lib*/*,/tmp/*")
 
     def setUp(self):
         super().setUp()

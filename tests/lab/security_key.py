@@ -1,4 +1,4 @@
-"""Keys of security keys, and libraries that sign with them: OpenSSH's own sk-dummy, and one that misbehaves on request."""
+"""Keys of security keys, and libraries that sign with them: OpenSSH's sk-dummy, and one that misbehaves as told."""
 import base64
 import os
 import pathlib
