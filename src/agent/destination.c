@@ -136,6 +136,9 @@ const char *destination_refusal_at(const struct constraints *constraints,
 		       "none";
 	if (subject->kind != SUBJECT_LOGIN)
 		return "the key is restricted to destinations, and this is no login";
+	if (subject->by_certificate)
+		return "the key is restricted to destinations, and the login is by a certificate "
+		       "that was not added with it";
 	if (subject->user.len > USER_NAME_MAX)
 		return "the key is restricted to destinations, and the user's name is too long";
 	user = subject->user.len > 0 ? strndup((const char *)subject->user.data, subject->user.len)

@@ -315,15 +315,8 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	struct config config;
-	int status;
+	int status = options_parse(argc, argv, &options);
 
-	/* Where it is installed with a group's bit, as ssh-agent often is, so that nobody may trace
-	 * it. */
-	if (setegid(getgid()) != 0 || setgid(getgid()) != 0) {
-		perror("setgid");
-		return 1;
-	}
-	status = options_parse(argc, argv, &options);
 	if (status != OPTIONS_GO_ON)
 		return status;
 	if (options.kill)

@@ -309,7 +309,8 @@ static void on_touch(struct operation *operation, uint32_t token_id, bool awaite
 	if (token != NULL)
 		error = ask(sign, PROMPT_NOTICE, &facts, on_notice_gone, &sign->notice);
 	/* Here, the light on the token is notice enough for who sits before it. */
-	operation_answer_touch(operation, remote(sign) ? error : KS_OK);
+	operation_answer_touch(
+		operation, remote(sign) && sign->verdict.demand != 0 ? error : KS_OK);
 }
 
 static const struct operation_events operation_events = {

@@ -14,6 +14,21 @@ static bool holds_nul(struct bytes text)
 	return text.len > 0 && memchr(text.data, '\0', text.len) != NULL;
 }
 
+/* ssh has a certificate in a file and its key in the agent, and asks for that key. */
+static bool certifies(struct bytes blob, struct bytes algorithm, const struct public_key *key)
+{
+	struct public_key *certificate = NULL;
+	bool result = false;
+
+	if (key->certificate || public_key_parse(blob, &certificate) != KS_OK)
+		return false;
+	result = certificate->certificate &&
+		 bytes_equal(buf_bytes(&certificate->plain), buf_bytes(&key->plain)) &&
+		 public_key_takes_algorithm(certificate, algorithm);
+	public_key_free(&certificate);
+	return result;
+}
+
 static bool parse_login(struct bytes data, struct bytes key_blob, const struct public_key *key,
 	struct subject *subject)
 {
@@ -36,12 +51,15 @@ static bool parse_login(struct bytes data, struct bytes key_blob, const struct p
 	subject->hostbound = bytes_equal_text(method, "publickey-hostbound-v00@openssh.com");
 	if (subject->hostbound)
 		subject->host_key = reader_string(&reader);
+	if (!bytes_equal(blob, key_blob))
+		subject->by_certificate = certifies(blob, algorithm, key);
 	return reader_end(&reader) == KS_OK && subject->session_id.len > 0 &&
 	       message == SSH_MSG_USERAUTH_REQUEST && !holds_nul(subject->user) &&
 	       bytes_equal_text(service, "ssh-connection") &&
 	       (subject->hostbound || bytes_equal_text(method, "publickey")) &&
-	       has_signature == 1 && bytes_equal(blob, key_blob) &&
-	       public_key_takes_algorithm(key, algorithm);
+	       has_signature == 1 &&
+	       (subject->by_certificate ||
+		       (bytes_equal(blob, key_blob) && public_key_takes_algorithm(key, algorithm)));
 }
 
 static bool parse_sshsig(struct bytes data, struct subject *subject)

@@ -26,6 +26,7 @@ struct subject {
 	struct bytes user;     /* holds no NUL, behind which it could go on unseen */
 	struct bytes host_key; /* empty unless hostbound */
 	bool hostbound;
+	bool by_certificate; /* of the key, which was not added itself: ssh's CertificateFile */
 	/* sshsig */
 	struct bytes sign_namespace;
 	struct bytes hash_name;

@@ -35,10 +35,10 @@ class KeysTest(AgentTest):
     def blob(path):
         return lab.keys.blob_of_line(path.with_name(path.name + ".pub").read_text())
 
-    def certify(self, path, *options):
-        """Makes PATH-cert.pub by a CA of its own."""
-        authority = self.make()
-        done = lab.run(["ssh-keygen", "-q", "-s", str(authority), "-I", "joe", "-n", "joe", *options, f"{path}.pub"])
+    def certify(self, path, user="joe", authority=None):
+        """Makes PATH-cert.pub; its blob."""
+        authority = authority or self.make()
+        done = lab.run(["ssh-keygen", "-q", "-s", str(authority), "-I", "joe", "-n", user, f"{path}.pub"])
         self.assertEqual(done.returncode, 0, done.stderr)
         return lab.keys.blob_of_line(pathlib.Path(f"{path}-cert.pub").read_text())
 
@@ -353,6 +353,18 @@ class AddedBySsh(KeysTest):
         self.assertIsNone(self.sign(self.blob(path)))
         self.askpass.agrees()
         self.assertIsNotNone(self.sign(self.blob(path)))
+
+    def test_a_certificate_in_a_file_logs_in_with_its_key_in_the_agent(self):
+        path, authority = self.make(), self.make()
+        self.certify(path, self.host.user, authority)
+        self.host.allow("cert-authority " + authority.with_name(authority.name + ".pub").read_text())
+        certificate = path.rename(self.folder / "elsewhere").with_name(path.name + "-cert.pub")
+        certificate.rename(self.folder / "certificate")
+        self.assertEqual(self.ssh_add(self.folder / "elsewhere").returncode, 0)
+        self.assertEqual(self.blobs(), [self.blob(path)])
+        done = self.login("-o", f"CertificateFile={self.folder}/certificate")
+        self.assertEqual(done.stdout, "in\n", done.stderr + self.agent.log())
+        self.assertEqual(self.agent.refusals(), [])
 
     def test_a_stranger_behind_ssh_changes_no_key_that_is_there(self):
         """What is relayed by ssh -R or -L comes from ssh too; it may add, as said, and nothing else."""

@@ -107,6 +107,33 @@ static void a_login_is_recognised_with_what_it_says(void **state)
 	signer_deinit(&signer);
 }
 
+static void a_login_by_a_certificate_that_was_not_added_is_told_apart(void **state)
+{
+	static const char type[] = "ssh-ed25519-cert-v01@openssh.com";
+	struct signer plain;
+	struct signer certified;
+	struct subject subject;
+
+	(void)state;
+	signer_init(&plain, KEY_ED25519, false);
+	signer_init(&certified, KEY_ED25519, true);
+	for (int wrong = 0; wrong < 3; wrong++) {
+		AUTO(buf) data = {0};
+		const struct signer *asked = wrong == 2 ? &certified : &plain;
+		struct bytes blob = buf_bytes(wrong == 2 ? &plain.blob : &certified.blob);
+
+		/* As it is; by the name of the plain key; the other way round. */
+		put_login(&data, asked,
+			&(struct login){
+				.algorithm = wrong == 0 ? type : "ssh-ed25519", .blob = blob});
+		subject_parse(buf_bytes(&data), buf_bytes(&asked->blob), asked->key, &subject);
+		assert_int_equal(subject.kind, wrong == 0 ? SUBJECT_LOGIN : SUBJECT_UNRECOGNISED);
+		assert_int_equal(subject.by_certificate, wrong == 0);
+	}
+	signer_deinit(&plain);
+	signer_deinit(&certified);
+}
+
 static void a_hostbound_login_names_its_host(void **state)
 {
 	struct signer signer;
@@ -324,6 +351,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_login_is_recognised_with_what_it_says),
+		cmocka_unit_test(a_login_by_a_certificate_that_was_not_added_is_told_apart),
 		cmocka_unit_test(a_hostbound_login_names_its_host),
 		cmocka_unit_test(a_field_that_is_not_as_it_must_be_makes_it_no_login),
 		cmocka_unit_test(the_algorithms_of_a_key_are_those_of_its_kind),
