@@ -1,7 +1,7 @@
 /*
- * A client's messages: the type and the body, through every parser that reads bytes of
- * clients, and through the recognition of what is to be signed. What is believed of a message must
- * stand in it.
+ * A client's messages: the type and the body, through every parser that reads bytes of clients.
+ * What is believed of a message must stand in it. What constraints and data to be signed say has
+ * fuzz targets of its own.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,6 @@
 #include "message.h"
 #include "provider.h"
 #include "sign_check.h"
-#include "subject.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -29,43 +28,6 @@ static bool within(struct bytes part, struct bytes whole)
 					part.data + part.len <= whole.data + whole.len);
 }
 
-/* A login that was recognised is written again from what was understood, byte by byte. */
-static void check_login(const struct subject *subject, struct bytes data, struct bytes blob)
-{
-	AUTO(buf) front = {0}, back = {0};
-
-	buf_put_string(&front, subject->session_id);
-	buf_put_u8(&front, 50);
-	buf_put_string(&front, subject->user);
-	buf_put_text(&front, "ssh-connection");
-	buf_put_text(
-		&front, subject->hostbound ? "publickey-hostbound-v00@openssh.com" : "publickey");
-	buf_put_u8(&front, 1);
-	buf_put_string(&back, blob);
-	if (subject->hostbound)
-		buf_put_string(&back, subject->host_key);
-	require(buf_status(&front) == KS_OK && buf_status(&back) == KS_OK);
-	require(front.len + back.len < data.len && subject->session_id.len > 0);
-	require(memcmp(front.data, data.data, front.len) == 0);
-	require(memcmp(back.data, data.data + data.len - back.len, back.len) == 0);
-}
-
-static void check_subject(const struct message_sign *sign, const struct public_key *key)
-{
-	struct subject subject;
-
-	subject_parse(sign->data, sign->blob, key, &subject);
-	require(within(subject.session_id, sign->data) && within(subject.user, sign->data));
-	require(within(subject.host_key, sign->data) && within(subject.sign_namespace, sign->data));
-	if (subject.kind == SUBJECT_LOGIN)
-		check_login(&subject, sign->data, sign->blob);
-	if (subject.kind == SUBJECT_SSHSIG)
-		require(memcmp(sign->data.data, "SSHSIG", 6) == 0 &&
-			subject.sign_namespace.len > 0);
-	if (subject.kind != SUBJECT_LOGIN)
-		require(subject.session_id.len == 0 && subject.user.len == 0 && !subject.hostbound);
-}
-
 static void check_sign(struct bytes body)
 {
 	struct message_sign sign;
@@ -77,8 +39,41 @@ static void check_sign(struct bytes body)
 	if (public_key_parse(sign.blob, &key) != KS_OK)
 		return;
 	require((unsigned)sign_algorithm(key->kind, sign.flags) < KS_ALGORITHM_COUNT);
-	check_subject(&sign, key);
 	public_key_free(&key);
+}
+
+static void check_key(const struct message_add_key *message, struct bytes body)
+{
+	const struct private_key *key = &message->key;
+	struct public_key *listed;
+
+	require(within(key->whole, body) && key->whole.data == body.data && key->whole.len > 0);
+	require(within(key->scalar, key->whole) && within(key->key_handle, key->whole));
+	require(strlen(message->comment) <= MESSAGE_COMMENT_MAX);
+	require(message->constraints->references == 1);
+	require(public_key_parse(buf_bytes(&message->blob), &listed) == KS_OK);
+	require(listed->kind == key->kind && listed->certificate == (key->certificate.len > 0));
+	public_key_free(&listed);
+}
+
+static void check_add_key(struct bytes body)
+{
+	struct message_add_key message;
+
+	if (message_parse_add_key(body, &message) == KS_OK)
+		check_key(&message, body);
+	else
+		require(message.constraints == NULL);
+	message_add_key_deinit(&message);
+}
+
+static void check_password(struct bytes body)
+{
+	struct bytes password;
+
+	if (message_parse_password(body, &password) == KS_OK)
+		require(within(password, body) &&
+			(password.len == 0 || memchr(password.data, '\0', password.len) == NULL));
 }
 
 static void check_add_token(struct bytes body)
@@ -91,6 +86,7 @@ static void check_add_token(struct bytes body)
 		require(within(message.pin, body) && message.pin.len <= KS_PIN_MAX);
 		require(message.pin.len == 0 ||
 			memchr(message.pin.data, '\0', message.pin.len) == NULL);
+		require(message.constraints->sk_provider == NULL);
 	}
 	message_add_token_deinit(&message);
 }
@@ -131,6 +127,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	case MESSAGE_ADD_TOKEN_CONSTRAINED:
 		require(message_is_secret(data[0]));
 		check_add_token(body);
+		break;
+	case MESSAGE_ADD:
+	case MESSAGE_ADD_CONSTRAINED:
+		require(message_is_secret(data[0]));
+		check_add_key(body);
+		break;
+	case MESSAGE_LOCK:
+	case MESSAGE_UNLOCK:
+		require(message_is_secret(data[0]));
+		check_password(body);
 		break;
 	case MESSAGE_REMOVE_TOKEN:
 		check_remove_token(body);

@@ -13,13 +13,19 @@
 #include "../unit/frame_specimens.h"
 #include "../unit/key_vectors.h"
 #include "../unit/vector.h"
+#include "corpus.h"
 
-static bool write_file(const char *folder, const char *name, struct bytes content)
+bool corpus_file(const char *folder, const char *name, struct bytes content)
 {
 	AUTO(text) path = text_format("%s/%s", folder, name);
-	FILE *file = path ? fopen(path, "we") : NULL;
+	FILE *file;
 	bool written;
 
+	if (!path)
+		return false;
+	for (char *at = path + strlen(folder); *at; at++)
+		*at = *at == ' ' || *at == '@' || *at == '_' ? '-' : *at;
+	file = fopen(path, "we");
 	if (!file)
 		return false;
 	written = fwrite(content.data, 1, content.len, file) == content.len;
@@ -36,16 +42,12 @@ static const char *specimen_name(const struct frame *frame)
 static bool write_frames(const char *folder)
 {
 	for (size_t i = 0; i < FRAME_SPECIMEN_COUNT; i++) {
-		AUTO(text) name = strdup(specimen_name(&frame_specimens[i]));
 		AUTO(buf) buf = {0};
 
-		if (!name)
-			return false;
-		for (char *at = name; *at; at++)
-			*at = *at == ' ' ? '-' : *at;
 		frame_encode(&frame_specimens[i], &buf);
 		buf_consume(&buf, FRAME_HEADER);
-		if (buf_status(&buf) != KS_OK || !write_file(folder, name, buf_bytes(&buf)))
+		if (buf_status(&buf) != KS_OK ||
+			!corpus_file(folder, specimen_name(&frame_specimens[i]), buf_bytes(&buf)))
 			return false;
 	}
 	return true;
@@ -65,9 +67,7 @@ static bool write_key(const char *folder, const struct key_vector *vector, const
 	if (!name || buf_status(&blob) != KS_OK || buf_status(&signature) != KS_OK ||
 		buf_status(&whole) != KS_OK)
 		return false;
-	for (char *at = name; *at; at++)
-		*at = *at == '@' ? '-' : *at;
-	return write_file(folder, name, buf_bytes(&whole));
+	return corpus_file(folder, name, buf_bytes(&whole));
 }
 
 static bool write_keys(const char *folder)
@@ -78,120 +78,6 @@ static bool write_keys(const char *folder)
 		if (!write_key(folder, vector, "", vector->blob) ||
 			!write_key(folder, vector, "-user-certificate", vector->user_certificate) ||
 			!write_key(folder, vector, "-host-certificate", vector->host_certificate))
-			return false;
-	}
-	return true;
-}
-
-/* ---- Messages of clients: the type, then the body ---- */
-
-static void put_login(struct buf *out, const struct key_vector *vector, struct bytes host_key)
-{
-	AUTO(buf) blob = {0};
-
-	vector_put(&blob, vector->blob);
-	buf_put_text(out, "the session id");
-	buf_put_u8(out, 50);
-	buf_put_text(out, "joe");
-	buf_put_text(out, "ssh-connection");
-	buf_put_text(out, host_key.len > 0 ? "publickey-hostbound-v00@openssh.com" : "publickey");
-	buf_put_u8(out, 1);
-	buf_put_text(out, vector->algorithm);
-	buf_put_string(out, buf_bytes(&blob));
-	if (host_key.len > 0)
-		buf_put_string(out, host_key);
-}
-
-static bool write_sign(const char *folder, const char *what, const struct key_vector *vector,
-	struct bytes data, uint32_t flags)
-{
-	AUTO(text) name = text_format("sign-%s-%s", what, vector->algorithm);
-	AUTO(buf) blob = {0}, out = {0};
-
-	vector_put(&blob, vector->blob);
-	buf_put_u8(&out, 13);
-	buf_put_string(&out, buf_bytes(&blob));
-	buf_put_string(&out, data);
-	buf_put_u32(&out, flags);
-	return name && buf_status(&blob) == KS_OK && buf_status(&out) == KS_OK &&
-	       write_file(folder, name, buf_bytes(&out));
-}
-
-/* What an authority signs: the certificate up to its own key. */
-static void put_certificate_body(struct buf *out, const struct key_vector *vector)
-{
-	AUTO(buf) certificate = {0}, authority = {0};
-	const uint8_t *at;
-
-	vector_put(&certificate, vector->user_certificate);
-	vector_put(&authority, vector_authority_ed25519);
-	at = memmem(certificate.data, certificate.len, authority.data, authority.len);
-	if (at == NULL)
-		out->failed = true;
-	else
-		buf_put(out,
-			BYTES(certificate.data, (size_t)(at - certificate.data) + authority.len));
-}
-
-static bool write_signs(const char *folder, const struct key_vector *vector, uint32_t flags)
-{
-	AUTO(buf) login = {0}, hostbound = {0}, sshsig = {0}, certificate = {0};
-
-	put_login(&login, vector, BYTES(NULL, 0));
-	put_login(&hostbound, vector, bytes_of("a host key"));
-	vector_put(&sshsig, vector_signed_data);
-	put_certificate_body(&certificate, vector);
-	return buf_status(&certificate) == KS_OK &&
-	       write_sign(folder, "login", vector, buf_bytes(&login), flags) &&
-	       write_sign(folder, "hostbound", vector, buf_bytes(&hostbound), flags) &&
-	       write_sign(folder, "sshsig", vector, buf_bytes(&sshsig), flags) &&
-	       write_sign(folder, "certificate", vector, buf_bytes(&certificate), flags) &&
-	       write_sign(folder, "unrecognised", vector, bytes_of("anything"), flags);
-}
-
-/* The rest are texts, and what follows them. */
-struct plain_message {
-	const char *name;
-	uint8_t type;
-	const char *texts[2];
-	struct bytes rest;
-};
-
-static const struct plain_message plain_messages[] = {
-	{"list", 11, {NULL, NULL}, {NULL, 0}},
-	{"remove", 18, {"a blob", NULL}, {NULL, 0}},
-	{"add-token", 20, {"/usr/lib/module.so", "1234"}, {NULL, 0}},
-	{"remove-token", 21, {"/usr/lib/module.so", ""}, {NULL, 0}},
-	{"add-token-confirm", 26, {"/usr/lib/module.so", "1234"}, BYTES((const uint8_t *)"\2", 1)},
-	{"add-token-lifetime", 26, {"/usr/lib/module.so", ""},
-		BYTES((const uint8_t *)"\1\0\0\0\12\2", 6)},
-	{"add-token-extension", 26, {"/usr/lib/module.so", ""},
-		BYTES((const uint8_t *)"\377\0\0\0\1x\0\0\0\0", 10)},
-	{"query", 27, {"query", NULL}, {NULL, 0}},
-	{"session-bind", 27, {"session-bind@openssh.com", "a host key"}, {NULL, 0}},
-};
-
-static bool write_plain(const char *folder, const struct plain_message *message)
-{
-	AUTO(buf) out = {0};
-
-	buf_put_u8(&out, message->type);
-	for (size_t i = 0; i < 2 && message->texts[i] != NULL; i++)
-		buf_put_text(&out, message->texts[i]);
-	buf_put(&out, message->rest);
-	return buf_status(&out) == KS_OK && write_file(folder, message->name, buf_bytes(&out));
-}
-
-static bool write_messages(const char *folder)
-{
-	for (size_t i = 0; i < sizeof(plain_messages) / sizeof(plain_messages[0]); i++)
-		if (!write_plain(folder, &plain_messages[i]))
-			return false;
-	for (size_t i = 0; i < KEY_VECTOR_COUNT; i++) {
-		const struct key_vector *vector = &key_vectors[i];
-
-		if ((vector->kind == KEY_ED25519 || vector->kind == KEY_RSA) &&
-			!write_signs(folder, vector, 2))
 			return false;
 	}
 	return true;
@@ -263,7 +149,7 @@ static bool write_binds(const char *folder)
 		for (unsigned round = 0; round < bind_stories[i].repeated; round++)
 			put_steps(&out, &bind_stories[i], round);
 		if (buf_status(&out) != KS_OK ||
-			!write_file(folder, bind_stories[i].name, buf_bytes(&out)))
+			!corpus_file(folder, bind_stories[i].name, buf_bytes(&out)))
 			return false;
 	}
 	return true;
@@ -348,7 +234,7 @@ static bool write_operations(const char *folder)
 
 		for (size_t step = 0; step < story->count; step++)
 			put_operation_step(&out, &story->steps[step]);
-		if (buf_status(&out) != KS_OK || !write_file(folder, story->name, buf_bytes(&out)))
+		if (buf_status(&out) != KS_OK || !corpus_file(folder, story->name, buf_bytes(&out)))
 			return false;
 	}
 	return true;
@@ -372,8 +258,12 @@ int main(int argc, char **argv)
 	}
 	return write_corpus(argv[1], "frame", write_frames) &&
 			       write_corpus(argv[1], "public_key", write_keys) &&
-			       write_corpus(argv[1], "message", write_messages) &&
+			       write_corpus(argv[1], "message", corpus_messages) &&
 			       write_corpus(argv[1], "session_bind", write_binds) &&
+			       write_corpus(argv[1], "constraints", corpus_constraints) &&
+			       write_corpus(argv[1], "destination", corpus_destinations) &&
+			       write_corpus(argv[1], "certificate", corpus_certificates) &&
+			       write_corpus(argv[1], "subject", corpus_subjects) &&
 			       write_corpus(argv[1], "operation", write_operations)
 		       ? 0
 		       : 1;

@@ -38,7 +38,8 @@ SANITIZERS = "address,undefined"
 CODE_FOLDERS = ("src", "include", "backends", "tests")
 VALGRIND = ("valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
             " --show-leak-kinds=definite")
-FUZZ_SECONDS = 60
+FUZZ_SECONDS = 60  # for each target, but for all of them together no more than
+FUZZ_SECONDS_ALL = 240
 RESULT = re.compile(r"^(not )?ok\b\s*\d*\s*(.*)$")
 WRONG = re.compile(r"(error|warning):|undefined reference|ERROR:|^CMake Error", re.I)
 PLAN = re.compile(r"^1\.\.(\d+)")
@@ -314,27 +315,29 @@ def step_valgrind():
 
 
 def step_fuzz():
-    """each fuzz target for a minute"""
+    """each fuzz target for a minute, or as long as four minutes suffice for all"""
     folder = BUILD / "fuzz"
     tally = build("fuzz", folder, "clang", BUILD_TESTING="ON", KEYSTILE_FUZZ="ON",
                   KEYSTILE_SANITIZE=SANITIZERS)
     if tally.failed:
         return tally
     targets = sorted((folder / "tests").glob("fuzz-*"))
+    rounds = -(-len(targets) // JOBS)
+    seconds = min(FUZZ_SECONDS, FUZZ_SECONDS_ALL // max(rounds, 1))
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        for one in pool.map(fuzz, targets):
+        for one in pool.map(fuzz, targets, [seconds] * len(targets)):
             tally += one
     return tally if targets else _plus(tally, Tally.of(False, ["fuzz: no targets"]))
 
 
-def fuzz(target):
+def fuzz(target, seconds):
     """What it finds lies in build/fuzz/found/; a corpus of its own grows there too."""
     log = Log(target.name)
     corpus = ROOT / "tests/fuzz/corpus" / target.name.removeprefix("fuzz-")
     found = BUILD / "fuzz" / "found"
     grown = found / target.name
     grown.mkdir(parents=True, exist_ok=True)
-    _, code = log.run([target, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
+    _, code = log.run([target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
                        f"-artifact_prefix={found}/{target.name}-", grown, corpus])
     return Tally.of(code == 0, [f"{target.name}: see {log.path}", *log.end()])
 

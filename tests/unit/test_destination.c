@@ -1,102 +1,31 @@
 /*
- * Where a key that is restricted to destinations is listed and what it signs. Hosts are letters:
- * "A>B" is a connection that A forwards and that logs in at B, "-A AB" are hops from here to A
- * and from A to B. Small letters are host certificates, and entries for the authority that signed
- * them. The tables are the rules; each row would differ if one of them were left out.
+ * Where a key that is restricted to destinations is listed and what it signs. The tables are the
+ * rules, in the letters of path_maker.h; each row would differ if one of them were left out.
  */
-#include <ctype.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "certificate_maker.h"
-#include "constraint_maker.h"
 #include "destination.h"
+#include "path_maker.h"
 #include "test.h"
 
-#define HOSTS 3
 #define NOW 1000
 
-struct host {
-	char name[sizeof("a.example")];
-	EVP_PKEY *key;
-	struct buf blob;
-	struct buf certificate;
-};
-
-static struct host hosts[HOSTS];
-static EVP_PKEY *authority, *stranger;
-static struct buf authority_blob;
+static struct hosts hosts;
+static EVP_PKEY *stranger;
 
 static int make_hosts(void **state)
 {
 	(void)state;
-	authority = host_key_make(KS_ALGORITHM_ED25519);
-	stranger = host_key_make(KS_ALGORITHM_ED25519);
-	if (public_key_put_pkey(&authority_blob, authority) != KS_OK)
-		return -1;
-	for (int i = 0; i < HOSTS; i++) {
-		struct host *host = &hosts[i];
-
-		strcpy(host->name, "a.example");
-		host->name[0] = (char)('a' + i);
-		host->key = host_key_make(KS_ALGORITHM_ED25519);
-		if (public_key_put_pkey(&host->blob, host->key) != KS_OK)
-			return -1;
-		certificate_put(&host->certificate, &(struct certificate_draft){.key = host->key,
-							    .authority = authority,
-							    .principals = {host->name}});
-	}
-	return 0;
+	stranger = key_of_number(77);
+	return hosts_make(&hosts) ? 0 : -1;
 }
 
 static int free_hosts(void **state)
 {
 	(void)state;
-	for (int i = 0; i < HOSTS; i++) {
-		EVP_PKEY_free(hosts[i].key);
-		buf_deinit(&hosts[i].blob);
-		buf_deinit(&hosts[i].certificate);
-	}
-	EVP_PKEY_free(authority);
+	hosts_free(&hosts);
 	EVP_PKEY_free(stranger);
-	buf_deinit(&authority_blob);
 	return 0;
-}
-
-static struct host *host_of(char letter)
-{
-	int number = tolower(letter) - 'a';
-
-	assert_true(number >= 0 && number < HOSTS);
-	return &hosts[number];
-}
-
-/* ---- Constraints and connections from letters ---- */
-
-static struct host_draft draft_host(char letter)
-{
-	struct host_draft draft = {.name = RAW("")};
-	bool certified = islower(letter) != 0;
-
-	if (letter == '-')
-		return draft;
-	draft.name = bytes_of(host_of(letter)->name);
-	draft.keys[0].ca = certified;
-	draft.keys[0].blob = buf_bytes(certified ? &authority_blob : &host_of(letter)->blob);
-	return draft;
-}
-
-/* One hop: two letters, perhaps "=" and a pattern of users; up to a blank. */
-static const char *put_hop(struct buf *out, const char *text)
-{
-	struct hop_draft hop = {.from = draft_host(text[0]), .to = draft_host(text[1])};
-	size_t len = strcspn(text, " ");
-
-	if (text[2] == '=')
-		hop.to.user = BYTES((const uint8_t *)text + 3, len - 3);
-	hop_draft_put(out, &hop);
-	text += len;
-	return text + strspn(text, " ");
 }
 
 static struct constraints *constraints_of(const char *hops)
@@ -104,13 +33,8 @@ static struct constraints *constraints_of(const char *hops)
 	AUTO(buf) bytes = {0};
 	struct constraints *constraints;
 	struct reader reader;
-	size_t opened;
 
-	extension_put(&bytes, "restrict-destination-v00@openssh.com");
-	opened = buf_open_string(&bytes);
-	while (*hops != '\0')
-		hops = put_hop(&bytes, hops);
-	buf_close_string(&bytes, opened);
+	hops_put(&bytes, &hosts, hops);
 	reader = reader_of(buf_bytes(&bytes));
 	assert_int_equal(constraints_parse(&reader, CONSTRAINTS_FOR_KEY, &constraints), KS_OK);
 	return constraints;
@@ -139,11 +63,9 @@ static void bind_along(struct session_binds *binds, const char *path)
 {
 	*binds = (struct session_binds){.attempted = path[0] == '!'};
 	while (isalpha(*path)) {
-		const struct host *host = host_of(*path);
 		bool forwarding = path[1] == '>';
 
-		add_record(binds, buf_bytes(islower(*path) ? &host->certificate : &host->blob),
-			forwarding);
+		add_record(binds, host_shows(&hosts, *path), forwarding);
 		path += forwarding ? 2 : 1;
 	}
 }
@@ -393,8 +315,8 @@ static void a_certificate_counts_when_it_is_the_hosts_and_in_date(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct certificate_draft draft = rows[i].draft;
 
-		draft.key = hosts[0].key;
-		draft.authority = authority;
+		draft.key = hosts.of[0].key;
+		draft.authority = hosts.authority;
 		if (permitted_with(&draft) != rows[i].permitted)
 			fail_msg("%s", rows[i].what);
 		draft.authority = stranger;
@@ -429,7 +351,7 @@ static void a_certificate_is_no_entry_of_its_own(void **state)
 
 	(void)state;
 	buf_clear(blob);
-	buf_put(blob, buf_bytes(&hosts[0].certificate));
+	buf_put(blob, buf_bytes(&hosts.of[0].certificate));
 	bind_along(&binds, "a");
 	assert_false(destination_lists_at(constraints, &binds, NOW));
 	constraints->destinations[0].to.keys[0].ca = true;
@@ -440,10 +362,11 @@ static void a_certificate_is_no_entry_of_its_own(void **state)
 
 static void any_of_a_hosts_keys_will_do(void **state)
 {
-	const struct hop_draft hop = {.to = {.name = RAW("a.example"),
-					      .keys = {{.blob = buf_bytes(&hosts[1].blob)},
-						      {.blob = buf_bytes(&authority_blob), .ca = 1},
-						      {.blob = buf_bytes(&hosts[0].blob)}}}};
+	const struct hop_draft hop = {
+		.to = {.name = RAW("a.example"),
+			.keys = {{.blob = buf_bytes(&hosts.of[1].blob)},
+				{.blob = buf_bytes(&hosts.authority_blob), .ca = 1},
+				{.blob = buf_bytes(&hosts.of[0].blob)}}}};
 	static const struct {
 		const char *path;
 		bool lists;
@@ -528,14 +451,14 @@ static void a_login_from_afar_names_its_host_and_each_names_it_right(void **stat
 	bind_along(&near, "A");
 	bind_along(&far, "A>B");
 	subject = login_of(&far, "joe");
-	subject.host_key = buf_bytes(&hosts[0].blob);
+	subject.host_key = buf_bytes(&hosts.of[0].blob);
 	assert_refused("A>B", subject, "another host");
 	subject.host_key = RAW("");
 	assert_refused("A>B", subject, "another host");
 	subject.hostbound = false;
 	assert_refused("A>B", subject, "without naming");
 	subject = login_of(&near, "joe");
-	subject.host_key = buf_bytes(&hosts[1].blob);
+	subject.host_key = buf_bytes(&hosts.of[1].blob);
 	assert_refused("A", subject, "another host");
 	subject.hostbound = false;
 	subject.host_key = RAW("");
