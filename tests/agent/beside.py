@@ -27,6 +27,7 @@ class Step:
     key: object = None  # signs this data, where there is a signature
     data: bytes = b""
     answers: int = 1
+    slowly: bool = False  # byte by byte
     differs: tuple = None  # what ssh-agent answers, what we do, and why
 
     def shown(self, reply):
@@ -43,6 +44,9 @@ class Step:
         """The same step where we mean to differ."""
         return dataclasses.replace(self, differs=(theirs, ours, why))
 
+    def byte_by_byte(self):
+        return dataclasses.replace(self, slowly=True)
+
     def by(self, connection):
         """The same step on another connection."""
         return dataclasses.replace(self, on=connection)
@@ -53,7 +57,7 @@ def message(number, body=b"", what=None):
 
 
 def raw(data, what, answers=1):
-    """Bytes as they are. A 0 for answers: nothing is awaited but that the connection stays."""
+    """Bytes as they are."""
     return Step(what, data, answers=answers)
 
 
@@ -101,7 +105,8 @@ class Conversation:
         if client is None:
             client = self.clients[step.on] = lab.AgentClient(self.agent)
         try:
-            client.raw(step.sent)
+            for piece in [bytes([byte]) for byte in step.sent] if step.slowly else [step.sent]:
+                client.raw(piece)
             return "; ".join(step.shown(client.receive()) for _ in range(step.answers))
         except (c.Closed, BrokenPipeError, ConnectionResetError):
             client.close()

@@ -1,4 +1,4 @@
-"""The clients of other people, each behind the same few methods, and the agent, keys and hosts that they are tried with."""
+"""The clients of other people, each behind the same few methods, and the agent, keys and hosts they are tried with."""
 import os
 import subprocess
 import unittest
@@ -87,7 +87,7 @@ class Host(lab.Sshd):
 
     def __init__(self, **options):
         # libssh2 and Conch know RSA only with SHA-1: here it is the agent that decides.
-        super().__init__(lines="PubkeyAcceptedAlgorithms +ssh-rsa", **options)
+        super().__init__(lines="PubkeyAcceptedAlgorithms +ssh-rsa\nSubsystem sftp internal-sftp", **options)
         with open(self.known_hosts, "a", encoding="utf-8") as file:
             file.write(f"[127.0.0.1]:{self.port} {self.host_key_line}\n127.0.0.1 {self.host_key_line}\n")
 
@@ -107,10 +107,12 @@ class Keys:
             serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH,
             serialization.NoEncryption()))
         self.path(kind).chmod(0o600)
+        # Rewritten by ssh-keygen: AsyncSSH does not read all that cryptography writes.
+        lab.run_well(["ssh-keygen", "-q", "-c", "-C", kind, "-P", "", "-f", self.path(kind)])
         return secret
 
     def path(self, kind):
-        """A file with the private key; ssh-add takes its name for the comment."""
+        """A file with the private key, whose comment is its kind."""
         return self.folder.path / kind
 
     def close(self):

@@ -1,4 +1,4 @@
-"""asyncssh with the agent of SSH_AUTH_SOCK; the commands are those of paramiko_client.py, and more that change the agent."""
+"""AsyncSSH with the agent of SSH_AUTH_SOCK; commands as in paramiko_client.py, and more that change the agent."""
 import asyncio
 import sys
 

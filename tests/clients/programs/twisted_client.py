@@ -1,4 +1,4 @@
-"""Twisted Conch's own client of the agent, which its `conch` logs in with: list, add and remove keys; see paramiko_client.py."""
+"""Twisted's client of the agent, with which its `conch` logs in: list, add and remove; see paramiko_client.py."""
 import os
 import sys
 
