@@ -74,7 +74,7 @@ static void stop(struct life *life, int exit_status)
 	controls_close(agent);
 	drop_all_keys(agent);
 	prompts_deinit(agent);
-	vault_deinit(agent);
+	vaults_deinit(agent);
 	expiry_deinit(agent);
 	children_deinit(agent);
 	for (size_t i = 0; i < sizeof(agent->signals) / sizeof(agent->signals[0]); i++)
@@ -209,7 +209,7 @@ static enum ks_error init(struct life *life, struct agent_start *start)
 	life->place = start->place;
 	life->activated = start->activation != NULL;
 	life->daemon = start->daemon;
-	if (agent->null_fd < 0 || uv_loop_init(&agent->loop) != 0 || vault_init(agent) != KS_OK ||
+	if (agent->null_fd < 0 || uv_loop_init(&agent->loop) != 0 || vaults_init(agent) != KS_OK ||
 		expiry_init(agent) != KS_OK)
 		return KS_NO_MEMORY;
 	agent->lock = lock_new(agent);

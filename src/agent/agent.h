@@ -47,7 +47,7 @@ struct agent {
 	unsigned client_descriptors; /* of connections: one each, and the folder of its process */
 	unsigned client_descriptors_max;
 	uint64_t last_connection_id;
-	struct vault vault;
+	struct vaults vaults;
 	struct lock *lock;
 	struct children children;
 	struct keyring keyring;

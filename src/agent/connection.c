@@ -129,10 +129,8 @@ static void begin_body(struct connection *connection)
 	connection->body_left = body_length(connection) - 1;
 	if (!connection->first_message_seen && type != MESSAGE_EXTENSION)
 		dispatch_first_is_no_bind(connection);
-	connection->discard =
-		message_is_secret(type) && (!dispatch_takes_secret(connection, type) ||
-						   connection->body_left > VAULT_MESSAGE_MAX);
-	connection->in_vault = message_is_secret(type) && !connection->discard;
+	connection->discard = message_is_secret(type) && !dispatch_takes_secret(connection, type);
+	connection->secret = message_is_secret(type) && !connection->discard;
 	buf_clear(&connection->body);
 }
 
@@ -175,7 +173,7 @@ static int read_past(struct connection *connection)
 
 static int read_body(struct connection *connection)
 {
-	struct secret *vault = &connection->agent->vault.memory;
+	struct secret *memory = NULL;
 	uint8_t *room;
 	ssize_t got;
 
@@ -183,19 +181,21 @@ static int read_body(struct connection *connection)
 		return 1;
 	if (connection->discard)
 		return read_past(connection);
-	if (connection->in_vault && connection->agent->vault.holder != connection &&
-		!vault_claim(connection))
+	if (connection->secret && connection->vault == NULL)
+		vault_claim(connection);
+	if (connection->secret && connection->vault == NULL)
 		return 0;
-	room = connection->in_vault ? vault->data + vault->len
-				    : buf_reserve(&connection->body, connection->body_left);
+	memory = connection->secret ? &connection->vault->memory : NULL;
+	room = memory != NULL ? memory->data + memory->len
+			      : buf_reserve(&connection->body, connection->body_left);
 	if (room == NULL)
 		return -1;
 	got = stream_receive(&connection->stream, room, connection->body_left, NULL);
 	if (got <= 0)
 		return got == -1 ? 0 : -1;
 	connection->body_left -= (size_t)got;
-	if (connection->in_vault)
-		vault->len += (size_t)got;
+	if (memory != NULL)
+		memory->len += (size_t)got;
 	else
 		connection->body.len += (size_t)got;
 	return 1;
@@ -203,19 +203,18 @@ static int read_body(struct connection *connection)
 
 static void handle_message(struct connection *connection)
 {
-	struct secret *vault = &connection->agent->vault.memory;
-	struct bytes body = connection->in_vault ? BYTES(vault->data, vault->len)
-						 : buf_bytes(&connection->body);
+	struct bytes body = buf_bytes(&connection->body);
 
 	connection->header_len = 0;
-	if (connection->in_vault && connection->agent->vault.holder != connection)
-		body = BYTES(NULL, 0); /* a message without a body never claimed the vault */
+	/* One without a body never claimed a vault. */
+	if (connection->vault != NULL)
+		body = BYTES(connection->vault->memory.data, connection->vault->memory.len);
 	if (connection->discard)
 		connection_answer(connection, MESSAGE_FAILURE);
 	else
 		dispatch(connection, type_of(connection), body);
 	connection->first_message_seen = true;
-	if (connection->in_vault)
+	if (connection->secret)
 		vault_release(connection);
 	buf_clear(&connection->body);
 	if (connection->body.cap > 4096) {

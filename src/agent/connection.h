@@ -31,9 +31,10 @@ struct connection {
 	uint8_t header[MESSAGE_HEADER + 1]; /* length and type */
 	size_t header_len;
 	size_t body_left;
-	struct buf body; /* without the type; for ordinary messages */
-	bool in_vault;	 /* the body goes to the agent's locked buffer */
-	bool discard;	 /* the body is read past and answered by failure */
+	struct buf body;     /* without the type; for ordinary messages */
+	bool secret;	     /* the body goes to locked memory */
+	struct vault *vault; /* while it is read, NULL before */
+	bool discard;	     /* the body is read past and answered by failure */
 	bool waits_for_vault;
 	uint64_t waits_since_ms; /* of uv_now() */
 	struct request *request; /* in work, or NULL */

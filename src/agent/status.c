@@ -83,7 +83,7 @@ static json_t *warnings(const struct agent *agent)
 		"allow-rsa-sha1 is set: RSA keys make signatures with SHA-1");
 	warn_of(list, agent->config.allow_ssh_dss,
 		"allow-ssh-dss is set: DSA keys are taken, with SHA-1 and 1024 bits");
-	warn_of(list, !agent->vault.memory.locked,
+	warn_of(list, !agent->vaults.whole.memory.locked,
 		"memory for secrets could not be locked (RLIMIT_MEMLOCK)");
 	warn_of(list, obstacle != NULL, obstacle);
 	return list;

@@ -13,33 +13,35 @@
 
 #define CLOCK_MS 20
 #define WAITING_MAX_MS 5000
-/* Long messages can't be queued as a whole; these are the ones that are waited for while they come.
- */
-#define QUEUED_MAX ((size_t)64 * 1024)
-#define HOLDING_MAX_MS 1000
+/* A long message that comes slowly is waited for, less where another has to wait for it. */
+#define HOLDING_MAX_MS 5000
+#define HOLDING_UP_MAX_MS 1000
+/* What a socket queues as a whole, whatever its limits are. */
+#define WHOLE_MAX ((size_t)64 * 1024)
 
 static void on_clock(uv_timer_t *clock);
 
-enum ks_error vault_init(struct agent *agent)
+enum ks_error vaults_init(struct agent *agent)
 {
-	enum ks_error error = secret_init(&agent->vault.memory, VAULT_MESSAGE_MAX);
+	struct vaults *vaults = &agent->vaults;
+	enum ks_error error = secret_init(&vaults->whole.memory, WHOLE_MAX);
 
 	if (error != KS_OK)
 		return error;
-	uv_timer_init(&agent->loop, &agent->vault.clock);
-	agent->vault.clock.data = agent;
+	uv_timer_init(&agent->loop, &vaults->clock);
+	vaults->clock.data = agent;
 	return KS_OK;
 }
 
-void vault_deinit(struct agent *agent)
+void vaults_deinit(struct agent *agent)
 {
-	uv_close((uv_handle_t *)&agent->vault.clock, NULL);
-	secret_deinit(&agent->vault.memory);
+	uv_close((uv_handle_t *)&agent->vaults.clock, NULL);
+	secret_deinit(&agent->vaults.whole.memory);
 }
 
 static void run_clock(struct agent *agent)
 {
-	uv_timer_t *clock = &agent->vault.clock;
+	uv_timer_t *clock = &agent->vaults.clock;
 
 	if (!uv_is_active((uv_handle_t *)clock) && !agent->stopping)
 		uv_timer_start(clock, on_clock, CLOCK_MS, CLOCK_MS);
@@ -53,6 +55,21 @@ static bool is_there(const struct connection *connection)
 	       (size_t)queued >= connection->body_left;
 }
 
+static bool is_long(const struct connection *connection)
+{
+	return connection->body_left > WHOLE_MAX;
+}
+
+/* Its place is free, and what is to be read as a whole is there. */
+static bool may_claim(const struct connection *connection)
+{
+	const struct vaults *vaults = &connection->agent->vaults;
+
+	if (is_long(connection))
+		return vaults->long_one.holder == NULL;
+	return vaults->whole.holder == NULL && is_there(connection);
+}
+
 static void wait_for_vault(struct connection *connection)
 {
 	if (!connection->waits_for_vault)
@@ -61,16 +78,27 @@ static void wait_for_vault(struct connection *connection)
 	run_clock(connection->agent);
 }
 
-bool vault_claim(struct connection *connection)
+static void take(struct connection *connection, struct vault *vault)
 {
-	struct vault *vault = &connection->agent->vault;
-
-	if (vault->holder != NULL || !is_there(connection)) {
-		wait_for_vault(connection);
-		return false;
-	}
 	vault->holder = connection;
-	return true;
+	vault->held_since_ms = uv_now(&connection->agent->loop);
+	connection->vault = vault;
+}
+
+void vault_claim(struct connection *connection)
+{
+	struct vaults *vaults = &connection->agent->vaults;
+
+	if (!may_claim(connection)) {
+		wait_for_vault(connection);
+	} else if (!is_long(connection)) {
+		take(connection, &vaults->whole);
+	} else if (secret_init(&vaults->long_one.memory, connection->body_left) != KS_OK) {
+		wait_for_vault(connection);
+	} else {
+		take(connection, &vaults->long_one);
+		run_clock(connection->agent);
+	}
 }
 
 /* One that is late is closed, one whose message has come reads on. False: nobody waits. */
@@ -88,7 +116,7 @@ static bool serve_waiting(struct agent *agent, uint64_t now)
 		if (now - connection->waits_since_ms > WAITING_MAX_MS) {
 			log_info("a client sent half a message and no more: closed");
 			connection_close(connection);
-		} else if (agent->vault.holder == NULL && is_there(connection)) {
+		} else if (may_claim(connection)) {
 			connection->waits_for_vault = false;
 			connection_continue(connection);
 		}
@@ -96,21 +124,39 @@ static bool serve_waiting(struct agent *agent, uint64_t now)
 	return waiting;
 }
 
+/* False: it is free. */
+static bool limit_holding(struct vault *vault, bool waited_for, uint64_t now)
+{
+	uint64_t limit_ms = waited_for ? HOLDING_UP_MAX_MS : HOLDING_MAX_MS;
+
+	if (vault->holder != NULL && now - vault->held_since_ms > limit_ms) {
+		log_info("a client sent a long message too slowly: closed");
+		connection_close(vault->holder);
+	}
+	return vault->holder != NULL;
+}
+
 static void on_clock(uv_timer_t *clock)
 {
 	struct agent *agent = clock->data;
+	uint64_t now = uv_now(&agent->loop);
+	bool waiting = serve_waiting(agent, now);
 
-	if (!serve_waiting(agent, uv_now(&agent->loop)))
+	if (!limit_holding(&agent->vaults.long_one, waiting, now) && !waiting)
 		uv_timer_stop(clock);
 }
 
 void vault_release(struct connection *connection)
 {
-	struct vault *vault = &connection->agent->vault;
+	struct vault *vault = connection->vault;
 
 	connection->waits_for_vault = false;
-	if (vault->holder != connection)
+	connection->vault = NULL;
+	if (vault == NULL)
 		return;
-	secret_wipe(&vault->memory);
 	vault->holder = NULL;
+	if (vault == &connection->agent->vaults.long_one)
+		secret_deinit(&vault->memory);
+	else
+		secret_wipe(&vault->memory);
 }

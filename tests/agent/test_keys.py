@@ -404,6 +404,38 @@ class Limits(KeysTest):
         self.assertEqual(client.remove_all(), c.SUCCESS)
 
 
+    @staticmethod
+    def hops(count):
+        """Destination constraints with that many hops, each as short as it can be."""
+        key = string(lab.HostKey().blob) + b"\0"
+        hop = string(string("") * 3) + string(string("") + string("h") + string("") + key) + string("")
+        return c.constraint("restrict-destination-v00@openssh.com", string(string(hop) * count))
+
+    def test_a_thousand_destinations_are_taken_and_one_more_than_1024_is_not(self):
+        client = self.client()
+        self.assertGreater(len(self.hops(1024)), 65536)
+        self.assertEqual(client.call(c.ADD_CONSTRAINED, self.numbered(1) + self.hops(1024))[0], c.SUCCESS)
+        self.assertEqual(client.call(c.ADD_CONSTRAINED, self.numbered(2) + self.hops(1025))[0], c.FAILURE)
+        self.assertEqual(len(client.list()), 1)
+
+    def test_a_long_message_that_does_not_come_holds_up_nobody_for_long(self):
+        slow = self.client()
+        whole = string(bytes([c.ADD_CONSTRAINED]) + self.numbered(1) + self.hops(900))
+        slow.raw(whole[:70000])
+        self.assertEqual(self.client().call(c.ADD, self.numbered(2))[0], c.SUCCESS)
+        other = self.client()
+        self.assertEqual(other.call(c.ADD_CONSTRAINED, self.numbered(3) + self.hops(1000))[0], c.SUCCESS)
+        self.assertTrue(slow.closed())
+        self.assertEqual(len(self.blobs()), 2)
+
+    def test_half_a_long_message_whose_client_leaves_is_nothing(self):
+        slow = self.client()
+        slow.raw(string(bytes([c.ADD_CONSTRAINED]) + self.numbered(1) + self.hops(900))[:70000])
+        slow.close()
+        one = self.client()
+        self.assertEqual(one.call(c.ADD_CONSTRAINED, self.numbered(3) + self.hops(1000))[0], c.SUCCESS)
+
+
 class Providers(KeysTest):
     def test_the_keeper_of_keys_is_no_provider_for_people(self):
         for name in ("memory:", "memory:x", "middleware:/usr/lib/x.so"):
