@@ -70,6 +70,31 @@ static bool write_key(const char *folder, const struct key_vector *vector, const
 	return corpus_file(folder, name, buf_bytes(&whole));
 }
 
+static bool write_private_key(
+	const char *folder, const struct key_vector *vector, const char *what, const char *base64)
+{
+	AUTO(text) name = text_format("%s%s", vector->algorithm, what);
+	AUTO(buf) message = {0};
+
+	vector_put(&message, base64);
+	if (!name || buf_status(&message) != KS_OK)
+		return false;
+	return corpus_file(folder, name, buf_bytes(&message));
+}
+
+static bool write_private_keys(const char *folder)
+{
+	for (size_t i = 0; i < KEY_VECTOR_COUNT; i++) {
+		const struct key_vector *vector = &key_vectors[i];
+
+		if (!write_private_key(folder, vector, "", vector->added) ||
+			!write_private_key(
+				folder, vector, "-certificate", vector->added_certificate))
+			return false;
+	}
+	return true;
+}
+
 static bool write_keys(const char *folder)
 {
 	for (size_t i = 0; i < KEY_VECTOR_COUNT; i++) {
@@ -258,6 +283,7 @@ int main(int argc, char **argv)
 	}
 	return write_corpus(argv[1], "frame", write_frames) &&
 			       write_corpus(argv[1], "public_key", write_keys) &&
+			       write_corpus(argv[1], "private_key", write_private_keys) &&
 			       write_corpus(argv[1], "message", corpus_messages) &&
 			       write_corpus(argv[1], "session_bind", write_binds) &&
 			       write_corpus(argv[1], "constraints", corpus_constraints) &&
