@@ -110,12 +110,22 @@ static enum ancestry walk_up(pid_t pid)
 	return ANCESTRY_OURS;
 }
 
-/* A parent that ends on the way has handed its children on: then the walk begins again. */
-bool children_descends(pid_t pid)
+/*
+ * A parent that ends on the way has handed its children on: then the walk begins again. Orphans go
+ * to ancestors of their parent, so who is a stranger stays one.
+ */
+bool children_descends(struct children *children, pid_t pid, uint64_t start_time)
 {
 	enum ancestry found = ANCESTRY_CHANGED;
 
+	if (start_time != 0 && pid == children->stranger &&
+		start_time == children->stranger_start_time)
+		return false;
 	for (int i = 0; found == ANCESTRY_CHANGED && i < WALKS_MAX; i++)
 		found = walk_up(pid);
-	return found != ANCESTRY_STRANGER;
+	if (found != ANCESTRY_STRANGER)
+		return true;
+	children->stranger = pid;
+	children->stranger_start_time = start_time;
+	return false;
 }

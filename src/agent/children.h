@@ -7,6 +7,7 @@
 #define AGENT_CHILDREN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <uv.h>
 
@@ -21,6 +22,8 @@ struct children {
 	unsigned count;
 	uv_signal_t ended;
 	uv_timer_t again; /* libuv's own had to be passed over */
+	pid_t stranger;	  /* the last one that was found to be none of them */
+	uint64_t stranger_start_time;
 };
 
 void children_init(struct agent *agent);
@@ -31,8 +34,8 @@ void children_started(struct children *children, pid_t pid);
 void children_ended(struct children *children, pid_t pid);
 /*
  * The process was started by the agent or by something it started; also when that can't be known,
- * since the process has ended already.
+ * since the process has ended already. start_time as in struct peer.
  */
-bool children_descends(pid_t pid);
+bool children_descends(struct children *children, pid_t pid, uint64_t start_time);
 
 #endif

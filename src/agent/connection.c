@@ -264,14 +264,14 @@ static const struct stream_events events = {
 	.closed = on_closed,
 };
 
-static bool may_connect(const struct agent *agent, const struct peer *peer)
+static bool may_connect(struct agent *agent, const struct peer *peer)
 {
 	if (peer->uid != agent->uid && peer->uid != 0) {
 		log_warning("a connection of uid %u was closed", (unsigned)peer->uid);
 		return false;
 	}
 	/* A card may have broken its worker. */
-	if (children_descends(peer->pid)) {
+	if (children_descends(&agent->children, peer->pid, peer->start_time)) {
 		log_warning("a connection of a worker's process (%d) was closed", (int)peer->pid);
 		return false;
 	}
