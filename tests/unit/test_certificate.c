@@ -183,7 +183,7 @@ static void a_certificate_carries_a_signature(void **state)
 
 static enum ks_error verify(struct bytes blob, unsigned permitted, struct signature_facts *facts)
 {
-	struct public_key *key;
+	struct public_key *key = NULL;
 	enum ks_error error = public_key_parse(blob, &key);
 
 	if (error == KS_OK)
@@ -197,7 +197,7 @@ static void certificates_of_ssh_keygen_are_signed_by_their_authority(void **stat
 	(void)state;
 	for (size_t i = 0; i < KEY_VECTOR_COUNT; i++) {
 		AUTO(buf) user = {0}, host = {0};
-		struct signature_facts facts;
+		struct signature_facts facts = {.algorithm = KS_ALGORITHM_COUNT};
 
 		vector_put(&user, key_vectors[i].user_certificate);
 		vector_put(&host, key_vectors[i].host_certificate);
@@ -228,13 +228,15 @@ static void a_host_is_certified_by_name_and_for_a_time(void **state)
 {
 	const uint64_t in_2019 = 1550000000, in_2026 = 1770000000, in_2041 = 2250000000;
 	AUTO(buf) host = {0}, user = {0};
-	struct public_key *of_host, *of_user;
+	struct public_key *of_host = NULL, *of_user = NULL;
 
 	(void)state;
 	vector_put(&host, key_vectors[0].host_certificate);
 	vector_put(&user, key_vectors[0].user_certificate);
 	assert_int_equal(public_key_parse(buf_bytes(&host), &of_host), KS_OK);
 	assert_int_equal(public_key_parse(buf_bytes(&user), &of_user), KS_OK);
+	if (of_host == NULL || of_user == NULL)
+		return; /* for the analyser: it was asserted */
 	assert_true(public_key_certifies_host(of_host, "host", in_2026));
 	assert_false(public_key_certifies_host(of_host, "hos", in_2026));
 	assert_false(public_key_certifies_host(of_host, "", in_2026));

@@ -498,7 +498,8 @@ static void the_clock_is_read_for_what_is_asked_now(void **state)
 	subject = login_of(&binds, "joe");
 	assert_true(destination_lists(constraints, &binds));
 	assert_null(destination_refusal(constraints, &binds, &subject));
-	binds.records[0].certificate->valid_before = NOW; /* long ago */
+	if (binds.records[0].certificate != NULL)
+		binds.records[0].certificate->valid_before = NOW; /* long ago */
 	assert_false(destination_lists(constraints, &binds));
 	assert_non_null(destination_refusal(constraints, &binds, &subject));
 	session_binds_deinit(&binds);

@@ -267,6 +267,8 @@ static void the_constraints_of_ssh_add_are_understood(void **state)
 		assert_int_equal(parse_add(adds_token(&message),
 					 BYTES(message.data + 1, message.len - 1), &constraints),
 			KS_OK);
+		if (constraints == NULL)
+			return; /* for the analyser: it was asserted */
 		assert_true(constraints->confirm && constraints->has_lifetime);
 		assert_int_equal(constraints->lifetime_s, 90);
 		assert_int_equal(constraints->destination_count, 4);
