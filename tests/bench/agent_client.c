@@ -257,7 +257,6 @@ static void idle(const struct bench *bench, unsigned count)
 struct greedy {
 	struct pollfd *wait; /* the connections, and standard input after them */
 	size_t *sent;	     /* of each, of the piece that it sends again and again */
-	unsigned count;
 };
 
 static void ask_on(struct greedy *greedy, unsigned which, struct bytes piece)
@@ -274,8 +273,7 @@ static void ask_on(struct greedy *greedy, unsigned which, struct bytes piece)
 static struct greedy greedy_new(const struct bench *bench, unsigned count)
 {
 	struct greedy greedy = {.wait = calloc(count + 1, sizeof(*greedy.wait)),
-		.sent = calloc(count, sizeof(*greedy.sent)),
-		.count = count};
+		.sent = calloc(count, sizeof(*greedy.sent))};
 
 	if (greedy.wait == NULL || greedy.sent == NULL)
 		fail("out of memory");
