@@ -22,7 +22,7 @@ static bool certifies(struct bytes blob, struct bytes algorithm, const struct pu
 
 	if (key->certificate || public_key_parse(blob, &certificate) != KS_OK)
 		return false;
-	result = certificate->certificate &&
+	result = certificate->certificate && certificate->certificate_type == CERTIFICATE_USER &&
 		 bytes_equal(buf_bytes(&certificate->plain), buf_bytes(&key->plain)) &&
 		 public_key_takes_algorithm(certificate, algorithm);
 	public_key_free(&certificate);

@@ -12,5 +12,7 @@ bool websafe_permits(const char *application, const char *allow, const struct su
 {
 	if (application == NULL || allow == NULL || text_match_list(application, allow) == 1)
 		return true;
-	return subject->kind == SUBJECT_LOGIN || subject->kind == SUBJECT_SSHSIG;
+	/* As in ssh-agent, only the key that signs may stand in the login. */
+	return (subject->kind == SUBJECT_LOGIN && !subject->by_certificate) ||
+	       subject->kind == SUBJECT_SSHSIG;
 }

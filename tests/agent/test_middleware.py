@@ -267,6 +267,24 @@ class Presence(Case):
         one, host, sid = self.remote()
         self.refuses(key, "without the touch", one, self.login(sid, host.blob, key.blob))
 
+    def unattended(self, *options):
+        """An agent that has no way to tell anybody of anything."""
+        self.agent = lab.Agent(options=[*self.options, *options])
+        self.addCleanup(self.agent.stop)
+
+    def test_a_remote_request_whose_touch_nobody_can_be_told_of_is_refused(self):
+        self.unattended()
+        key = self.given()
+        self.assertEqual(self.signs(key), TOUCH)
+        one, host, sid = self.remote()
+        self.refuses(key, "nobody could be asked", one, self.login(sid, host.blob, key.blob))
+
+    def test_where_no_presence_is_needed_nobody_has_to_be_told(self):
+        self.unattended("-O", "allow-remote-without-presence")
+        key = self.given()
+        one, host, sid = self.remote()
+        self.assertEqual(self.signs(key, one, self.login(sid, host.blob, key.blob)), TOUCH)
+
     def test_the_pin_that_a_key_wants_is_asked_for(self):
         key = self.given("pin", flags=TOUCH | VERIFY)
         self.assertEqual(self.signs(key), TOUCH | VERIFY)

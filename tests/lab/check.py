@@ -238,6 +238,17 @@ def step_gcc():
     return tally if tally.failed else _plus(tally, run_tests("gcc", BUILD))
 
 
+def step_openssh():
+    """OpenSSH's own ten tests of an agent, with ours in its place"""
+    tally = build("gcc", BUILD, BUILD_TESTING="ON")
+    if tally.failed:
+        return tally
+    output, code = Log("openssh").run(["/usr/bin/python3", ROOT / "tests/openssh/run.py"],
+                                      env={"KEYSTILE_BUILD": str(BUILD)}, seconds=3000)
+    print("".join(f"    {line}\n" for line in output.splitlines() if RESULT.match(line)), end="")
+    return tally_tap("openssh", output, code)
+
+
 def step_format():
     """clang-format finds nothing to change"""
     return check_each("clang-format",

@@ -45,7 +45,7 @@ ALL_SECONDS = 1500
 
 REMOTE = "-O allow-remote-without-presence"
 DSS = "-O allow-ssh-dss"
-SHA1 = "allow-rsa-sha1 = yes"
+SHA1 = "-O allow-rsa-sha1"
 
 # The longest first. What each test needs beyond the defaults, and for which of its steps.
 OPTIONS = {
@@ -139,11 +139,8 @@ class Bed:
         os.chmod(agent, 0o755)
         if not options:
             return agent
-        config = folder / "keystile.conf"
-        config.write_text("".join(f"{one}\n" for one in options if not one.startswith("-")))
-        words = " ".join(one for one in options if one.startswith("-"))
         wrapper = folder / "ssh-agent-for-tests"
-        wrapper.write_text(f'#!/bin/sh\nexec {agent} --config {config} {words} "$@"\n')
+        wrapper.write_text(f'#!/bin/sh\nexec {agent} {" ".join(options)} "$@"\n')
         os.chmod(wrapper, 0o755)
         return wrapper
 
@@ -210,7 +207,7 @@ class Report:
         self.failed += outcome.wrong is not None
         words = [f"{'not ok' if outcome.wrong else 'ok'} {self.count} - {name}, {outcome.seconds:.0f} s"]
         if self.bed.options_of(name):
-            words.append(f"with {', '.join(self.bed.options_of(name))}")
+            words.append(f"with {' '.join(self.bed.options_of(name))}")
         if before:
             words.append(f"at the second try (the first: {before.wrong}; {TIMED[name]})")
         print(", ".join(words))

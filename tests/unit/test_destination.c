@@ -405,7 +405,7 @@ static void assert_refused(const char *path, struct subject subject, const char 
 	constraints_release(&constraints);
 }
 
-static void only_logins_are_signed(void **state)
+static void only_logins_with_the_key_itself_are_signed(void **state)
 {
 	static const enum subject_kind kinds[] = {
 		SUBJECT_UNRECOGNISED, SUBJECT_SSHSIG, SUBJECT_CERTIFICATE};
@@ -419,6 +419,9 @@ static void only_logins_are_signed(void **state)
 		subject.kind = kinds[i];
 		assert_refused("A", subject, "no login");
 	}
+	subject.kind = SUBJECT_LOGIN;
+	subject.by_certificate = true;
+	assert_refused("A", subject, "by a certificate");
 	session_binds_deinit(&binds);
 }
 
@@ -523,7 +526,7 @@ int main(void)
 		cmocka_unit_test(a_certificate_that_was_not_verified_counts_nowhere),
 		cmocka_unit_test(a_certificate_is_no_entry_of_its_own),
 		cmocka_unit_test(any_of_a_hosts_keys_will_do),
-		cmocka_unit_test(only_logins_are_signed),
+		cmocka_unit_test(only_logins_with_the_key_itself_are_signed),
 		cmocka_unit_test(the_login_is_for_the_session_that_was_bound_last),
 		cmocka_unit_test(a_login_from_afar_names_its_host_and_each_names_it_right),
 		cmocka_unit_test(a_user_is_matched_up_to_a_length),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <keystile/cleanup.h>
+#include <keystile/text.h>
 
 #include "key_vectors.h"
 #include "subject.h"
@@ -132,6 +133,29 @@ static void a_login_by_a_certificate_that_was_not_added_is_told_apart(void **sta
 	}
 	signer_deinit(&plain);
 	signer_deinit(&certified);
+}
+
+static void a_login_by_a_hosts_or_another_keys_certificate_is_none(void **state)
+{
+	struct signer plain;
+
+	(void)state;
+	signer_init(&plain, KEY_ED25519, false);
+	for (size_t i = 0; i < KEY_VECTOR_COUNT; i++) {
+		const struct key_vector *one = &key_vectors[i];
+		const char *text =
+			one->kind == KEY_ED25519 ? one->host_certificate : one->user_certificate;
+		AUTO(text) algorithm = text_format("%s-cert-v01@openssh.com", one->algorithm);
+		AUTO(buf) shown = {0};
+
+		if (text == NULL)
+			continue;
+		vector_put(&shown, text);
+		assert_int_equal(kind_of_login(&plain, &(struct login){.algorithm = algorithm,
+							       .blob = buf_bytes(&shown)}),
+			SUBJECT_UNRECOGNISED);
+	}
+	signer_deinit(&plain);
 }
 
 static void a_hostbound_login_names_its_host(void **state)
@@ -352,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_login_is_recognised_with_what_it_says),
 		cmocka_unit_test(a_login_by_a_certificate_that_was_not_added_is_told_apart),
+		cmocka_unit_test(a_login_by_a_hosts_or_another_keys_certificate_is_none),
 		cmocka_unit_test(a_hostbound_login_names_its_host),
 		cmocka_unit_test(a_field_that_is_not_as_it_must_be_makes_it_no_login),
 		cmocka_unit_test(the_algorithms_of_a_key_are_those_of_its_kind),

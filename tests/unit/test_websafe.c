@@ -50,9 +50,20 @@ static void a_web_sites_key_signs_nothing_that_a_web_site_takes(void **state)
 	}
 }
 
+static void in_a_login_the_key_that_signs_has_to_stand_itself(void **state)
+{
+	struct subject subject = {.kind = SUBJECT_LOGIN, .by_certificate = true};
+
+	(void)state;
+	assert_false(websafe_permits("https://site.example", "ssh:*", &subject));
+	assert_true(websafe_permits("ssh:", "ssh:*", &subject));
+	assert_true(websafe_permits(NULL, "ssh:*", &subject));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(in_a_login_the_key_that_signs_has_to_stand_itself),
 		cmocka_unit_test(a_web_sites_key_signs_nothing_that_a_web_site_takes),
 	};
 
