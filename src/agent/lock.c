@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include <keystile/log.h>
 #include <keystile/secret.h>
 
@@ -205,6 +207,8 @@ static void derive(uv_work_t *work)
 	struct lock *lock = work->data;
 
 	lock->derived_status = password_hash_derive(&lock->derived, digest_of(lock->in_work));
+	/* What OpenSSL keeps for each thread would stay until the end, and not go then. */
+	OPENSSL_thread_stop();
 }
 
 static void on_derived(uv_work_t *work, int status)
@@ -275,7 +279,7 @@ static struct attempt *attempt_new(struct lock *lock, pid_t pid)
 			of_this_process += lock->attempts[i].pid == pid;
 	}
 	if (found == NULL || of_this_process >= ATTEMPTS_OF_ONE_MAX) {
-		log_warning("a password of pid %d was not tried: too many wait", (int)pid);
+		log_info("a password of pid %d was not tried: too many wait", (int)pid);
 		return NULL;
 	}
 	*found = (struct attempt){

@@ -109,7 +109,7 @@ class Behaviour(LockTest):
 
     def test_malformed_passwords_are_refused_and_not_counted(self):
         malformed = [b"", b"\0", b"\0\0\0", b"\0\0\0\5abcd", b"\xff\xff\xff\xff", lab.keys.string(b"a\0b"),
-                     lab.keys.string(b"\0a"), lab.keys.string(b"a\0\0"), lab.keys.string(b"x" * 65536)]
+                     lab.keys.string(b"\0a"), lab.keys.string(b"a\0\0")]
         for state in (False, True):
             for body in malformed:
                 for number in (LOCK, UNLOCK):
