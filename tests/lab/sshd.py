@@ -1,5 +1,6 @@
 """A throw-away sshd on a free loopback port, in which whoever runs the tests can log in."""
 import os
+import pathlib
 import pwd
 import re
 import signal
@@ -62,10 +63,11 @@ class Sshd:
     """
     .allow(key) lets a lab.Key (or an authorized_keys line) in; .ssh(...) is the command that
     reaches it as one of names, each of which is a host name of its own in .known_hosts. lines go
-    to the end of its configuration.
+    to the end of its configuration. With the private key of an authority it shows a certificate
+    for its names, and .known_hosts knows the authority.
     """
 
-    def __init__(self, names=("lab",), host_key="ed25519", log_level="VERBOSE", lines=""):
+    def __init__(self, names=("lab",), host_key="ed25519", log_level="VERBOSE", lines="", authority=None):
         self.names = names
         self.user = pwd.getpwuid(os.getuid()).pw_name
         self.folder = place.Folder()
@@ -74,6 +76,8 @@ class Sshd:
         self.known_hosts = self.folder.path / "known_hosts"
         self._log_path = self.folder.path / "sshd.log"
         self._make_host_key(host_key)
+        if authority is not None:
+            lines += self._certify(authority)
         (self.folder.path / "authorized_keys").write_text("")
         os.chmod(self.folder.path, 0o755)  # sshd reads authorized_keys as the user
         if os.getuid() == 0:
@@ -86,6 +90,16 @@ class Sshd:
         self.host_key_line = path.with_suffix(".pub").read_text().strip()
         self.known_hosts.write_text(
             "".join(f"{name} {self.host_key_line}\n" for name in self.names))
+
+    def _certify(self, authority):
+        """Returns what the configuration has to say."""
+        path = self.folder.path / "host_key"
+        place.run_well(["ssh-keygen", "-q", "-s", authority, "-h", "-I", "host", "-n", ",".join(self.names),
+                        path.with_suffix(".pub")])
+        line = pathlib.Path(f"{authority}.pub").read_text().strip()
+        self.known_hosts.write_text(
+            "".join(f"@cert-authority {name} {line}\n" for name in self.names))
+        return f"HostCertificate {path}-cert.pub\n"
 
     def _start(self, log_level, lines):
         """A port that was free may be taken a moment later: a few attempts."""
