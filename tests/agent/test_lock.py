@@ -222,7 +222,7 @@ class InWork(LockTest):
         self.locks()
         self.assertEqual(asker.receive()[0], FAILURE)
         lab.wait_for("nobody is asked any more", lambda: not self.askpass.processes())
-        self.assertEqual(self.agent.status()["prompts"], [])
+        lab.wait_for("no question is open", lambda: not self.agent.status()["prompts"])
 
     def test_a_lock_whose_client_has_gone_holds(self):
         other = self.client()
