@@ -7,8 +7,8 @@ import lab
 from beside import (EXTENSION_FAILURE, FAILURE, NO_LIST, SUCCESS, adding, binding, extension, listed, listing, message,
                     removing, signing)
 from lab import client as c
-from lab.added import (HOST_CERTIFICATE, USER_CERTIFICATE, AddedCertificate, AddedKey, destination_host, destinations, hop,
-                       sk_provider)
+from lab.added import (HOST_CERTIFICATE, USER_CERTIFICATE, AddedCertificate, AddedKey, associated, destination_host,
+                       destinations, hop, sk_provider)
 from lab.keys import HostKey, string, u32
 from test_session_bind import SecurityKey
 
@@ -321,6 +321,15 @@ class Public:
         return lab.verify(self.blob, signature, data)
 
 
+class TokenCertificate(AddedCertificate):
+    """Of a key whose private part is on a token."""
+
+    def __init__(self, blob):
+        key = AddedKey("p256")
+        key.blob = blob
+        super().__init__(key)
+
+
 class Tokens(beside.Beside):
     @classmethod
     def setUpClass(cls):
@@ -369,6 +378,23 @@ class Tokens(beside.Beside):
             ("confirm, which nobody can", self.add(module, "1234", c.confirm()), listing(), key, self.remove(module)),
             ("one key removed", self.add(module, "1234"), removing(Public(self.key.blob)), listing(), self.remove(module)),
         ])
+
+    def test_a_token_for_a_destination(self):
+        add = self.add(self.hsm.module, "1234", destinations(hop(destination_host(host="a", host_keys=[A.blob]))))
+        key = Public(self.key.blob)
+        there, elsewhere = binding(A, SIDS[0]).by("there"), binding(B, SIDS[1]).by("elsewhere")
+        login = signing(key, lab.userauth(SIDS[0], "joe", key.blob))
+        self.compare([("it signs there alone", add, listing(), login, there, listing().by("there"), login.by("there"),
+                       elsewhere, listing().by("elsewhere"), login.by("elsewhere"), self.remove(self.hsm.module))])
+
+    def test_certificates_that_come_with_a_token(self):
+        one = TokenCertificate(self.key.blob)
+        public, why = Public(self.key.blob), "10.5 has associated certificates"
+        both, alone = listed((one, "the label"), (public, "the label")), listed((one, "the label"))
+        for only, shown in ((False, both), (True, alone)):
+            self.compare([(f"only: {only}", self.add(self.hsm.module, "1234", associated([one.blob], only)).ours(
+                FAILURE, SUCCESS, why), listing().ours(NO_LIST, shown, why), self.remove(self.hsm.module).ours(
+                    FAILURE, SUCCESS, why))])
 
     def test_removing(self):
         self.compare([

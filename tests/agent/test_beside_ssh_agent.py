@@ -58,6 +58,8 @@ class Framing(beside.Beside):
         self.compare([
             ("a list", adding(ED), listing().byte_by_byte()),
             ("a signature", adding(ED), signing(ED, b"x" * 2000).byte_by_byte()),
+            ("a key", adding(ED).byte_by_byte(), listing()),
+            ("a long key", adding(RSA, "c" * 2000, c.confirm()).byte_by_byte(), listing()),
             ("what is unknown", message(200, b"x" * 5000).byte_by_byte(), listing()),
         ])
 
@@ -253,6 +255,7 @@ class Constraints(beside.Beside):
             "a flag that is neither": [hop(string("") + string("there") + string("") + string(HOST.blob) + b"\7")],
             "a host with an inner NUL": [hop(destination_host(host=b"a\0b", host_keys=[HOST.blob]))],
             "a certificate as key": [hop(destination_host(host="there", host_keys=[CERTIFICATES["ed25519"].blob]))],
+            "as many as there may be": [many] * 1024,
             "one more": [many] * 1025,
         }
         self.compare([self.given(what, destinations(*hops)) for what, hops in rows.items()])
@@ -320,6 +323,47 @@ class Signing(beside.Beside):
 
     def test_a_confirmation_that_nobody_can_give(self):
         self.compare([("no askpass", adding(ED, "", c.confirm()), signing(ED), listing())])
+
+
+class Dsa(beside.Beside):
+    """Where an option allows it: Debian's 9.2 has it without."""
+
+    our_options = ("-O", "allow-ssh-dss")
+
+    def test_dsa_keys_where_an_option_allows_them(self):
+        key = AddedKey("dss")
+        certificate = key.certificate()
+        self.compare([(one.name, adding(one, "old"), listing(), signing(one), signing(one, flags=2), removing(one),
+                       listing()) for one in (key, certificate)])
+        self.compare([(f"cut to {length}", *at_end(key.body()[:length])) for length in range(0, len(key.body()), 7)])
+
+
+class WithoutDsa(beside.Beside):
+    def test_dsa_keys_are_refused_without_the_option(self):
+        key, why = AddedKey("dss"), "ssh-dss is off unless an option asks for it"
+        self.compare([("add", adding(key).ours(SUCCESS, FAILURE, why), listing().ours(listed((key, "")), NO_LIST, why),
+                       signing(key).ours("a ssh-dss signature", FAILURE, why))])
+
+
+class OldRsa(beside.Beside):
+    our_options = ("-O", "allow-rsa-sha1")
+
+    def test_rsa_without_flags_where_an_option_allows_it(self):
+        self.compare([(f"{key.name}, flags {flags}", adding(key), signing(key, flags=flags))
+                      for key in (RSA, CERTIFICATES["rsa:2048"]) for flags in (0, 1, 2, 4, 8)])
+
+
+class Lifetimes(beside.Beside):
+    """-t gives a lifetime to those that come without."""
+
+    options = ("-t", "1000")
+
+    def test_a_default_lifetime_gives_way_to_one_that_was_given(self):
+        self.compare([
+            ("none given", adding(ED, "c"), listing()),
+            ("one that ends at once", adding(ED, "c", c.lifetime(0)), listing()),
+            ("a longer one", adding(ED, "c", c.lifetime(5000)), listing()),
+        ])
 
 
 if __name__ == "__main__":
