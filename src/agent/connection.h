@@ -36,6 +36,7 @@ struct connection {
 	struct vault *vault; /* while it is read, NULL before */
 	bool discard;	     /* the body is read past and answered by failure */
 	bool waits_for_vault;
+	bool comes_slowly;	 /* the body, in pieces too small to be queued as a whole */
 	uint64_t waits_since_ms; /* of uv_now() */
 	struct request *request; /* in work, or NULL */
 	bool closing;

@@ -13,6 +13,9 @@
 
 #define CLOCK_MS 20
 #define WAITING_MAX_MS 5000
+/* By then honest clients' messages are there. One that comes in small pieces never is: the kernel
+ * queues a few hundred of them, however small. */
+#define SLOWLY_MS 200
 /* A long message that comes slowly is waited for, less where another has to wait for it. */
 #define HOLDING_MAX_MS 5000
 #define HOLDING_UP_MAX_MS 1000
@@ -60,14 +63,16 @@ static bool is_long(const struct connection *connection)
 	return connection->body_left > WHOLE_MAX;
 }
 
-/* Its place is free, and what is to be read as a whole is there. */
-static bool may_claim(const struct connection *connection)
+/* The place that it may have now, NULL: none. */
+static struct vault *free_vault(const struct connection *connection)
 {
-	const struct vaults *vaults = &connection->agent->vaults;
+	struct vaults *vaults = &connection->agent->vaults;
 
-	if (is_long(connection))
-		return vaults->long_one.holder == NULL;
-	return vaults->whole.holder == NULL && is_there(connection);
+	if (!is_long(connection) && vaults->whole.holder == NULL && is_there(connection))
+		return &vaults->whole;
+	if ((is_long(connection) || connection->comes_slowly) && vaults->long_one.holder == NULL)
+		return &vaults->long_one;
+	return NULL;
 }
 
 static void wait_for_vault(struct connection *connection)
@@ -88,17 +93,18 @@ static void take(struct connection *connection, struct vault *vault)
 void vault_claim(struct connection *connection)
 {
 	struct vaults *vaults = &connection->agent->vaults;
+	struct vault *vault = free_vault(connection);
 
-	if (!may_claim(connection)) {
+	if (vault == &vaults->long_one &&
+		secret_init(&vault->memory, connection->body_left) != KS_OK)
+		vault = NULL;
+	if (vault == NULL) {
 		wait_for_vault(connection);
-	} else if (!is_long(connection)) {
-		take(connection, &vaults->whole);
-	} else if (secret_init(&vaults->long_one.memory, connection->body_left) != KS_OK) {
-		wait_for_vault(connection);
-	} else {
-		take(connection, &vaults->long_one);
-		run_clock(connection->agent);
+		return;
 	}
+	take(connection, vault);
+	if (vault == &vaults->long_one)
+		run_clock(connection->agent);
 }
 
 /* One that is late is closed, one whose message has come reads on. False: nobody waits. */
@@ -113,10 +119,12 @@ static bool serve_waiting(struct agent *agent, uint64_t now)
 		if (!connection->waits_for_vault)
 			continue;
 		waiting = true;
+		if (now - connection->waits_since_ms > SLOWLY_MS)
+			connection->comes_slowly = true;
 		if (now - connection->waits_since_ms > WAITING_MAX_MS) {
 			log_info("a client sent half a message and no more: closed");
 			connection_close(connection);
-		} else if (may_claim(connection)) {
+		} else if (free_vault(connection) != NULL) {
 			connection->waits_for_vault = false;
 			connection_continue(connection);
 		}
@@ -151,6 +159,7 @@ void vault_release(struct connection *connection)
 	struct vault *vault = connection->vault;
 
 	connection->waits_for_vault = false;
+	connection->comes_slowly = false;
 	connection->vault = NULL;
 	if (vault == NULL)
 		return;

@@ -3,8 +3,8 @@
  * A connection gets it, reads its message and gives it back wiped. For all but the longest there is
  * one place, which is given once the message is there as a whole: half a message keeps nobody else
  * waiting, and is closed after a while. What is too long to be queued by the kernel (a key with
- * hundreds of destinations) has a second one, where such messages wait for each other, each a
- * second at most.
+ * hundreds of destinations), or comes in pieces so small that it never is, has a second one, where
+ * such messages wait for each other, each a second at most.
  */
 #ifndef AGENT_VAULT_H
 #define AGENT_VAULT_H
