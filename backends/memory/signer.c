@@ -58,10 +58,13 @@ static size_t sign_raw(
 enum ks_error signer_sign(EVP_PKEY *pkey, enum key_kind kind, enum ks_algorithm algorithm,
 	struct bytes data, struct buf *signature)
 {
-	const struct scheme *scheme = &schemes[algorithm];
+	const struct scheme *scheme;
 	uint8_t raw[RAW_MAX];
 	size_t len;
 
+	if ((unsigned)algorithm >= KS_ALGORITHM_COUNT)
+		return KS_UNSUPPORTED;
+	scheme = &schemes[algorithm];
 	if (!scheme->known || scheme->kind != kind)
 		return KS_UNSUPPORTED;
 	len = sign_raw(pkey, scheme, data, raw);
