@@ -72,8 +72,8 @@ class Pins(Case):
     @root_only
     def test_the_scan_of_the_agent_reaches_what_it_handles(self):
         self.load_token()
-        self.assertEqual(lab.memory.holds(self.agent.pid, ["SECRET_OF_MINE", self.key.fingerprint]),
-                         {"SECRET_OF_MINE", self.key.fingerprint})
+        self.assertEqual(lab.memory.holds(self.agent.pid, ["SECRET_OF_MINE", self.key.blob]),
+                         {"SECRET_OF_MINE", self.key.blob})
 
     @root_only
     def test_no_pin_is_in_the_agents_memory_after_ssh_add(self):

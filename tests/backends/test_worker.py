@@ -331,6 +331,8 @@ class Frames(unittest.TestCase):
     def test_what_a_backend_does_not_offer_is_unsupported(self):
         with Worker("fake:demo") as worker:
             self.assertEqual(worker.call(w.ADMINISTER, string("{}"))[1].error, w.UNSUPPORTED)
+            for done in (worker.call(w.ADD, fds=[w.pipe_with(b"key")])[1], worker.call(w.REMOVE, string("key"))[1]):
+                self.assertEqual((done.error, done.words), (w.UNSUPPORTED, "it takes no keys"))
 
     def test_a_name_that_may_not_be_opened_is_refused_with_words(self):
         for provider in ("fake:", "other:demo", "fake:demo,keys=5001", "fake:demo,keys=1,keys=2",
