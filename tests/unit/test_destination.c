@@ -360,6 +360,28 @@ static void a_certificate_is_no_entry_of_its_own(void **state)
 	constraints_release(&constraints);
 }
 
+/* An authority is no host, even where a host shows its very key, and a host no authority. */
+static void an_entry_counts_only_as_what_it_is(void **state)
+{
+	static const struct {
+		const char *hops, *path;
+	} rows[] = {{"-A", "A"}, {"-a", "a"}};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct constraints *constraints = constraints_of(rows[i].hops);
+		struct destination_key *entry = &constraints->destinations[0].to.keys[0];
+		struct session_binds binds;
+
+		bind_along(&binds, rows[i].path);
+		assert_true(destination_lists_at(constraints, &binds, NOW));
+		entry->ca = !entry->ca;
+		assert_false(destination_lists_at(constraints, &binds, NOW));
+		session_binds_deinit(&binds);
+		constraints_release(&constraints);
+	}
+}
+
 static void any_of_a_hosts_keys_will_do(void **state)
 {
 	const struct hop_draft hop = {
@@ -525,6 +547,7 @@ int main(void)
 		cmocka_unit_test(a_certificate_counts_when_it_is_the_hosts_and_in_date),
 		cmocka_unit_test(a_certificate_that_was_not_verified_counts_nowhere),
 		cmocka_unit_test(a_certificate_is_no_entry_of_its_own),
+		cmocka_unit_test(an_entry_counts_only_as_what_it_is),
 		cmocka_unit_test(any_of_a_hosts_keys_will_do),
 		cmocka_unit_test(only_logins_with_the_key_itself_are_signed),
 		cmocka_unit_test(the_login_is_for_the_session_that_was_bound_last),
