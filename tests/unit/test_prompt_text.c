@@ -101,7 +101,7 @@ static void make_hostbound(struct bed *bed)
 
 static void a_pin_prompt_names_token_key_user_and_process(void **state)
 {
-	static const char *const said[] = {"PIN for the token\n", "\"Card\"", "serial \"007\"",
+	const char *const said[] = {"PIN for the token\n", "\"Card\"", "serial \"007\"",
 		"\"/usr/lib/module.so\"", "to log in as the user\n    \"root\"\n", "\"PIV\"",
 		key_vectors[1].fingerprint, "process 4711", "\"/usr/bin/ssh\"", "REMOTE REQUEST",
 		"bound as a forwarded agent"};
