@@ -1,0 +1,139 @@
+"""
+The faults of test_unnoticed.py, as they are put into the source by hand: `tests/mutate` does so, one after the other,
+and says which of them its test did not notice.
+"""
+import dataclasses
+
+HERE = "tests/agent/test_unnoticed.py"
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    """One piece of text in a source file, which occurs there once, in place of which another stands."""
+    fault: str
+    test: str  # of HERE; has to fail with it
+    file: str
+    old: str
+    new: str
+
+
+def _in(file, *rows):
+    return [Mutation(fault, test, f"src/agent/{file}", old, new) for fault, test, old, new in rows]
+
+
+BIND_VERIFIED = "test_a_bind_is_verified"
+BIND_REMEMBERED = "test_a_bind_that_failed_is_remembered"
+LOGINS_ALONE = "test_a_restricted_key_signs_logins_alone"
+LOCKS = "test_a_lock_locks"
+CONFIRMS = "test_a_confirmation_is_asked_for"
+WEBSAFE = "test_a_web_sites_key_signs_nothing_for_the_web"
+FAR_PROVIDERS = "test_who_is_not_here_loads_no_provider"
+LEFT_BEHIND = "test_the_socket_goes_with_the_agent"
+EXTENSIONS = "test_the_extensions_are_told"
+
+ALL = [
+    *_in("session_bind.c",
+         ("a bind whose signature is not verified", BIND_VERIFIED,
+          "error = public_key_verify(\n\t\t\tkey, message->signature, message->session_id, PERMIT_NOTHING_OLD, NULL);",
+          "error = KS_OK;"),
+         ("a bind whose signature is verified and does not count", BIND_VERIFIED,
+          "\tif (error != KS_OK) {\n\t\tlog_info(\"session bind refused: the host's",
+          "\tif (false) {\n\t\tlog_info(\"session bind refused: the host's"),
+         ("a bind accepted after an authentication bind", "test_nothing_is_bound_after_an_authentication",
+          "if (!record->forwarding) {", "if (false) {"),
+         ("a failed bind forgotten", BIND_REMEMBERED, "\tbinds->attempted = true;\n", ""),
+         ("only a bind that succeeds remembered", BIND_REMEMBERED,
+          "\tbinds->attempted = true;\n\tif (bind_message_parse(bytes, &message) == KS_OK)\n\t\tresult = add(",
+          "\tif (bind_message_parse(bytes, &message) == KS_OK)\n\t\tbinds->attempted = (result = add("
+          "binds, &message)) == SESSION_BIND_DONE;\n\tif (false)\n\t\tresult = add(")),
+    *_in("dispatch.c",
+         ("a failed bind that leaves the connection local", BIND_REMEMBERED,
+          "\torigin_worsen(&connection->origin,\n\t\tresult == SESSION_BIND_REFUSED",
+          "\t(void)(\n\t\tresult == SESSION_BIND_REFUSED")),
+    *_in("destination.c",
+         ("a constrained key signing with the wrong session id",
+          "test_a_restricted_key_signs_for_the_session_that_was_bound_last",
+          "if (!bytes_equal(subject->session_id, buf_bytes(&last->session_id)))", "if (false)"),
+         ("a constrained key signing with the wrong host key",
+          "test_a_restricted_key_signs_for_the_host_that_was_bound_last",
+          "if (subject->hostbound && !bytes_equal(subject->host_key, buf_bytes(&last->host_key)))", "if (false)"),
+         ("a constrained key signing plain publickey over a forwarded connection",
+          "test_a_restricted_key_signs_for_afar_only_what_names_its_host",
+          "if (!subject->hostbound && binds->count > 1)", "if (false)"),
+         ("a constrained key signing data that is no userauth request", LOGINS_ALONE,
+          "return \"the key is restricted to destinations, and this is no login\";", "return NULL;")),
+    *_in("subject.c",
+         ("bytes after a userauth request", LOGINS_ALONE,
+          "return reader_end(&reader) == KS_OK && subject->session_id.len > 0 &&",
+          "return reader_status(&reader) == KS_OK && subject->session_id.len > 0 &&"),
+         ("another message taken for a userauth request", LOGINS_ALONE,
+          "message == SSH_MSG_USERAUTH_REQUEST && ", ""),
+         ("another service than ssh-connection", LOGINS_ALONE,
+          "\t       bytes_equal_text(service, \"ssh-connection\") &&\n", ""),
+         ("another method than publickey", LOGINS_ALONE,
+          "(subject->hostbound || bytes_equal_text(method, \"publickey\")) &&", "(method.len > 0) &&"),
+         ("a userauth request without a signature", LOGINS_ALONE, "has_signature == 1 &&", "has_signature <= 1 &&"),
+         ("a userauth request for another key", LOGINS_ALONE,
+          "(bytes_equal(blob, key_blob) && public_key_takes_algorithm(key, algorithm))",
+          "public_key_takes_algorithm(key, algorithm)"),
+         ("a userauth request with another algorithm", LOGINS_ALONE,
+          "(bytes_equal(blob, key_blob) && public_key_takes_algorithm(key, algorithm))",
+          "bytes_equal(blob, key_blob)")),
+    *_in("connection.c",
+         ("the peer's uid unchecked", "test_other_users_are_not_served",
+          "if (peer->uid != agent->uid && peer->uid != 0) {", "if (agent->uid != agent->uid) {")),
+    *_in("socket_place.c",
+         ("socket mode", "test_sockets_are_their_owners_alone", "mask = umask(0177);", "mask = umask(0);"),
+         ("socket mode left to the umask", "test_sockets_are_their_owners_alone",
+          "mask = umask(0177);", "mask = umask(0177);\n\tumask(mask);")),
+    *_in("main.c",
+         ("a dumpable process", "test_the_process_can_not_be_looked_into",
+          "\tprctl(PR_SET_DUMPABLE, 0, 0, 0, 0);\n", "")),
+    *_in("lock.c", ("lock doing nothing", LOCKS, "\tlock->locked = true;\n", "")),
+    *_in("dispatch.c",
+         ("lock that hides no keys", LOCKS, "\tif (!lock_locked(connection->agent->lock)) {\n", "\tif (true) {\n"),
+         ("lock that lets messages through", LOCKS,
+          "(rules[i].locked || !lock_locked(connection->agent->lock)))", "true)"),
+         ("lock that leaves query", LOCKS, " &&\n\t\t !lock_locked(connection->agent->lock))\n", ")\n")),
+    *_in("sign.c", ("confirm never asked", CONFIRMS, "else if (sign->verdict.confirm)", "else if (false)"),
+         ("any answer to confirm a yes", CONFIRMS,
+          "sign->prompt = NULL;\n\tif (status == PROMPT_YES)", "sign->prompt = NULL;\n\tif (status <= PROMPT_NO)")),
+    *_in("constraints.c", ("confirm not heard", CONFIRMS, "\tparser->constraints->confirm = true;\n", "")),
+    *_in("key_rules.c",
+         ("confirm not found", CONFIRMS, "return source->constraints->confirm;", "return false;")),
+    *_in("policy.c",
+         ("confirm not in the verdict", CONFIRMS, ".allowed = true, .confirm = facts->confirm,", ".allowed = true,")),
+    *_in("sign_check.c",
+         ("websafe off", WEBSAFE, "if (!websafe_permits(", "if (false && !websafe_permits(")),
+    *_in("websafe.c",
+         ("websafe that permits everything", WEBSAFE, "text_match_list(application, allow) == 1)",
+          "text_match_list(application, allow) <= 1)"),
+         ("websafe that takes all data for SSH's", WEBSAFE,
+          "\t       subject->kind == SUBJECT_SSHSIG;\n", "\t       subject->kind != SUBJECT_LOGIN;\n")),
+    *_in("options.c",
+         ("websafe off unless a list is given", WEBSAFE,
+          "(struct options){.websafe_allow = WEBSAFE_DEFAULT_ALLOW}", "(struct options){.websafe_allow = NULL}")),
+    *_in("provider_load.c",
+         ("-P ignored", "test_a_provider_that_the_list_does_not_allow_is_not_loaded",
+          "return path[0] == '/' && agent_provider_allowed(provider->agent, path);", "return path[0] == '/';")),
+    *_in("dispatch.c",
+         ("a remote provider accepted", FAR_PROVIDERS,
+          "{MESSAGE_ADD_TOKEN, LOCAL, false,", "{MESSAGE_ADD_TOKEN, ANYBODY, false,")),
+    *_in("provider_request.c",
+         ("a provider accepted on a bound connection", FAR_PROVIDERS,
+          "return !connection->binds.attempted || ", "return true || ")),
+    *_in("key_request.c",
+         ("a security key library accepted from an ssh that bound nothing", FAR_PROVIDERS,
+          "if (names_middleware(message) && remote)", "if (false)"),
+         ("a security key library accepted on a bound connection", FAR_PROVIDERS,
+          "if (names_middleware(message) && connection->binds.attempted &&", "if (false &&")),
+    *_in("dispatch.c",
+         ("query unanswered", EXTENSIONS, "\t\tquery(connection);\n",
+          "\t\tconnection_answer(connection, MESSAGE_FAILURE), (void)query;\n"),
+         ("query that names nothing", EXTENSIONS, "\tbuf_put_text(&reply, session_bind_name);\n", "")),
+    *_in("listener.c",
+         ("the socket left behind", LEFT_BEHIND, "\t\t\tunlink(listener->path);\n", "\t\t\t(void)0;\n")),
+    *_in("agent.c",
+         ("the socket's folder left behind", LEFT_BEHIND, "\t\trmdir(life->place->folder);\n", "\t\t(void)0;\n"),
+         ("the agent's own folder left behind", LEFT_BEHIND, "\t\trmdir(life->folder);\n", "\t\t(void)0;\n")),
+]
