@@ -21,8 +21,8 @@ struct module {
 };
 
 /*
- * Loads the file that library_path_check() accepts, and no other, and initialises it. module is zeroed
- * before. After a failure module_close() is due as well.
+ * Loads the file that library_path_check() accepts, and no other, and initialises it. module is
+ * zeroed before. After a failure module_close() is due as well.
  */
 KS_MUST_CHECK enum ks_error module_open(
 	struct module *module, struct ks_operation *operation, const char *path);
