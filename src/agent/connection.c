@@ -279,9 +279,10 @@ static bool may_connect(struct agent *agent, const struct peer *peer)
 }
 
 static struct origin first_origin(
-	struct agent *agent, const struct peer *peer, bool listener_remote)
+	struct agent *agent, const struct peer *peer, const struct listener *listener)
 {
-	struct origin_facts facts = {.peer = peer, .listener_remote = listener_remote};
+	struct origin_facts facts = {
+		.peer = peer, .listener_remote = listener->kind == LISTENER_REMOTE};
 
 	if (origin_peer_forwards_later(peer))
 		facts.ssh_seen_before =
@@ -309,7 +310,7 @@ static struct connection *connection_new(struct agent *agent, int fd, struct pee
 	return connection;
 }
 
-void connection_accept(struct agent *agent, int fd, bool listener_remote)
+void connection_accept(struct agent *agent, int fd, const struct listener *listener)
 {
 	struct connection *connection = NULL;
 	struct peer peer = {.folder = -1};
@@ -321,7 +322,8 @@ void connection_accept(struct agent *agent, int fd, bool listener_remote)
 	peer_deinit(&peer);
 	if (connection == NULL)
 		return;
-	connection->origin = first_origin(agent, &connection->peer, listener_remote);
+	connection->listener = listener;
+	connection->origin = first_origin(agent, &connection->peer, listener);
 	connection->next = agent->connections;
 	agent->connections = connection;
 	agent->connection_count++;

@@ -21,6 +21,7 @@ struct listener;
 struct connection {
 	struct connection *next;
 	struct agent *agent;
+	const struct listener *listener; /* on which it came in */
 	uint64_t id;
 	struct stream stream;
 	struct peer peer;
@@ -43,7 +44,7 @@ struct connection {
 };
 
 /* Takes fd. Refuses (closes) peers that may not be here at all. */
-void connection_accept(struct agent *agent, int fd, bool listener_remote);
+void connection_accept(struct agent *agent, int fd, const struct listener *listener);
 /* Abandons its request; the memory goes later. */
 void connection_close(struct connection *connection);
 /* Answers the message or request at hand with a body, whose content is taken. */

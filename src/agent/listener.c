@@ -76,8 +76,19 @@ static void on_connect(uv_poll_t *poll, int status, int events)
 		if (listener->kind == LISTENER_CONTROL)
 			control_accept(agent, fd);
 		else
-			connection_accept(agent, fd, listener->kind == LISTENER_REMOTE);
+			connection_accept(agent, fd, listener);
 	}
+}
+
+static const char *name_of(enum listener_kind kind)
+{
+	static const char *const names[] = {
+		[LISTENER_AGENT] = "agent",
+		[LISTENER_REMOTE] = "remote",
+		[LISTENER_CONTROL] = "control",
+	};
+
+	return names[kind];
 }
 
 enum ks_error listener_add(struct agent *agent, enum listener_kind kind, int fd, const char *path)
@@ -87,7 +98,8 @@ enum ks_error listener_add(struct agent *agent, enum listener_kind kind, int fd,
 
 	if (listener == NULL)
 		return KS_NO_MEMORY;
-	*listener = (struct listener){.agent = agent, .kind = kind, .fd = fd};
+	*listener = (struct listener){
+		.agent = agent, .kind = kind, .name = name_of(kind), .fd = fd};
 	listener->path = path == NULL ? NULL : strdup(path);
 	if ((path != NULL && listener->path == NULL) ||
 		uv_poll_init(&agent->loop, &listener->poll, fd) != 0) {

@@ -18,10 +18,12 @@ enum listener_kind {
 	LISTENER_CONTROL, /* `keystile` */
 };
 
+/* Lives until the agent ends, longer than its connections. */
 struct listener {
 	struct listener *next;
 	struct agent *agent;
 	enum listener_kind kind;
+	const char *name; /* for rules and for people: "agent", "remote", "control" */
 	uv_poll_t poll;
 	uv_timer_t retry; /* while there are no descriptors left */
 	unsigned handles;
