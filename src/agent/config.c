@@ -104,6 +104,7 @@ void config_deinit(struct config *config)
 	free(config->workers);
 	free(config->allowed_providers);
 	free(config->askpass);
+	policy_rules_deinit(&config->rules);
 	config_list_free(&config->relays);
 	*config = (struct config){0};
 }

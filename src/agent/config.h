@@ -1,7 +1,7 @@
 /*
  * What the person configured: keystile.conf(5), read with libconfuse and handed out as
  * plain values. A file that is not understood in full is an error that names the file and the
- * line; nothing of it is used then. The values never change while the agent runs.
+ * line; nothing of it is used then. reload.h replaces all values at once while the agent runs.
  */
 #ifndef KEYSTILE_AGENT_CONFIG_H
 #define KEYSTILE_AGENT_CONFIG_H
@@ -11,6 +11,8 @@
 
 #include <keystile/buffer.h>
 #include <keystile/error.h>
+
+#include "policy_rule.h"
 
 #define CONFIG_FILE_MAX ((size_t)1 << 20)
 
@@ -35,14 +37,16 @@ struct config {
 	char **relays; /* see config_is_relay(); ended by NULL */
 	struct config_worker *workers;
 	size_t worker_count;
+	struct policy_rules rules;
 };
 
 KS_MUST_CHECK enum ks_error config_defaults(struct config *out);
 
 /*
  * The system's file, then the user's, over the defaults: the user's file replaces option by option,
- * adds where it says "+=", and replaces a worker section as a whole. KS_BAD_INPUT: *error says what
- * is wrong and where, the caller frees it (NULL when out of memory). On every error *out is empty.
+ * adds where it says "+=", and replaces a worker section as a whole, and all rules where it has
+ * any. KS_BAD_INPUT: *error says what is wrong and where, the caller frees it (NULL when out of
+ * memory). On every error *out is empty.
  */
 KS_MUST_CHECK enum ks_error config_load_all(
 	const char *system_path, struct config *out, char **error);

@@ -12,6 +12,7 @@
 
 #include "config_check.h"
 #include "config_token.h"
+#include "policy_rule.h"
 
 #define STATEMENTS_MAX 1000 /* finding duplicates takes time by its square */
 #define NAME_SHOWN 32
@@ -19,7 +20,7 @@
 struct statement {
 	struct bytes name;
 	struct bytes title; /* of a section, else empty */
-	unsigned section;   /* line of the section it stands in, 0 outside */
+	unsigned section;   /* number of the section it stands in, 0 outside */
 	unsigned line;
 };
 
@@ -29,6 +30,7 @@ struct check {
 	struct statement *statements;
 	size_t count;
 	struct statement section; /* the one that is open; line 0: none */
+	unsigned sections;	  /* opened so far */
 };
 
 static enum ks_error flawed(struct check *check, unsigned line, const char *format, ...)
@@ -147,9 +149,14 @@ static enum ks_error open_section(struct check *check, struct statement *stateme
 		return flawed(check, statement->line, "worker: this build has no backend \"%.*s\"",
 			shown(statement->title), (const char *)statement->title.data);
 
+	if (bytes_equal_text(statement->name, "rule") && statement->title.len > POLICY_NAME_MAX)
+		return flawed(check, statement->line,
+			"the name of a rule has at most %d characters", POLICY_NAME_MAX);
+
 	enum ks_error error = remember(check, statement, false);
 
 	check->section = *statement;
+	check->sections++;
 	return error;
 }
 
@@ -158,7 +165,7 @@ static enum ks_error check_statement(struct check *check, const struct config_to
 {
 	struct statement statement = {
 		.name = name->text,
-		.section = check->section.line,
+		.section = check->section.line > 0 ? check->sections : 0,
 		.line = name->line,
 	};
 	struct config_token token = config_token_next(&check->tokeniser);

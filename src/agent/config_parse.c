@@ -14,9 +14,10 @@
 
 #include "config.h"
 #include "config_check.h"
+#include "config_rule.h"
+#include "config_value.h"
 
 #define TIMEOUT_MAX_SECONDS 3600
-#define VALUE_MAX 4096
 
 typedef cfg_t *cfg_auto;
 
@@ -41,11 +42,15 @@ static void keep_error(cfg_t *cfg, const char *format, va_list arguments)
 /* The part of the file that an error was kept in. */
 static cfg_t *failed_part(cfg_t *cfg)
 {
-	for (unsigned i = 0; i < cfg_size(cfg, "worker"); i++) {
-		cfg_t *section = cfg_getnsec(cfg, "worker", i);
+	static const char *const sections[] = {"worker", "rule"};
 
-		if (section != NULL && section->comment != NULL)
-			return section;
+	for (size_t kind = 0; kind < sizeof(sections) / sizeof(sections[0]); kind++) {
+		for (unsigned i = 0; i < cfg_size(cfg, sections[kind]); i++) {
+			cfg_t *section = cfg_getnsec(cfg, sections[kind], i);
+
+			if (section != NULL && section->comment != NULL)
+				return section;
+		}
 	}
 	return cfg;
 }
@@ -62,79 +67,51 @@ static enum ks_error explain(char **error, const char *name, unsigned line, cons
 
 /* ---- What a value may be ---- */
 
-static const char *last_value(cfg_opt_t *option)
-{
-	return cfg_opt_getnstr(option, cfg_opt_size(option) - 1);
-}
-
-static bool is_printable(const char *text)
-{
-	for (; *text != '\0'; text++) {
-		if (iscntrl((unsigned char)*text))
-			return false;
-	}
-	return true;
-}
-
-static int refuse(cfg_t *cfg, cfg_opt_t *option, const char *words)
-{
-	cfg_error(cfg, "%s: %s", cfg_opt_name(option), words);
-	return -1;
-}
-
-static int check_text(cfg_t *cfg, cfg_opt_t *option)
-{
-	const char *value = last_value(option);
-
-	if (value == NULL || strlen(value) > VALUE_MAX)
-		return refuse(cfg, option, "the value is too long");
-	return is_printable(value) ? 0 : refuse(cfg, option, "the value holds control characters");
-}
-
 static int check_timeout(cfg_t *cfg, cfg_opt_t *option)
 {
-	long seconds = text_seconds(last_value(option));
+	long seconds = text_seconds(config_last_value(option));
 
 	if (seconds < 1 || seconds > TIMEOUT_MAX_SECONDS)
-		return refuse(cfg, option,
+		return config_refuse(cfg, option,
 			"the value must be a time from 1 second to 1 hour, such as 90 or 2m");
 	return 0;
 }
 
 static int check_origin(cfg_t *cfg, cfg_opt_t *option)
 {
-	const char *value = last_value(option);
+	const char *value = config_last_value(option);
 
 	if (strcmp(value, "local") != 0 && strcmp(value, "remote") != 0)
-		return refuse(cfg, option, "the value must be local or remote");
+		return config_refuse(cfg, option, "the value must be local or remote");
 	return 0;
 }
 
 static int check_remote_memory_keys(cfg_t *cfg, cfg_opt_t *option)
 {
-	const char *value = last_value(option);
+	const char *value = config_last_value(option);
 
 	if (strcmp(value, "refuse") != 0 && strcmp(value, "confirm") != 0)
-		return refuse(cfg, option, "the value must be refuse or confirm");
+		return config_refuse(cfg, option, "the value must be refuse or confirm");
 	return 0;
 }
 
 static int check_path(cfg_t *cfg, cfg_opt_t *option)
 {
-	if (last_value(option)[0] != '/')
-		return refuse(cfg, option, "the value must be a path that begins with /");
-	return check_text(cfg, option);
+	if (config_last_value(option)[0] != '/')
+		return config_refuse(cfg, option, "the value must be a path that begins with /");
+	return config_check_text(cfg, option);
 }
 
 static int check_relay(cfg_t *cfg, cfg_opt_t *option)
 {
-	const char *value = last_value(option);
+	const char *value = config_last_value(option);
 
 	if (value[0] == '\0')
-		return refuse(cfg, option, "an empty name matches no program");
+		return config_refuse(cfg, option, "an empty name matches no program");
 	if (value[0] != '/' && strchr(value, '/') != NULL)
-		return refuse(cfg, option, "a program is a name, or a path that begins with /");
-	return check_text(cfg, option);
+		return config_refuse(
+			cfg, option, "a program is a name, or a path that begins with /");
+	return config_check_text(cfg, option);
 }
 
 /* Length of the name before "=", 0 where it is not one. */
@@ -148,17 +125,17 @@ static size_t variable_name(const char *value)
 
 static int check_variable(cfg_t *cfg, cfg_opt_t *option)
 {
-	const char *value = last_value(option);
+	const char *value = config_last_value(option);
 	size_t len = variable_name(value);
 
 	if (len == 0)
-		return refuse(cfg, option,
+		return config_refuse(cfg, option,
 			"the value must be NAME=value, the name of letters, digits and \"_\"");
 	for (unsigned i = 0; i + 1 < cfg_opt_size(option); i++) {
 		if (strncmp(cfg_opt_getnstr(option, i), value, len + 1) == 0)
-			return refuse(cfg, option, "a variable is given twice");
+			return config_refuse(cfg, option, "a variable is given twice");
 	}
-	return check_text(cfg, option);
+	return config_check_text(cfg, option);
 }
 
 /* ---- The options ---- */
@@ -167,7 +144,7 @@ static const struct {
 	const char *option;
 	cfg_validate_callback_t check;
 } checks[] = {
-	{"allowed-providers", check_text},
+	{"allowed-providers", config_check_text},
 	{"operation-timeout", check_timeout},
 	{"prompt-timeout", check_timeout},
 	{"unknown-clients", check_origin},
@@ -185,6 +162,7 @@ static cfg_t *options_new(const struct config *config)
 		CFG_STR_LIST("environment", 0, CFGF_NODEFAULT),
 		CFG_END(),
 	};
+	cfg_opt_t rule[CONFIG_RULE_OPTIONS];
 	cfg_opt_t options[] = {
 		CFG_STR("allowed-providers", 0, CFGF_NODEFAULT),
 		CFG_STR("operation-timeout", 0, CFGF_NODEFAULT),
@@ -198,12 +176,16 @@ static cfg_t *options_new(const struct config *config)
 		CFG_STR("askpass", 0, CFGF_NODEFAULT),
 		CFG_STR_LIST("relays", 0, CFGF_NODEFAULT),
 		CFG_SEC("worker", worker, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_SEC("rule", rule, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_END(),
 	};
-	cfg_t *cfg = cfg_init(options, CFGF_NONE);
+	cfg_t *cfg;
 
+	config_rule_options(rule);
+	cfg = cfg_init(options, CFGF_NONE);
 	if (cfg == NULL)
 		return NULL;
+	config_rule_checks(cfg);
 	cfg_set_error_function(cfg, keep_error);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		cfg_set_validate_func(cfg, checks[i].option, checks[i].check);
@@ -251,22 +233,6 @@ static void take_choice(cfg_t *cfg, const char *option, const char *word, bool *
 		*out = strcmp(cfg_getstr(cfg, option), word) == 0;
 }
 
-static bool take_list(cfg_t *cfg, const char *option, char ***out)
-{
-	unsigned count = cfg_size(cfg, option);
-	char **list = calloc((size_t)count + 1, sizeof(*list));
-	bool complete = list != NULL;
-
-	for (unsigned i = 0; i < count && complete; i++) {
-		list[i] = strdup(cfg_getnstr(cfg, option, i));
-		complete = list[i] != NULL;
-	}
-	config_list_free(complete ? out : &list);
-	if (complete)
-		*out = list;
-	return complete;
-}
-
 /* The worker of that name, a new one if need be; NULL when out of memory. */
 static struct config_worker *worker_named(struct config *config, const char *name)
 {
@@ -297,7 +263,8 @@ static bool take_workers(cfg_t *cfg, struct config *config)
 		cfg_t *section = cfg_getnsec(cfg, "worker", i);
 		struct config_worker *worker = worker_named(config, cfg_title(section));
 
-		if (worker == NULL || !take_list(section, "environment", &worker->environment))
+		if (worker == NULL ||
+			!config_take_list(section, "environment", &worker->environment))
 			return false;
 	}
 	return true;
@@ -315,7 +282,8 @@ static bool take_all(cfg_t *cfg, struct config *config)
 	take_choice(cfg, "remote-memory-keys", "confirm", &config->remote_memory_keys_confirm);
 	return take_text(cfg, "allowed-providers", &config->allowed_providers) &&
 	       take_text(cfg, "askpass", &config->askpass) &&
-	       take_list(cfg, "relays", &config->relays) && take_workers(cfg, config);
+	       config_take_list(cfg, "relays", &config->relays) && take_workers(cfg, config) &&
+	       config_take_rules(cfg, &config->rules);
 }
 
 /* ---- The whole ---- */

@@ -60,11 +60,13 @@ static void refuse(struct sign *sign, const char *reason, const char *remedy)
 	struct connection *connection = sign->connection;
 	AUTO(text) subject = subject_text(&sign->subject);
 	AUTO(text) fingerprint = public_key_fingerprint(buf_bytes(&sign->key->blob));
+	const char *rule = sign->verdict.rule;
 	AUTO(text) what = NULL;
 
-	what = text_format("key %s, %s, connection %llu (%s)",
+	what = text_format("key %s, %s, connection %llu (%s)%s%s",
 		fingerprint != NULL ? fingerprint : "", subject != NULL ? subject : "",
-		(unsigned long long)connection->id, origin_words(connection->origin.rule));
+		(unsigned long long)connection->id, origin_words(connection->origin.rule),
+		rule[0] != '\0' ? ", rule " : "", rule);
 	refusals_add(
 		&connection->agent->refusals, what != NULL ? what : "a signature", reason, remedy);
 	sign->request.state = REQUEST_ANSWERED;

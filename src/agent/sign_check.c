@@ -3,8 +3,12 @@
  */
 #include "sign_check.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "agent.h"
 #include "key_rules.h"
+#include "prompt_text.h"
 #include "provider.h"
 #include "websafe.h"
 
@@ -55,26 +59,100 @@ static uint32_t provable(const struct key *key)
 	return needs->foreign_code ? KS_PRESENCE_PIN : KS_PRESENCE_PIN | KS_PRESENCE_TOUCH;
 }
 
-struct policy_verdict sign_decide(const struct connection *connection, const struct key *key,
-	const struct subject *subject, enum ks_algorithm algorithm)
+/* Texts that rules are compared with and that have to be made. */
+struct rule_texts {
+	char *fingerprint;
+	char *plain_fingerprint;
+	char *sign_namespace;
+};
+
+static void rule_texts_deinit(struct rule_texts *texts)
 {
-	const struct config *config = &connection->agent->config;
-	struct policy_facts facts = {.remote = origin_remote(&connection->origin),
-		.subject = subject->kind,
-		.provable = provable(key),
+	free(texts->fingerprint);
+	free(texts->plain_fingerprint);
+	free(texts->sign_namespace);
+}
+
+/* False: out of memory. */
+static bool rule_texts_init(
+	struct rule_texts *texts, struct key *key, const struct subject *subject)
+{
+	const struct public_key *parsed = key_public(key);
+	struct bytes signed_for = subject->sign_namespace;
+
+	*texts = (struct rule_texts){.fingerprint = public_key_fingerprint(buf_bytes(&key->blob))};
+	if (parsed == NULL || texts->fingerprint == NULL)
+		return false;
+	if (parsed->certificate) {
+		texts->plain_fingerprint = public_key_fingerprint(buf_bytes(&parsed->plain));
+		if (texts->plain_fingerprint == NULL)
+			return false;
+	}
+	if (subject->kind != SUBJECT_SSHSIG)
+		return true;
+	texts->sign_namespace = strndup((const char *)signed_for.data, signed_for.len);
+	return texts->sign_namespace != NULL;
+}
+
+static const char *listener_name(const struct connection *connection)
+{
+	return connection->origin.rule == ORIGIN_REMOTE_LISTENER ? "remote" : "agent";
+}
+
+/* By the rules of the configuration; texts are made only where there are any. */
+static struct policy_verdict decide(struct policy_facts *facts, const struct connection *connection,
+	struct key *key, const struct subject *subject)
+{
+	const struct policy_rules *rules = &connection->agent->config.rules;
+	const struct token *token = key_source(key)->token;
+	struct rule_texts texts = {0};
+	struct policy_verdict verdict = {.reason = "out of memory"};
+
+	facts->destination_proven = destination_proven(subject, &connection->binds);
+	if (rules->count == 0)
+		return policy_decide(facts, NULL);
+	if (rule_texts_init(&texts, key, subject)) {
+		facts->key_fingerprint = texts.fingerprint;
+		facts->key_plain_fingerprint = texts.plain_fingerprint;
+		facts->key_comment = key->comment;
+		facts->token_label = facts->in_memory ? NULL : token->label;
+		facts->token_serial = facts->in_memory ? NULL : token->serial;
+		facts->sign_namespace = texts.sign_namespace;
+		facts->listener = listener_name(connection);
+		facts->executable = connection->peer.executable;
+		verdict = policy_decide(facts, rules);
+	}
+	rule_texts_deinit(&texts);
+	return verdict;
+}
+
+/* Of the key as it is held now, and of the configuration: no request comes into it. */
+struct policy_facts sign_facts(const struct agent *agent, const struct key *key)
+{
+	const struct config *config = &agent->config;
+
+	return (struct policy_facts){.provable = provable(key),
 		.in_memory = key_source(key)->token->provider->needs->takes_keys,
-		.refusal = key_destination_refusal(key, &connection->binds, subject),
 		.confirm = key_wants_confirmation(key),
-		.algorithm_sha1 = algorithm == KS_ALGORITHM_RSA_SHA1,
 		.allow_remote_without_presence = config->allow_remote_without_presence,
 		.confirm_remote_memory_keys = config->remote_memory_keys_confirm,
 		.allow_rsa_sha1 = config->allow_rsa_sha1};
+}
 
+struct policy_verdict sign_decide(const struct connection *connection, struct key *key,
+	const struct subject *subject, enum ks_algorithm algorithm)
+{
+	struct policy_facts facts = sign_facts(connection->agent, key);
+
+	facts.remote = origin_remote(&connection->origin);
+	facts.subject = subject->kind;
+	facts.refusal = key_destination_refusal(key, &connection->binds, subject);
+	facts.algorithm_sha1 = algorithm == KS_ALGORITHM_RSA_SHA1;
 	if (!websafe_permits(key->public_key->application,
 		    connection->agent->settings.websafe_allow, subject))
 		return (struct policy_verdict){
 			.reason = "a security key made for a web site signs logins and SSH "
 				  "signatures only",
 			.remedy = "-O websafe-allow is in keystile-agent(1)"};
-	return policy_decide(&facts);
+	return decide(&facts, connection, key, subject);
 }

@@ -16,8 +16,10 @@ enum ks_algorithm sign_algorithm(enum key_kind kind, uint32_t flags);
  * something else makes its connection remote.
  */
 void sign_check_ssh(struct connection *connection, const struct subject *subject);
-/* key is offered: it has a source. */
-struct policy_verdict sign_decide(const struct connection *connection, const struct key *key,
+/* What is known of a key before anybody asks for it; it is offered: it has a source. */
+struct policy_facts sign_facts(const struct agent *agent, const struct key *key);
+/* key as above, and parsed. */
+struct policy_verdict sign_decide(const struct connection *connection, struct key *key,
 	const struct subject *subject, enum ks_algorithm algorithm);
 
 #endif

@@ -73,7 +73,8 @@ static bool parse_sshsig(struct bytes data, struct subject *subject)
 	subject->hash_name = reader_string(&reader);
 	hash = reader_string(&reader);
 	return reader_end(&reader) == KS_OK && bytes_equal_text(magic, SSHSIG_MAGIC) &&
-	       subject->sign_namespace.len > 0 && hash.len > 0;
+	       subject->sign_namespace.len > 0 && !holds_nul(subject->sign_namespace) &&
+	       hash.len > 0;
 }
 
 /* How many strings make up the key in a certificate of that type; 0: no such type. */

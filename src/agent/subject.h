@@ -28,7 +28,7 @@ struct subject {
 	bool hostbound;
 	bool by_certificate; /* of the key, which was not added itself: ssh's CertificateFile */
 	/* sshsig */
-	struct bytes sign_namespace;
+	struct bytes sign_namespace; /* holds no NUL either */
 	struct bytes hash_name;
 };
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <keystile/backends.h>
+#include <keystile/cleanup.h>
 #include <keystile/text.h>
 
 #include "config.h"
@@ -110,6 +111,84 @@ static void a_second_text_replaces_only_what_it_names(void **state)
 	assert_string_equal(config_worker_environment(&config, "fake")[0], "C=1");
 	assert_null(config_worker_environment(&config, "fake")[1]);
 	assert_string_equal(config_worker_environment(&config, "pkcs11")[0], "B=1");
+	config_deinit(&config);
+}
+
+#define FINGERPRINT "SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN+/0"
+
+static void rules_keep_their_order_and_what_they_say(void **state)
+{
+	(void)state;
+	struct config config =
+		parsed("rule second-rate { then = refuse }\n"
+		       "rule all-of-it {\n"
+		       "origin = local subject = {login, sshsig}\n"
+		       "key = {\"" FINGERPRINT "\", \"!work *\"} token = \"Card\"\n"
+		       "namespace = git namespace += {file} listener = agent\n"
+		       "executable = {/usr/bin/git, ssh} destination = \"*.example\"\n"
+		       "then = confirm remember = 2m }\n");
+	const struct policy_rule *rule = &config.rules.list[1];
+
+	assert_int_equal(config.rules.count, 2);
+	assert_string_equal(config.rules.list[0].name, "second-rate");
+	assert_int_equal(config.rules.list[0].then, POLICY_THEN_REFUSE);
+	assert_int_equal(config.rules.list[0].origin, POLICY_ANYWHERE);
+	assert_int_equal(config.rules.list[0].subjects, 0);
+	for (int list = 0; list < POLICY_LIST_COUNT; list++)
+		assert_null(config.rules.list[0].lists[list]);
+	assert_string_equal(rule->name, "all-of-it");
+	assert_int_equal(rule->origin, POLICY_LOCAL);
+	assert_int_equal(rule->subjects, 1U << SUBJECT_LOGIN | 1U << SUBJECT_SSHSIG);
+	assert_string_equal(rule->lists[POLICY_KEY][0], FINGERPRINT);
+	assert_string_equal(rule->lists[POLICY_KEY][1], "!work *");
+	assert_null(rule->lists[POLICY_KEY][2]);
+	assert_string_equal(rule->lists[POLICY_TOKEN][0], "Card");
+	assert_string_equal(rule->lists[POLICY_NAMESPACE][1], "file");
+	assert_string_equal(rule->lists[POLICY_LISTENER][0], "agent");
+	assert_string_equal(rule->lists[POLICY_EXECUTABLE][1], "ssh");
+	assert_string_equal(rule->lists[POLICY_DESTINATION][0], "*.example");
+	assert_int_equal(rule->then, POLICY_THEN_CONFIRM);
+	assert_int_equal(rule->remember_s, 120);
+	config_deinit(&config);
+}
+
+static void the_users_rules_replace_all_of_the_systems(void **state)
+{
+	(void)state;
+	struct config config = parsed("rule a { then = refuse } rule b { then = pin }");
+	char *error = NULL;
+
+	assert_int_equal(
+		config_parse(bytes_of("operation-timeout = 7"), "user.conf", &config, &error),
+		KS_OK);
+	assert_int_equal(config.rules.count, 2);
+	assert_int_equal(
+		config_parse(bytes_of("rule b { then = none }"), "user.conf", &config, &error),
+		KS_OK);
+	assert_int_equal(config.rules.count, 1);
+	assert_int_equal(config.rules.list[0].then, POLICY_THEN_NONE);
+	config_deinit(&config);
+}
+
+static void too_many_rules_are_refused(void **state)
+{
+	struct config config;
+	char *error = NULL;
+	AUTO(buf)
+	text = {.max = CONFIG_FILE_MAX};
+
+	(void)state;
+	for (int i = 0; i <= POLICY_RULES_MAX; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "rule r%d { then = none }\n", i);
+		buf_put(&text, bytes_of(line));
+	}
+	assert_int_equal(config_defaults(&config), KS_OK);
+	assert_int_equal(
+		config_parse(buf_bytes(&text), "test.conf", &config, &error), KS_BAD_INPUT);
+	assert_string_equal(error, "test.conf:201: rule r200: there are too many rules before it");
+	free(error);
 	config_deinit(&config);
 }
 
@@ -234,6 +313,64 @@ static const struct {
 		"digits and \"_\""},
 	{"worker fake { environment = {\"A=1\", \"AB=2\", \"A=3\"}}",
 		"test.conf:1: environment: a variable is given twice"},
+	/* rules */
+	{"rule r {\nthem = none }", "test.conf:2: no such option 'them'"},
+	{"rule { then = none }", "test.conf:1: missing title for section 'rule'"},
+	{"rule R { then = none }",
+		"test.conf:1: \"R\" where a name of a-z, 0-9 and \"-\" is expected"},
+	{"rule r { then = none }\n\nrule r { then = refuse }",
+		"test.conf:3: \"rule r\" stands in line 1 already"},
+	{"rule a2345678901234567890123456789012345678901234567890 { then = none }",
+		"test.conf:1: the name of a rule has at most 48 characters"},
+	{"rule r {\norigin = local\n}",
+		"test.conf:3: rule r: it does not say what then: then = ... is missing"},
+	{"rule r { then = allow }", "test.conf:1: then: the value must be none, confirm, touch, "
+				    "pin, touch-or-pin or refuse"},
+	{"rule r { then = {none} }", "test.conf:1: unexpected token '{'"},
+	{"rule r {\norigin = anywhere\nthen = none }",
+		"test.conf:2: origin: the value must be local or remote"},
+	{"rule r {\nsubject = {login,\ngit}\nthen = none }",
+		"test.conf:3: subject: the value must be login, sshsig, certificate or "
+		"unrecognised"},
+	{"rule r { subject = {}\nthen = none }",
+		"test.conf:2: rule r: subject is empty, so the rule would never match"},
+	{"rule r { key = {}\nthen = none }",
+		"test.conf:2: rule r: key has no pattern without !, so the rule would never "
+		"match; \"*\" is every one"},
+	{"rule r { destination = \"!a\"\nthen = none }",
+		"test.conf:2: rule r: destination has no pattern without !, so the rule would "
+		"never match; \"*\" is every one"},
+	{"rule r { key = \"\" then = none }", "test.conf:1: key: an empty pattern matches nothing"},
+	{"rule r { token = \"!\" then = none }",
+		"test.conf:1: token: an empty pattern matches nothing"},
+	{"rule r { key = \"a,b\" then = none }",
+		"test.conf:1: key: a comma in a pattern: a list is written {one, two}"},
+	{"rule r { key = \"MD5:00:11\" then = none }",
+		"test.conf:1: key: a fingerprint is one of SHA-256, as ssh-add -l shows it"},
+	{"rule r { key = \"SHA256:abc*\" then = none }",
+		"test.conf:1: key: a fingerprint is \"SHA256:\" and 43 characters, without "
+		"patterns"},
+	{"rule r { key = \"!SHA256:\" then = none }",
+		"test.conf:1: key: a fingerprint is \"SHA256:\" and 43 characters, without "
+		"patterns"},
+	{"rule r { executable = bin/git then = none }",
+		"test.conf:1: executable: a program is a name, or a path that begins with /"},
+	{"rule r { subject = login namespace = git then = none }",
+		"test.conf:1: rule r: only the subject sshsig has a namespace"},
+	{"rule r { subject = sshsig destination = a then = none }",
+		"test.conf:1: rule r: only the subject login has a destination"},
+	{"rule r { origin = local remember = 5m then = touch }",
+		"test.conf:1: rule r: remember goes with then = confirm only"},
+	{"rule r { remember = 5m then = confirm }",
+		"test.conf:1: rule r: remember goes with origin = local only"},
+	{"rule r { origin = remote remember = 5m then = confirm }",
+		"test.conf:1: rule r: remember goes with origin = local only"},
+	{"rule r { origin = local remember = 2h then = confirm }",
+		"test.conf:1: remember: the value must be a time from 1 second to 1 hour, such as "
+		"90 or 2m"},
+	{"rule r { worker fake { } }", "test.conf:1: a section inside a section"},
+	{"rule r { then = none", "test.conf:1: the section that begins here is never closed"},
+	{"then = none", "test.conf:1: no such option 'then'"},
 	/* given twice */
 	{"allow-rsa-sha1 = no\n\nallow-rsa-sha1 = no",
 		"test.conf:3: \"allow-rsa-sha1\" stands in line 1 already"},
@@ -580,6 +717,9 @@ int main(void)
 		cmocka_unit_test(nothing_configured_gives_the_defaults),
 		cmocka_unit_test(every_option_replaces_its_default),
 		cmocka_unit_test(a_second_text_replaces_only_what_it_names),
+		cmocka_unit_test(rules_keep_their_order_and_what_they_say),
+		cmocka_unit_test(the_users_rules_replace_all_of_the_systems),
+		cmocka_unit_test(too_many_rules_are_refused),
 		cmocka_unit_test(lists_are_added_to_replaced_and_emptied),
 		cmocka_unit_test(relays_are_known_by_name_or_by_path),
 		cmocka_unit_test(comments_and_quotes_are_passed_over),

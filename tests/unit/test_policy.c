@@ -106,7 +106,7 @@ static void every_row_of_the_table_holds(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct policy_verdict verdict = policy_decide(&table[i].facts);
+		struct policy_verdict verdict = policy_decide(&table[i].facts, NULL);
 
 		if (verdict.allowed != table[i].allowed || verdict.demand != table[i].demand ||
 			verdict.confirm != table[i].confirm)
@@ -131,7 +131,7 @@ static void over_all_facts(facts_check *check)
 			.in_memory = i >> 9 & 1,
 			.confirm_remote_memory_keys = i >> 10 & 1,
 			.refusal = (i >> 11 & 1) != 0 ? "broken" : NULL};
-		struct policy_verdict verdict = policy_decide(&facts);
+		struct policy_verdict verdict = policy_decide(&facts, NULL);
 
 		check(&facts, &verdict);
 	}

@@ -1,0 +1,57 @@
+/*
+ * Values between libconfuse and the configuration. See config_value.h.
+ */
+#include "config_value.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+
+const char *config_last_value(cfg_opt_t *option)
+{
+	return cfg_opt_getnstr(option, cfg_opt_size(option) - 1);
+}
+
+int config_refuse(cfg_t *cfg, cfg_opt_t *option, const char *words)
+{
+	cfg_error(cfg, "%s: %s", cfg_opt_name(option), words);
+	return -1;
+}
+
+static bool is_printable(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (iscntrl((unsigned char)*text))
+			return false;
+	}
+	return true;
+}
+
+int config_check_text(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+
+	if (value == NULL || strlen(value) > CONFIG_VALUE_MAX)
+		return config_refuse(cfg, option, "the value is too long");
+	return is_printable(value)
+		       ? 0
+		       : config_refuse(cfg, option, "the value holds control characters");
+}
+
+bool config_take_list(cfg_t *cfg, const char *option, char ***out)
+{
+	unsigned count = cfg_size(cfg, option);
+	char **list = calloc((size_t)count + 1, sizeof(*list));
+	bool complete = list != NULL;
+
+	for (unsigned i = 0; i < count && complete; i++) {
+		list[i] = strdup(cfg_getnstr(cfg, option, i));
+		complete = list[i] != NULL;
+	}
+	config_list_free(complete ? out : &list);
+	if (complete)
+		*out = list;
+	return complete;
+}

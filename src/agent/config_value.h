@@ -1,0 +1,22 @@
+/*
+ * What all options of keystile.conf(5) have in common: refusing a value in words while libconfuse
+ * knows its line, and taking what it holds.
+ */
+#ifndef AGENT_CONFIG_VALUE_H
+#define AGENT_CONFIG_VALUE_H
+
+#include <confuse.h>
+#include <stdbool.h>
+
+#define CONFIG_VALUE_MAX 4096
+
+/* The value that was just read. */
+const char *config_last_value(cfg_opt_t *option);
+/* -1, which is what a check of libconfuse returns. */
+int config_refuse(cfg_t *cfg, cfg_opt_t *option, const char *words);
+/* A check: not too long, no control characters. */
+int config_check_text(cfg_t *cfg, cfg_opt_t *option);
+/* False: out of memory. The list replaces what *out held. */
+bool config_take_list(cfg_t *cfg, const char *option, char ***out);
+
+#endif
