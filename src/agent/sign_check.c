@@ -8,6 +8,7 @@
 
 #include "agent.h"
 #include "key_rules.h"
+#include "listener.h"
 #include "prompt_text.h"
 #include "provider.h"
 #include "websafe.h"
@@ -94,11 +95,6 @@ static bool rule_texts_init(
 	return texts->sign_namespace != NULL;
 }
 
-static const char *listener_name(const struct connection *connection)
-{
-	return connection->origin.rule == ORIGIN_REMOTE_LISTENER ? "remote" : "agent";
-}
-
 /* By the rules of the configuration; texts are made only where there are any. */
 static struct policy_verdict decide(struct policy_facts *facts, const struct connection *connection,
 	struct key *key, const struct subject *subject)
@@ -118,7 +114,7 @@ static struct policy_verdict decide(struct policy_facts *facts, const struct con
 		facts->token_label = facts->in_memory ? NULL : token->label;
 		facts->token_serial = facts->in_memory ? NULL : token->serial;
 		facts->sign_namespace = texts.sign_namespace;
-		facts->listener = listener_name(connection);
+		facts->listener = connection->listener->name;
 		facts->executable = connection->peer.executable;
 		verdict = policy_decide(facts, rules);
 	}
