@@ -19,6 +19,7 @@
 #include "agent_run.h"
 #include "connection.h"
 #include "control_server.h"
+#include "known_hosts.h"
 #include "listener.h"
 #include "lock.h"
 #include "provider.h"
@@ -71,6 +72,7 @@ static void stop(struct life *life, int exit_status)
 	while (agent->connections != NULL)
 		connection_close(agent->connections);
 	lock_close(agent->lock);
+	known_hosts_close(agent->known_hosts);
 	controls_close(agent);
 	drop_all_keys(agent);
 	prompts_deinit(agent);
@@ -213,7 +215,8 @@ static enum ks_error init(struct life *life, struct agent_start *start)
 		expiry_init(agent) != KS_OK)
 		return KS_NO_MEMORY;
 	agent->lock = lock_new(agent);
-	if (agent->lock == NULL)
+	agent->known_hosts = known_hosts_new(&agent->loop);
+	if (agent->lock == NULL || agent->known_hosts == NULL)
 		return KS_NO_MEMORY;
 	agent->started_ms = uv_now(&agent->loop);
 	raise_descriptor_limit(agent);
@@ -248,6 +251,9 @@ static void deinit(struct life *life)
 	config_deinit(&agent->config);
 	uv_walk(&agent->loop, on_walk, NULL);
 	uv_run(&agent->loop, UV_RUN_NOWAIT);
+	/* libuv would wait for the thread that reads a file which does not answer. */
+	if (!known_hosts_free(&agent->known_hosts))
+		_exit(agent->exit_status);
 	uv_loop_close(&agent->loop);
 	close(agent->null_fd);
 }

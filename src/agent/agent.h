@@ -19,6 +19,7 @@
 
 struct connection;
 struct control;
+struct known_hosts;
 struct listener;
 struct lock;
 struct provider;
@@ -49,6 +50,7 @@ struct agent {
 	uint64_t last_connection_id;
 	struct vaults vaults;
 	struct lock *lock;
+	struct known_hosts *known_hosts;
 	struct children children;
 	struct keyring keyring;
 	struct provider *providers;

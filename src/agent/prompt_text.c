@@ -17,6 +17,7 @@
 /* Hosts of a path that are shown. */
 #define HOPS_FIRST 1
 #define HOPS_LAST 2
+#define NAMES_SHOWN 3 /* of a host */
 
 #define TEXT_MAX ((size_t)16 * 1024)
 
@@ -49,10 +50,38 @@ bool destination_proven(const struct subject *subject, const struct session_bind
 	       bytes_equal(subject->session_id, buf_bytes(&last->session_id));
 }
 
-static void add_host_key(struct buf *out, struct bytes blob)
-{
-	AUTO(text) fingerprint = public_key_fingerprint(blob);
+static const struct host_names no_names;
 
+/* What known_hosts says of a host, with our own words before it: "on" or "through". */
+static void add_host_words(struct buf *out, const char *before, const struct host_names *host)
+{
+	if (host->revoked)
+		add(out, "%s A HOST WHOSE KEY IS REVOKED in your known_hosts\n", before);
+	else if (host->count > 0)
+		add(out, "%s the host %s\n", before,
+			host->by_authority ? "that an authority of your known_hosts certifies as"
+					   : "known as");
+	else if (host->hashed)
+		add(out, "%s a host that is in your known_hosts, its name hashed\n", before);
+	else if (host->unread)
+		add(out, "%s a host that nothing is known of: known_hosts can't be read\n", before);
+	else
+		add(out, "%s a host that is NOT IN YOUR known_hosts\n", before);
+}
+
+/* The bind with that number. */
+static void add_host(
+	struct buf *out, const char *before, const struct prompt_facts *facts, size_t number)
+{
+	const struct host_names *host = facts->hosts != NULL ? &facts->hosts[number] : &no_names;
+	struct bytes key = buf_bytes(&facts->binds->records[number].host_key);
+	AUTO(text) fingerprint = public_key_fingerprint(key);
+
+	add_host_words(out, before, host);
+	for (size_t i = 0; i < host->count && i < NAMES_SHOWN; i++)
+		add_foreign(out, bytes_of(host->names[i]));
+	if (host->count > NAMES_SHOWN || host->more)
+		add(out, "    and more names\n");
 	add(out, "    host key %s\n", fingerprint != NULL ? fingerprint : "unknown");
 }
 
@@ -64,8 +93,8 @@ static void add_login(struct buf *out, const struct prompt_facts *facts)
 		add(out, "somewhere: DESTINATION UNPROVEN\n");
 		return;
 	}
-	add(out, "on the host that proved to have\n");
-	add_host_key(out, facts->subject->host_key);
+	/* Proven, it is the last one that is bound. */
+	add_host(out, "on", facts, facts->binds->count - 1);
 }
 
 static void add_subject(struct buf *out, const struct prompt_facts *facts)
@@ -104,8 +133,7 @@ static void add_path(struct buf *out, const struct prompt_facts *facts)
 			i = binds->count - HOPS_LAST;
 			add(out, "through OTHER HOSTS and then\n");
 		}
-		add(out, "through the host with\n");
-		add_host_key(out, buf_bytes(&binds->records[i].host_key));
+		add_host(out, "through", facts, i);
 	}
 }
 

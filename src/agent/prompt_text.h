@@ -5,6 +5,7 @@
 #ifndef AGENT_PROMPT_TEXT_H
 #define AGENT_PROMPT_TEXT_H
 
+#include "host_names.h"
 #include "keyring.h"
 #include "origin.h"
 #include "session_bind.h"
@@ -18,9 +19,10 @@ struct prompt_facts {
 	const struct origin *origin;
 	const struct peer *peer;
 	const struct session_binds *binds;
-	int32_t tries_left; /* or KS_TRIES_UNKNOWN */
-	bool last_tries;    /* the token says that few are left */
-	bool retry;	    /* the PIN before was wrong */
+	const struct host_names *hosts; /* of each bind, in their order; NULL: nothing is known */
+	int32_t tries_left;		/* or KS_TRIES_UNKNOWN */
+	bool last_tries;		/* the token says that few are left */
+	bool retry;			/* the PIN before was wrong */
 };
 
 /* A destination is proven when the data itself names the last bound host's key. */

@@ -2,11 +2,11 @@
  * A request that can't be answered at once. A connection has at most one in work; it is
  * answered once, or abandoned when the client goes. Life of a signature (sign.c):
  *
- *   CHECKED ─┬─▶ CONFIRMING ─┬─▶ WAITING ──▶ SIGNING ◀─▶ ASKING
- *            └───────────────┘  (for the        │     (PIN or touch)
- *              (no confirm)      worker)        ▼
- *                                            ANSWERED (after presence, signature and
- *                                                      peer were checked once more)
+ *   BEGUN ─┬─▶ CONFIRMING ─┬─▶ WAITING ──▶ SIGNING ◀─▶ ASKING
+ *  (names  └───────────────┘  (for the        │     (PIN or touch)
+ *   of hosts  (no confirm)     worker)        ▼
+ *   are read, then checked)                ANSWERED (after presence, signature and
+ *                                                    peer were checked once more)
  * and of loading or removing a provider (provider_request.c):
  *
  *   WAITING (located, opened) ──▶ LISTING (login, keys) ──▶ ANSWERED
@@ -19,7 +19,7 @@
 #include <stdbool.h>
 
 enum request_state {
-	REQUEST_CHECKED,
+	REQUEST_BEGUN,
 	REQUEST_CONFIRMING,
 	REQUEST_WAITING,
 	REQUEST_SIGNING,

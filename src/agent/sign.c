@@ -14,6 +14,7 @@
 #include <keystile/text.h>
 
 #include "agent.h"
+#include "known_hosts.h"
 #include "prompt_text.h"
 #include "provider.h"
 #include "sign_check.h"
@@ -28,6 +29,7 @@ struct sign {
 	struct policy_verdict verdict;
 	uint32_t token; /* the worker's id, while SIGNING */
 	struct worker *worker;
+	struct known_hosts_wait *names; /* while what is known of the hosts is read */
 	struct provider_wait *wait;
 	struct operation *operation;
 	struct prompt *prompt; /* confirmation or PIN */
@@ -36,6 +38,8 @@ struct sign {
 
 static void sign_free(struct sign *sign)
 {
+	if (sign->names != NULL)
+		known_hosts_wait_abandon(sign->names);
 	if (sign->wait != NULL)
 		provider_wait_abandon(sign->wait);
 	if (sign->prompt != NULL)
@@ -216,10 +220,31 @@ static char *path_of(const struct peer *peer)
 	return strdup(peer->executable);
 }
 
+/* NULL when out of memory; the caller frees it. */
+static char *text_of(const struct sign *sign, struct prompt_facts facts)
+{
+	struct host_names hosts[SESSION_BINDS_MAX] = {0};
+	const struct connection *connection = sign->connection;
+	char *text = NULL;
+	bool failed = false;
+
+	for (size_t i = 0; i < connection->binds.count; i++) {
+		hosts[i] = known_hosts_names(
+			connection->agent->known_hosts, &connection->binds.records[i], NULL);
+		failed |= hosts[i].failed;
+	}
+	facts.hosts = hosts;
+	if (!failed)
+		text = prompt_text(&facts);
+	for (size_t i = 0; i < connection->binds.count; i++)
+		host_names_deinit(&hosts[i]);
+	return text;
+}
+
 static enum ks_error ask(struct sign *sign, enum prompt_kind kind, const struct prompt_facts *facts,
 	prompt_answered *answered, struct prompt **out)
 {
-	AUTO(text) text = prompt_text(facts);
+	AUTO(text) text = text_of(sign, *facts);
 	AUTO(text) about = subject_text(&sign->subject);
 	AUTO(text) path = remote(sign) ? path_of(&sign->connection->peer) : NULL;
 	const char *words = "out of memory";
@@ -421,6 +446,32 @@ static void confirm(struct sign *sign)
 			"start the agent where it can ask (SSH_ASKPASS, DISPLAY)");
 }
 
+static void decide(struct sign *sign)
+{
+	struct connection *connection = sign->connection;
+
+	/* It may have gone while known_hosts were read. */
+	if (key_source(sign->key) == NULL) {
+		refuse_error(sign, KS_NO_TOKEN, bytes_of(NULL));
+		return;
+	}
+	sign->verdict = sign_decide(connection, sign->key, &sign->subject, sign->algorithm);
+	if (!sign->verdict.allowed)
+		refuse(sign, sign->verdict.reason, sign->verdict.remedy);
+	else if (sign->verdict.confirm)
+		confirm(sign);
+	else
+		wait_for_worker(sign);
+}
+
+static void on_names(void *owner)
+{
+	struct sign *sign = owner;
+
+	sign->names = NULL;
+	decide(sign);
+}
+
 static struct sign *sign_new(
 	struct connection *connection, struct key *key, const struct message_sign *message)
 {
@@ -429,7 +480,7 @@ static struct sign *sign_new(
 	if (sign == NULL)
 		return NULL;
 	*sign = (struct sign){
-		.request = {.state = REQUEST_CHECKED, .refused_by_lock = true, .abandon = abandon},
+		.request = {.state = REQUEST_BEGUN, .refused_by_lock = true, .abandon = abandon},
 		.connection = connection,
 		.key = key_reference(key),
 		.algorithm = sign_algorithm(key->kind, message->flags)};
@@ -452,12 +503,9 @@ void sign_begin(struct connection *connection, const struct message_sign *messag
 	}
 	subject_parse(buf_bytes(&sign->data), message->blob, public_key, &sign->subject);
 	sign_check_ssh(connection, &sign->subject);
-	sign->verdict = sign_decide(connection, key, &sign->subject, sign->algorithm);
 	connection->request = &sign->request;
-	if (!sign->verdict.allowed)
-		refuse(sign, sign->verdict.reason, sign->verdict.remedy);
-	else if (sign->verdict.confirm)
-		confirm(sign);
-	else
-		wait_for_worker(sign);
+	if (connection->binds.count > 0)
+		sign->names = known_hosts_await(connection->agent->known_hosts, on_names, sign);
+	if (sign->names == NULL)
+		decide(sign);
 }

@@ -215,14 +215,14 @@ class Forwarded(Case):
         prompt = self.asked.prompts()[0]
         ssh = str(pathlib.Path("/usr/bin/ssh").resolve())
         for words in ("PIN for the token", '"Lab card"', "softhsm", '"login key"', self.key.fingerprint,
-                      f'"{self.second.user}"', "through the host with", "on the host that proved",
+                      f'"{self.second.user}"', "through a host that is NOT IN YOUR known_hosts", "\non a host that is NOT IN YOUR",
                       self.host_fingerprint(self.first), self.host_fingerprint(self.second),
                       "by process ", f'"{ssh}"'):
             self.assertIn(words, prompt)
         self.assertNotIn("UNPROVEN", prompt)
         places = [prompt.index(words) for words in (
-            "through the host with", self.host_fingerprint(self.first),
-            "on the host that proved", self.host_fingerprint(self.second))]
+            "through a host that is NOT", self.host_fingerprint(self.first),
+            "\non a host that is NOT", self.host_fingerprint(self.second))]
         self.assertEqual(places, sorted(places))
         self.assertTrue(prompt.startswith("REMOTE REQUEST: it was bound as a forwarded agent\n"), prompt)
 
