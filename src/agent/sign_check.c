@@ -8,6 +8,7 @@
 
 #include "agent.h"
 #include "key_rules.h"
+#include "known_hosts.h"
 #include "listener.h"
 #include "prompt_text.h"
 #include "provider.h"
@@ -95,6 +96,20 @@ static bool rule_texts_init(
 	return texts->sign_namespace != NULL;
 }
 
+/* The names of the proven destination: a revoked key proves none. */
+static struct host_names destination_names(
+	const struct policy_facts *facts, const struct connection *connection)
+{
+	struct host_names names = {0};
+
+	if (facts->destination_proven)
+		names = known_hosts_names(connection->agent->known_hosts,
+			session_binds_last(&connection->binds), NULL);
+	if (names.revoked)
+		host_names_deinit(&names);
+	return names;
+}
+
 /* By the rules of the configuration; texts are made only where there are any. */
 static struct policy_verdict decide(struct policy_facts *facts, const struct connection *connection,
 	struct key *key, const struct subject *subject)
@@ -102,12 +117,14 @@ static struct policy_verdict decide(struct policy_facts *facts, const struct con
 	const struct policy_rules *rules = &connection->agent->config.rules;
 	const struct token *token = key_source(key)->token;
 	struct rule_texts texts = {0};
+	struct host_names names;
 	struct policy_verdict verdict = {.reason = "out of memory"};
 
 	facts->destination_proven = destination_proven(subject, &connection->binds);
 	if (rules->count == 0)
 		return policy_decide(facts, NULL);
-	if (rule_texts_init(&texts, key, subject)) {
+	names = destination_names(facts, connection);
+	if (rule_texts_init(&texts, key, subject) && !names.failed) {
 		facts->key_fingerprint = texts.fingerprint;
 		facts->key_plain_fingerprint = texts.plain_fingerprint;
 		facts->key_comment = key->comment;
@@ -116,8 +133,10 @@ static struct policy_verdict decide(struct policy_facts *facts, const struct con
 		facts->sign_namespace = texts.sign_namespace;
 		facts->listener = connection->listener->name;
 		facts->executable = connection->peer.executable;
+		facts->destination_names = (const char *const *)names.names;
 		verdict = policy_decide(facts, rules);
 	}
+	host_names_deinit(&names);
 	rule_texts_deinit(&texts);
 	return verdict;
 }
