@@ -184,8 +184,10 @@ static enum ks_error parse_certificates(struct parser *parser)
 }
 
 #define FOR_KEYS (1u << CONSTRAINTS_FOR_KEY | 1u << CONSTRAINTS_FOR_SECURITY_KEY)
-#define FOR_SECURITY_KEYS (1u << CONSTRAINTS_FOR_SECURITY_KEY)
+#define FOR_SECURITY_KEYS                                                                          \
+	(1u << CONSTRAINTS_FOR_SECURITY_KEY | 1u << CONSTRAINTS_FOR_SECURITY_KEY_FROM_AFAR)
 #define FOR_TOKENS (1u << CONSTRAINTS_FOR_TOKEN)
+#define FOR_ALL (FOR_KEYS | FOR_SECURITY_KEYS | FOR_TOKENS | 1u << CONSTRAINTS_FOR_KEY_FROM_AFAR)
 
 static const struct rule {
 	uint8_t type;
@@ -193,8 +195,8 @@ static const struct rule {
 	unsigned fits;	  /* bits of enum constraints_for */
 	enum ks_error (*parse)(struct parser *parser);
 } rules[] = {
-	{1, "lifetime", FOR_KEYS | FOR_TOKENS, parse_lifetime},
-	{2, "confirm", FOR_KEYS | FOR_TOKENS, parse_confirm},
+	{1, "lifetime", FOR_ALL, parse_lifetime},
+	{2, "confirm", FOR_ALL, parse_confirm},
 	{3, "maxsign", 0, NULL}, /* of XMSS keys, which nobody has */
 	{CONSTRAINT_EXTENSION, "sk-provider@openssh.com", FOR_SECURITY_KEYS, parse_sk_provider},
 	{CONSTRAINT_EXTENSION, "restrict-destination-v00@openssh.com", FOR_KEYS | FOR_TOKENS,

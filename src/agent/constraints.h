@@ -48,7 +48,14 @@ struct constraints {
 	size_t certificate_count;
 };
 
-enum constraints_for { CONSTRAINTS_FOR_KEY, CONSTRAINTS_FOR_SECURITY_KEY, CONSTRAINTS_FOR_TOKEN };
+/* FROM_AFAR: what ssh says for AddKeysToAgent. Destinations cost time and room, and it has none. */
+enum constraints_for {
+	CONSTRAINTS_FOR_KEY,
+	CONSTRAINTS_FOR_SECURITY_KEY,
+	CONSTRAINTS_FOR_TOKEN,
+	CONSTRAINTS_FOR_KEY_FROM_AFAR,
+	CONSTRAINTS_FOR_SECURITY_KEY_FROM_AFAR,
+};
 
 /*
  * Reads constraints up to the end. An unknown one, one given twice and one that does not fit what

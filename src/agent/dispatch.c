@@ -29,7 +29,7 @@ static void put_keys(
 		size_t needed = 8 + key->blob.len + bytes_of(key->comment).len;
 
 		if (key_is_security_key(key) != security_keys || key_source(key) == NULL ||
-			!key_listed(key, &connection->binds))
+			!key_listed(key, &connection->binds, origin_remote(&connection->origin)))
 			continue;
 		if (*count >= LIST_KEYS_MAX || out->len + needed > MESSAGE_MAX) {
 			log_warning(

@@ -19,12 +19,14 @@ struct key_change {
 	struct key_change *next;
 	struct provider *provider;
 	bool remove;
+	bool yields; /* a removal that nobody asked for: not of a key that came again meanwhile */
 	int fd;
 	struct buf blob;
 	enum key_kind kind;
 	char *comment;
 	struct constraints *constraints;
 	uint64_t expires_ms;
+	bool from_afar;
 	struct operation *operation; /* while it is with the worker */
 	key_changed *changed;	     /* NULL: nobody waits */
 	void *owner;
@@ -63,6 +65,27 @@ static void forget_elsewhere(struct provider *provider, struct bytes blob)
 		log_debug("a key went together with all others of its old worker");
 }
 
+/* What the keyring says of the key in that worker, or NULL. */
+static struct key_source *source_now(const struct key_change *change)
+{
+	struct key *key = keyring_find(&change->provider->agent->keyring, buf_bytes(&change->blob));
+	struct key_source *source = key == NULL ? NULL : key->sources;
+
+	while (source != NULL && source->token->provider != change->provider)
+		source = source->next;
+	return source;
+}
+
+/* It was added again while the removal waited, and has gone with it all the same. */
+static void drop_again(const struct key_change *change)
+{
+	const struct key_source *source = source_now(change);
+
+	if (source != NULL)
+		keyring_drop(
+			&change->provider->agent->keyring, source->token, buf_bytes(&change->blob));
+}
+
 /* The worker has taken it: now it is offered. blob is the worker's word for what it took. */
 static enum ks_error install(struct key_change *change, struct bytes blob)
 {
@@ -72,7 +95,8 @@ static enum ks_error install(struct key_change *change, struct bytes blob)
 		.kind = change->kind,
 		.comment = change->comment,
 		.constraints = change->constraints,
-		.expires_ms = change->expires_ms};
+		.expires_ms = change->expires_ms,
+		.from_afar = change->from_afar};
 	enum ks_error error = KS_DEVICE_FAILED;
 
 	if (provider->tokens != NULL && bytes_equal(blob, addition.blob))
@@ -117,6 +141,8 @@ static void on_done(
 	if (error == KS_OK && !change->remove)
 		error = install(change, result);
 	doubtful = change->remove && error != KS_OK && error != KS_NO_KEY;
+	if (change->remove && !doubtful)
+		drop_again(change);
 	answer(change, error, words);
 	if (provider->state == PROVIDER_CLOSED)
 		return;
@@ -137,22 +163,29 @@ static enum ks_error begin(struct key_change *change)
 		.events = &events,
 		.owner = change};
 
+	/* A key may have come meanwhile, and with constraints that this one would replace. */
+	if (change->from_afar &&
+		keyring_find(&change->provider->agent->keyring, buf_bytes(&change->blob)) != NULL)
+		return KS_NOT_ALLOWED;
 	change->fd = -1;
 	if (change->remove)
 		frame.remove.blob = buf_bytes(&change->blob);
 	return worker_operate(change->provider->worker, &wish, &change->operation);
 }
 
-/* Those that can't even begin are answered, so that the queue moves on. */
+/* Those that can't or need not even begin are answered, so that the queue moves on. */
 static void begin_next(struct provider *provider)
 {
 	while (provider->changes != NULL && provider->changes->operation == NULL) {
 		struct key_change *change = provider->changes;
+		bool overtaken = change->yields && source_now(change) != NULL;
+		enum ks_error error = overtaken ? KS_OK : begin(change);
 
-		if (begin(change) == KS_OK)
+		if (error == KS_OK && !overtaken)
 			return;
 		provider->changes = change->next;
-		answer(change, KS_NO_MEMORY, bytes_of(NULL));
+		answer(change, error, bytes_of(NULL));
+		provider_let_go(provider);
 	}
 }
 
@@ -201,10 +234,23 @@ struct key_change *key_change_add(struct provider *provider, int fd,
 	change->comment = strdup(addition->comment);
 	change->constraints = constraints_reference(addition->constraints);
 	change->expires_ms = addition->expires_ms;
+	change->from_afar = addition->from_afar;
 	if (change->comment != NULL && enqueue(change))
 		return change;
 	change_free(change);
 	return NULL;
+}
+
+unsigned key_changes_count_from_afar(const struct agent *agent)
+{
+	unsigned count = keyring_count_from_afar(&agent->keyring);
+
+	for (const struct provider *provider = agent->providers; provider != NULL;
+		provider = provider->next)
+		for (const struct key_change *change = provider->changes; change != NULL;
+			change = change->next)
+			count += change->from_afar;
+	return count;
 }
 
 static struct key_change *remove_source(
@@ -214,8 +260,10 @@ static struct key_change *remove_source(
 	struct provider *provider = token->provider;
 	struct key_change *change = change_new(provider, buf_bytes(&key->blob), changed, owner);
 
-	if (change != NULL)
+	if (change != NULL) {
 		change->remove = true;
+		change->yields = changed == NULL;
+	}
 	if (change == NULL || !enqueue(change)) {
 		if (change != NULL)
 			change_free(change);

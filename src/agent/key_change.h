@@ -9,6 +9,7 @@
 
 #include "keyring.h"
 
+struct agent;
 struct key_change;
 
 /* Called once, later, never from within the call that began it. words are borrowed. */
@@ -21,6 +22,8 @@ typedef void key_changed(void *owner, enum ks_error error, struct bytes words);
  */
 struct key_change *key_change_add(struct provider *provider, int fd,
 	const struct key_addition *addition, key_changed *changed, void *owner);
+/* How many are there or on their way that may have been relayed. */
+unsigned key_changes_count_from_afar(const struct agent *agent);
 /*
  * Removes it from the keyring at once and from the worker in its turn. changed may be NULL. NULL
  * when there is no memory to go on in order: its worker, and all it holds, is ended then.

@@ -23,6 +23,9 @@
 
 #define MEMORY_PROVIDER "memory:"
 #define MIDDLEWARE_PREFIX "middleware:"
+/* Who hands keys over through somebody's ssh must leave places, and room in lists, for the person.
+ */
+#define FROM_AFAR_MAX 64
 
 struct key_request {
 	struct request request; /* first: the connection knows only that */
@@ -115,9 +118,15 @@ static void hand_to_worker(struct key_request *add, struct provider *provider)
 		.kind = add->message.key.kind,
 		.comment = add->message.comment,
 		.constraints = add->message.constraints,
-		.expires_ms = end_of(add)};
+		.expires_ms = end_of(add),
+		.from_afar = origin_remote(&add->connection->origin)};
 	int fd = add->fd;
 
+	if (addition.from_afar && key_changes_count_from_afar(provider->agent) >= FROM_AFAR_MAX) {
+		refuse(add, "too many keys were added by way of ssh connections",
+			"remove some with ssh-add -d, or add it with ssh-add");
+		return;
+	}
 	add->fd = -1;
 	add->request.state = REQUEST_LISTING;
 	add->change = key_change_add(provider, fd, &addition, on_changed, add);
@@ -195,7 +204,7 @@ static const char *objection(
 		return "a bound connection may not name a middleware library";
 	if (key != NULL && remote)
 		return "a remote connection may not change a key that is there already";
-	if (key != NULL && !key_listed(key, &connection->binds))
+	if (key != NULL && !key_listed(key, &connection->binds, remote))
 		return "the key that is there may not be used on this connection";
 	return NULL;
 }
@@ -224,7 +233,8 @@ static struct key_request *request_new(
 void key_request_add(struct connection *connection, struct bytes body)
 {
 	struct message_add_key message;
-	enum ks_error error = message_parse_add_key(body, &message);
+	bool from_afar = origin_remote(&connection->origin);
+	enum ks_error error = message_parse_add_key(body, from_afar, &message);
 	const char *words = error == KS_OK ? objection(connection, &message) : NULL;
 	struct key_request *add = NULL;
 
@@ -280,7 +290,7 @@ void key_request_remove(struct connection *connection, struct bytes body)
 
 	if (message_parse_remove(body, &blob) == KS_OK)
 		key = keyring_find(&connection->agent->keyring, blob);
-	if (key == NULL || !key_listed(key, &connection->binds)) {
+	if (key == NULL || !key_listed(key, &connection->binds, false)) {
 		connection_answer(connection, MESSAGE_FAILURE);
 	} else if (key_added_source(key) != NULL) {
 		remove_added(connection, key);

@@ -31,10 +31,20 @@ bool key_wants_confirmation(const struct key *key)
 	return false;
 }
 
-bool key_listed(const struct key *key, const struct session_binds *binds)
+static bool source_listed(
+	const struct key_source *source, const struct session_binds *binds, bool remote)
+{
+	const struct constraints *constraints = destinations(source);
+
+	if (constraints == NULL || constraints->destination_count == 0)
+		return true;
+	return (!remote || binds->count > 0) && destination_lists(constraints, binds);
+}
+
+bool key_listed(const struct key *key, const struct session_binds *binds, bool remote)
 {
 	for (const struct key_source *source = key->sources; source != NULL; source = source->next)
-		if (destinations(source) != NULL && !destination_lists(destinations(source), binds))
+		if (!source_listed(source, binds, remote))
 			return false;
 	return true;
 }

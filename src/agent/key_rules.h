@@ -11,8 +11,11 @@
 
 /* Ask before each signature. */
 bool key_wants_confirmation(const struct key *key);
-/* Whether a connection with these binds may see it; only what it sees it may remove or replace. */
-bool key_listed(const struct key *key, const struct session_binds *binds);
+/*
+ * Whether a connection with these binds may see it; only what it sees it may remove or replace. A
+ * remote one without binds comes from nobody knows where.
+ */
+bool key_listed(const struct key *key, const struct session_binds *binds, bool remote);
 /* NULL, or why it may not be used for that: static words. */
 const char *key_destination_refusal(
 	const struct key *key, const struct session_binds *binds, const struct subject *subject);

@@ -258,6 +258,7 @@ static void adopt(struct key_source *source, const struct key_addition *addition
 	constraints_release(&source->constraints);
 	source->constraints = constraints;
 	source->expires_ms = addition->expires_ms;
+	source->from_afar = addition->from_afar;
 	source->hidden = false;
 }
 
@@ -274,9 +275,10 @@ enum ks_error keyring_add(
 	if (key == NULL)
 		return KS_NO_MEMORY;
 	key->kind = addition->kind;
-	source = add_source(key, token, 0);
+	/* Before there is a source, which would be without constraints. */
 	comment = there ? strdup(addition->comment) : NULL;
-	if (source == NULL || (there && comment == NULL)) {
+	source = there && comment == NULL ? NULL : add_source(key, token, 0);
+	if (source == NULL) {
 		free(comment);
 		sweep(keyring);
 		return KS_NO_MEMORY;
@@ -310,6 +312,17 @@ unsigned keyring_count(const struct keyring *keyring, const struct provider *pro
 			source = source->next;
 		count += source != NULL;
 	}
+	return count;
+}
+
+unsigned keyring_count_from_afar(const struct keyring *keyring)
+{
+	unsigned count = 0;
+
+	for (const struct key *key = keyring->first; key != NULL; key = key->next)
+		for (const struct key_source *source = key->sources; source != NULL;
+			source = source->next)
+			count += source->from_afar;
 	return count;
 }
 

@@ -35,6 +35,7 @@ struct key_source {
 	uint32_t flags; /* enum ks_key_flags */
 	bool hidden;	/* removed by the person; comes back with the next ssh-add -s */
 	bool stale;	/* while the token's keys are replaced */
+	bool from_afar; /* added by an ssh that may have relayed it */
 	/* Keys that a client added; of others these are the provider's. */
 	struct constraints *constraints; /* NULL: none */
 	uint64_t expires_ms;		 /* of expiry_now_ms(), 0: never */
@@ -58,6 +59,7 @@ struct key_addition {
 	const char *comment;
 	struct constraints *constraints; /* a reference is taken */
 	uint64_t expires_ms;		 /* 0: never */
+	bool from_afar;
 };
 
 struct keyring {
@@ -89,6 +91,7 @@ struct key_source *key_added_source(const struct key *key);
 struct key *keyring_find(struct keyring *keyring, struct bytes blob);
 /* How many keys of a provider are offered. */
 unsigned keyring_count(const struct keyring *keyring, const struct provider *provider);
+unsigned keyring_count_from_afar(const struct keyring *keyring);
 
 /*
  * The source that is asked to sign, or NULL when none is offered now. Providers that are still

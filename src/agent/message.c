@@ -49,7 +49,15 @@ static enum ks_error parse_private_key(struct reader *reader, struct message_add
 	return error;
 }
 
-enum ks_error message_parse_add_key(struct bytes body, struct message_add_key *out)
+static enum constraints_for constraints_for(enum key_kind kind, bool from_afar)
+{
+	if (key_kind_is_security_key(kind))
+		return from_afar ? CONSTRAINTS_FOR_SECURITY_KEY_FROM_AFAR
+				 : CONSTRAINTS_FOR_SECURITY_KEY;
+	return from_afar ? CONSTRAINTS_FOR_KEY_FROM_AFAR : CONSTRAINTS_FOR_KEY;
+}
+
+enum ks_error message_parse_add_key(struct bytes body, bool from_afar, struct message_add_key *out)
 {
 	struct reader reader = reader_of(body);
 	enum ks_error error;
@@ -61,10 +69,8 @@ enum ks_error message_parse_add_key(struct bytes body, struct message_add_key *o
 	out->comment = reader_text(&reader, MESSAGE_COMMENT_MAX);
 	if (out->comment == NULL)
 		return KS_BAD_INPUT;
-	return constraints_parse(&reader,
-		key_kind_is_security_key(out->key.kind) ? CONSTRAINTS_FOR_SECURITY_KEY
-							: CONSTRAINTS_FOR_KEY,
-		&out->constraints);
+	return constraints_parse(
+		&reader, constraints_for(out->key.kind, from_afar), &out->constraints);
 }
 
 void message_add_key_deinit(struct message_add_key *message)

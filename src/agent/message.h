@@ -69,9 +69,10 @@ bool message_is_secret(uint8_t type);
 KS_MUST_CHECK enum ks_error message_parse_sign(struct bytes body, struct message_sign *out);
 /*
  * KS_UNSUPPORTED: a kind of key or a constraint that is not known or not for this one, logged by
- * name. A message's deinit() is due in any case.
+ * name. A message's deinit() is due in any case. A key that comes from afar has fewer constraints.
  */
-KS_MUST_CHECK enum ks_error message_parse_add_key(struct bytes body, struct message_add_key *out);
+KS_MUST_CHECK enum ks_error message_parse_add_key(
+	struct bytes body, bool from_afar, struct message_add_key *out);
 void message_add_key_deinit(struct message_add_key *message);
 KS_MUST_CHECK enum ks_error message_parse_add_token(
 	struct bytes body, struct message_add_token *out);

@@ -244,22 +244,32 @@ static struct prompt *choose(struct prompts *prompts)
 	return prompts->waiting;
 }
 
+/* The person said no on this way while it waited. */
+static bool is_muted(const struct prompt *prompt)
+{
+	const struct agent *agent = prompt->agent;
+
+	return prompt->path != NULL &&
+	       mute_holds(&agent->prompts.mutes, prompt->path, uv_now(&agent->loop));
+}
+
 static void open_next(struct agent *agent)
 {
 	struct prompts *prompts = &agent->prompts;
 	struct prompt *prompt;
 
 	while (prompts->open == NULL && (prompt = choose(prompts)) != NULL) {
+		bool muted = is_muted(prompt);
 		bool had_handles;
 
 		take_out(&prompts->waiting, prompt);
 		prompts->open = prompt;
-		if (start(prompt) == KS_OK)
+		if (!muted && start(prompt) == KS_OK)
 			return;
 		prompts->open = NULL;
 		had_handles = prompt->handles > 0;
 		if (!prompt->withdrawn)
-			prompt->answered(prompt->owner, PROMPT_FAILED, -1);
+			prompt->answered(prompt->owner, muted ? PROMPT_NO : PROMPT_FAILED, -1);
 		if (!had_handles)
 			prompt_free(prompt);
 	}

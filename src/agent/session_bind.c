@@ -94,6 +94,15 @@ static enum records_say ask_records(
 	return RECORDS_CONTINUE;
 }
 
+static bool has_room_for(const struct session_binds *binds, size_t len)
+{
+	size_t sum = len;
+
+	for (size_t i = 0; i < binds->count; i++)
+		sum += binds->records[i].host_key.len;
+	return sum <= SESSION_BIND_BYTES_MAX;
+}
+
 static void record_deinit(struct session_bind *entry)
 {
 	buf_deinit(&entry->host_key);
@@ -134,6 +143,10 @@ static enum session_bind_result add(struct session_binds *binds, const struct bi
 		return SESSION_BIND_REFUSED;
 	if (say == RECORDS_CONTINUE && binds->count == SESSION_BINDS_MAX) {
 		log_info("session bind refused: the connection has %d already", SESSION_BINDS_MAX);
+		return SESSION_BIND_REFUSED;
+	}
+	if (say == RECORDS_CONTINUE && !has_room_for(binds, message->host_key.len)) {
+		log_info("session bind refused: the host keys of the connection are too long");
 		return SESSION_BIND_REFUSED;
 	}
 	if (binds->failures >= SESSION_BIND_FAILURES)

@@ -13,6 +13,8 @@
 
 #define SESSION_BINDS_MAX 16 /* records of a connection; a duplicate still succeeds */
 #define SESSION_ID_MAX 128   /* bytes */
+/* Bytes of all host keys of a connection: certificates may be as long as a message. */
+#define SESSION_BIND_BYTES_MAX ((size_t)128 * 1024)
 #define SESSION_BIND_FAILURES                                                                      \
 	16 /* after that many a connection's binds are not verified any more */
 

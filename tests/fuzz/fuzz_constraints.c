@@ -101,7 +101,9 @@ static void check(const struct constraints *constraints, enum constraints_for wh
 	require(constraints->references == 1);
 	require(constraints->destination_count <= CONSTRAINTS_DESTINATIONS_MAX);
 	require(constraints->certificate_count <= CONSTRAINTS_CERTIFICATES_MAX);
-	require(constraints->sk_provider == NULL || what == CONSTRAINTS_FOR_SECURITY_KEY);
+	require(constraints->sk_provider == NULL || what == CONSTRAINTS_FOR_SECURITY_KEY ||
+		what == CONSTRAINTS_FOR_SECURITY_KEY_FROM_AFAR);
+	require(what < CONSTRAINTS_FOR_KEY_FROM_AFAR || constraints->destination_count == 0);
 	require(what == CONSTRAINTS_FOR_TOKEN ||
 		(constraints->certificate_count == 0 && !constraints->certificates_only));
 	for (size_t i = 0; i < constraints->destination_count; i++)
@@ -124,7 +126,7 @@ static void check_same(const struct constraints *a, const struct constraints *b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct reader in = reader_of(BYTES(data, len));
-	enum constraints_for what = (enum constraints_for)(reader_u8(&in) % 3);
+	enum constraints_for what = (enum constraints_for)(reader_u8(&in) % 5);
 	struct constraints *first, *second;
 	AUTO(buf) again = {0};
 

@@ -60,7 +60,7 @@ static void check_add_key(struct bytes body)
 {
 	struct message_add_key message;
 
-	if (message_parse_add_key(body, &message) == KS_OK)
+	if (message_parse_add_key(body, false, &message) == KS_OK)
 		check_key(&message, body);
 	else
 		require(message.constraints == NULL);

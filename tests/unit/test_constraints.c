@@ -133,7 +133,8 @@ static void lifetime_and_confirm_come_once_and_nothing_unknown_comes(void **stat
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		for (int what = CONSTRAINTS_FOR_KEY; what <= CONSTRAINTS_FOR_TOKEN; what++)
+		for (int what = CONSTRAINTS_FOR_KEY; what <= CONSTRAINTS_FOR_SECURITY_KEY_FROM_AFAR;
+			what++)
 			if (outcome(rows[i].bytes, (enum constraints_for)what) != rows[i].error ||
 				strstr(heard, rows[i].named) == NULL)
 				fail_msg("row %zu: %s", i, heard);

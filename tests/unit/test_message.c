@@ -215,7 +215,7 @@ static enum ks_error parse_add(bool token, struct bytes body, struct constraints
 	struct message_add_key add_key = {0};
 	struct message_add_token add_token = {0};
 	enum ks_error error = token ? message_parse_add_token(body, &add_token)
-				    : message_parse_add_key(body, &add_key);
+				    : message_parse_add_key(body, false, &add_key);
 	struct constraints *parsed = token ? add_token.constraints : add_key.constraints;
 
 	assert_int_equal(error == KS_OK, parsed != NULL);
@@ -237,7 +237,8 @@ static void keys_of_ssh_add_are_taken(void **state)
 		vector_put(&message, add_vectors[i].message);
 		if (adds_token(&message))
 			continue;
-		if (message_parse_add_key(BYTES(message.data + 1, message.len - 1), &add) != KS_OK)
+		if (message_parse_add_key(BYTES(message.data + 1, message.len - 1), false, &add) !=
+			KS_OK)
 			fail_msg("%s", add_vectors[i].name);
 		assert_int_equal(public_key_parse(buf_bytes(&add.blob), &key), KS_OK);
 		assert_int_equal(
@@ -379,7 +380,8 @@ static unsigned strings_of(const struct buf *message)
 	if (adds_token(message))
 		return 2;
 	assert_int_equal(
-		message_parse_add_key(BYTES(message->data + 1, message->len - 1), &add), KS_OK);
+		message_parse_add_key(BYTES(message->data + 1, message->len - 1), false, &add),
+		KS_OK);
 	certificate = add.key.certificate.len > 0;
 	kind = add.key.kind;
 	message_add_key_deinit(&add);
@@ -462,7 +464,7 @@ static void middleware_is_for_security_keys_alone(void **state)
 	log_to(ignore, NULL);
 	put_security_key(&key, "");
 	put_middleware(&key, "/usr/lib/sk.so");
-	assert_int_equal(message_parse_add_key(buf_bytes(&key), &add), KS_OK);
+	assert_int_equal(message_parse_add_key(buf_bytes(&key), false, &add), KS_OK);
 	assert_string_equal(add.constraints->sk_provider, "/usr/lib/sk.so");
 	assert_string_equal(add.comment, "");
 	message_add_key_deinit(&add);
