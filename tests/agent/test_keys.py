@@ -248,6 +248,16 @@ class Lifetimes(KeysTest):
         self.assertEqual(client.receive()[0], c.SUCCESS)
         self.assertEqual(client.receive(), (c.IDENTITIES, u32(0)))
 
+    def test_a_long_lifetime_is_long(self):
+        """In milliseconds these have more than 32 bits; of the first one, the lower 32 are all 0."""
+        client = self.client()
+        blobs = []
+        for seconds in (1 << 29, 0xffffffff):
+            body, blob = self.message()
+            self.assertEqual(client.call(c.ADD_CONSTRAINED, body + c.lifetime(seconds))[0], c.SUCCESS)
+            blobs.append(blob)
+        self.assertEqual([one.blob for one in client.list()], blobs)
+
     def test_adding_again_begins_a_new_life(self):
         body, blob = self.message()
         client = self.client()

@@ -172,6 +172,12 @@ class WhoMayNameOne(Case):
         self.assertEqual(one.bind(lab.HostKey(), b"s" * 32), c.SUCCESS)
         self.is_refused(one)
 
+    def test_an_option_lets_a_bound_connection_name_one(self):
+        agent = self.start(options=["-P", "/usr/lib*/*", "-O", "allow-remote-pkcs11"])
+        with lab.AgentClient(agent) as one:
+            self.assertEqual(one.bind(lab.HostKey(), b"s" * 32), c.SUCCESS)
+            self.assertEqual(one.call(c.ADD_CONSTRAINED, added(Instructed(), DUMMY))[0], c.SUCCESS, agent.log())
+
     def test_a_remote_connection_may_name_none(self):
         self.is_refused(self.client(self.agent.remote_socket))
         forwarded = self.client()
