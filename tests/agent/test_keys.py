@@ -1,6 +1,7 @@
 """Keys that ssh-add hands over: adding, replacing, removing, lifetimes, confirmations, and who may do what."""
 import os
 import pathlib
+import signal
 import subprocess
 import unittest
 
@@ -376,25 +377,30 @@ class AddedBySsh(KeysTest):
         self.assertEqual(done.stdout, "in\n", done.stderr + self.agent.log())
         self.assertEqual(self.agent.refusals(), [])
 
+    def relayed(self, direction):
+        """A client behind ssh: with -R the far host's, whose bytes ssh hands on; with -L ours, through sshd."""
+        relay = self.folder / f"relay{direction}"
+        path = self.make()
+        self.host.allow(path.with_name(path.name + ".pub").read_text())
+        command = self.host.ssh("-N", "-o", "ExitOnForwardFailure=yes", "-o", "IdentityAgent=none",
+                                "-o", f"IdentityFile={path}", direction, f"{relay}:{self.agent.socket}", "lab")
+        ssh = subprocess.Popen([str(one) for one in command], env=self.agent.env, stdin=subprocess.DEVNULL)
+        self.addCleanup(lab.place.end, ssh, signal.SIGTERM)
+        lab.wait_for("the relay listens", lambda: lab.listens(relay))
+        return self.client(str(relay))
+
     def test_a_stranger_behind_ssh_changes_no_key_that_is_there(self):
-        """What is relayed by ssh -R or -L comes from ssh too; it may add, as said, and nothing else."""
+        """What is relayed by ssh -R comes from ssh too; it may add, as said, and nothing else."""
         body, blob = self.message(comment="mine")
         self.assertEqual(self.client().call(c.ADD_CONSTRAINED, body + c.confirm())[0], c.SUCCESS)
-        relay = self.folder / "relay"
-        command = self.host.ssh("-N", "-o", "ExitOnForwardFailure=yes", "-o", "IdentityAgent=none",
-                                "-o", f"IdentityFile={self.make()}", "-L", f"{relay}:{self.agent.socket}", "lab")
-        key = sorted(self.folder.glob("*.pub"))[-1]
-        self.host.allow(key.read_text())
-        with subprocess.Popen([str(one) for one in command], env=self.agent.env, stdin=subprocess.DEVNULL) as ssh:
-            try:
-                lab.wait_for("the relay listens", lambda: lab.listens(relay))
-                one = self.client(str(relay))
-                for number, message in ((c.ADD, body), (c.ADD_CONSTRAINED, body + c.lifetime(1)),
-                                        (c.REMOVE, string(blob)), (c.REMOVE_ALL, b""), (22, string("x"))):
-                    self.assertEqual(one.call(number, message)[0], c.FAILURE)
-            finally:
-                ssh.terminate()
-        self.assertEqual([one.comment for one in self.serves()], ["mine"])
+        for direction, adds in (("-L", c.FAILURE), ("-R", c.SUCCESS)):
+            one = self.relayed(direction)
+            for number, message in ((c.ADD, body), (c.ADD_CONSTRAINED, body + c.lifetime(1)), (c.REMOVE, string(blob)),
+                                    (c.REMOVE_ALL, b""), (22, string("x"))):
+                self.assertEqual(one.call(number, message)[0], c.FAILURE, direction)
+            self.assertEqual(one.call(c.ADD, self.message(comment="new")[0])[0], adds, direction)
+        self.assertTrue(any("may not change a key that is there" in one for one in self.agent.refusals()))
+        self.assertEqual([one.comment for one in self.serves()], ["mine", "new"])
         self.askpass.refuses()
         self.assertIsNone(self.sign(blob))
 

@@ -7,6 +7,7 @@ import select
 import shlex
 import signal
 import subprocess
+import time
 import unittest
 
 import bed
@@ -284,6 +285,13 @@ class Guessing(LockTest):
         self.assertEqual(self.failures(), 0)
         self.locks()
         self.assertEqual(self.failures(), 0)
+
+    def test_each_failure_is_held_back_for_longer_than_the_one_before(self):
+        """Five take 1.5 seconds at least; a tenth each would be half of that, though more on a busy machine."""
+        began = time.monotonic()
+        for _ in range(5):
+            self.assertEqual(self.unlock(WRONG), FAILURE)
+        self.assertGreater(time.monotonic() - began, 1.1)
 
     def test_others_are_served_while_a_failure_is_held_back(self):
         """Thirty of them take three quarters of a minute: no load makes them end before one list."""

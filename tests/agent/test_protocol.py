@@ -7,6 +7,7 @@ import unittest
 import lab
 from bed import PIN, AgentTest
 from lab import client as c
+from lab.added import destination_host, destinations, hop
 from lab.keys import string, u32
 
 SOFTHSM = lab.SoftHSM.module
@@ -321,6 +322,19 @@ class Adding(AgentTest):
             self.assertEqual(self.add("fake:lab,keys=2"), c.SUCCESS)
         self.assertEqual([one.comment for one in self.serves()], ["lab key 0", "lab key 1"])
         lab.wait_for("one worker", lambda: len(self.agent.workers()) == 1)
+
+    def test_a_provider_takes_no_other_destinations_until_it_is_removed(self):
+        here, there = (destinations(hop(destination_host(host=name, host_keys=[lab.HostKey().blob])))
+                       for name in ("here", "there"))
+        self.assertEqual(self.add("fake:lab", constraints=here), c.SUCCESS)
+        self.assertEqual(self.add("fake:lab", constraints=there), c.FAILURE)
+        self.assertIn("other destination constraints", self.agent.refusals()[0])
+        key = self.serves()[0].blob
+        for constraints in (here, b""):
+            self.assertEqual(self.add("fake:lab", constraints=constraints), c.SUCCESS)
+            self.assertIsNone(self.client().sign(key, b"data"))
+        self.assertEqual(self.client().remove_token("fake:lab"), c.SUCCESS)
+        self.assertEqual(self.add("fake:lab", constraints=there), c.SUCCESS)
 
     def test_a_lifetime_ends(self):
         self.load("fake:stays")
