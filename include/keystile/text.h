@@ -33,6 +33,8 @@ const char *text_quote_words(struct bytes text, char out[static TEXT_WORDS_MAX])
  */
 int text_match_list(const char *text, const char *patterns);
 bool text_match(const char *text, const char *pattern);
+/* The same; the pattern holds no NUL. */
+bool text_match_bytes(const char *text, struct bytes pattern);
 
 /* Lower-case hexadecimal of bytes into out (2 * len + 1 bytes). */
 void text_hex(struct bytes bytes, char *out);

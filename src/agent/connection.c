@@ -210,7 +210,7 @@ static void handle_message(struct connection *connection)
 	if (connection->vault != NULL)
 		body = BYTES(connection->vault->memory.data, connection->vault->memory.len);
 	if (connection->discard)
-		connection_answer(connection, MESSAGE_FAILURE);
+		dispatch_refuse(connection, type_of(connection));
 	else
 		dispatch(connection, type_of(connection), body);
 	connection->first_message_seen = true;

@@ -4,6 +4,8 @@
  */
 #include "dispatch.h"
 
+#include <stdio.h>
+
 #include <keystile/log.h>
 
 #include "agent.h"
@@ -140,23 +142,25 @@ struct rule {
 	enum who who;
 	bool locked;
 	void (*handle)(struct connection *connection, struct bytes body);
+	const char *what; /* NULL: asked for all the time, and no news when refused */
 };
 
 static const struct rule rules[] = {
-	{MESSAGE_LIST, ANYBODY, true, list},
-	{MESSAGE_SIGN, ANYBODY, false, sign},
-	{MESSAGE_EXTENSION, ANYBODY, true, extension},
-	{MESSAGE_ADD, LOCAL_OR_UNBOUND_SSH, false, key_request_add},
-	{MESSAGE_ADD_CONSTRAINED, LOCAL_OR_UNBOUND_SSH, false, key_request_add},
-	{MESSAGE_REMOVE, LOCAL, false, key_request_remove},
-	{MESSAGE_REMOVE_ALL, LOCAL, false, remove_all},
-	{MESSAGE_REMOVE_ALL_V1, LOCAL, false, remove_all},
-	{MESSAGE_ADD_TOKEN, LOCAL, false, provider_request_add},
-	{MESSAGE_ADD_TOKEN_CONSTRAINED, LOCAL, false, provider_request_add},
-	{MESSAGE_REMOVE_TOKEN, LOCAL, false, provider_request_remove},
-	{MESSAGE_LOCK, LOCAL, false, lock_begin},
-	{MESSAGE_UNLOCK, LOCAL, true, lock_begin_unlock},
+	{MESSAGE_LIST, ANYBODY, true, list, NULL},
+	{MESSAGE_SIGN, ANYBODY, false, sign, NULL},
+	{MESSAGE_EXTENSION, ANYBODY, true, extension, NULL},
+	{MESSAGE_ADD, LOCAL_OR_UNBOUND_SSH, false, key_request_add, "adding a key"},
+	{MESSAGE_ADD_CONSTRAINED, LOCAL_OR_UNBOUND_SSH, false, key_request_add, "adding a key"},
+	{MESSAGE_REMOVE, LOCAL, false, key_request_remove, "removing a key"},
+	{MESSAGE_REMOVE_ALL, LOCAL, false, remove_all, "removing all keys"},
+	{MESSAGE_REMOVE_ALL_V1, LOCAL, false, remove_all, "removing all keys"},
+	{MESSAGE_ADD_TOKEN, LOCAL, false, provider_request_add, "loading a provider"},
+	{MESSAGE_ADD_TOKEN_CONSTRAINED, LOCAL, false, provider_request_add, "loading a provider"},
+	{MESSAGE_REMOVE_TOKEN, LOCAL, false, provider_request_remove, "removing a provider"},
+	{MESSAGE_LOCK, LOCAL, false, lock_begin, "locking the agent"},
+	{MESSAGE_UNLOCK, LOCAL, true, lock_begin_unlock, "unlocking the agent"},
 };
+#define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
 
 static bool unbound_ssh(const struct connection *connection)
 {
@@ -174,7 +178,7 @@ static bool may(const struct connection *connection, enum who who)
 
 static const struct rule *find_rule(const struct connection *connection, uint8_t type)
 {
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+	for (size_t i = 0; i < RULE_COUNT; i++)
 		if (rules[i].type == type && may(connection, rules[i].who) &&
 			(rules[i].locked || !lock_locked(connection->agent->lock)))
 			return &rules[i];
@@ -192,6 +196,30 @@ void dispatch_first_is_no_bind(struct connection *connection)
 		origin_worsen(&connection->origin, ORIGIN_SSH_WITHOUT_BIND);
 }
 
+static void note_refusal(struct connection *connection, const struct rule *rule)
+{
+	const char *reason = "the agent is locked";
+	const char *remedy = "ssh-add -X unlocks it";
+	char what[128];
+
+	snprintf(what, sizeof(what), "%s, connection %llu (%s)", rule->what,
+		(unsigned long long)connection->id, origin_words(connection->origin.rule));
+	if (!may(connection, rule->who)) {
+		reason = "remote connections may list and sign, and nothing else";
+		remedy = "do it on the machine where the agent runs";
+	}
+	refusals_add(&connection->agent->refusals, what, reason, remedy);
+}
+
+void dispatch_refuse(struct connection *connection, uint8_t type)
+{
+	log_debug("connection %llu: message %u refused", (unsigned long long)connection->id, type);
+	for (size_t i = 0; i < RULE_COUNT; i++)
+		if (rules[i].type == type && rules[i].what != NULL)
+			note_refusal(connection, &rules[i]);
+	connection_answer(connection, MESSAGE_FAILURE);
+}
+
 void dispatch(struct connection *connection, uint8_t type, struct bytes body)
 {
 	const struct rule *rule = find_rule(connection, type);
@@ -201,6 +229,5 @@ void dispatch(struct connection *connection, uint8_t type, struct bytes body)
 		rule->handle(connection, body);
 		return;
 	}
-	log_debug("connection %llu: message %u refused", (unsigned long long)connection->id, type);
-	connection_answer(connection, MESSAGE_FAILURE);
+	dispatch_refuse(connection, type);
 }

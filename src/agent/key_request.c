@@ -66,8 +66,8 @@ static void finish(struct key_request *add, enum message_type answer)
 static void note_refusal(
 	struct connection *connection, struct bytes blob, const char *words, const char *remedy)
 {
-	AUTO(text) fingerprint = public_key_fingerprint(blob);
-	AUTO(text) what = text_format("adding key %s", fingerprint != NULL ? fingerprint : "");
+	AUTO(text) fingerprint = blob.len > 0 ? public_key_fingerprint(blob) : NULL;
+	AUTO(text) what = text_format("adding key %s", fingerprint != NULL ? fingerprint : "?");
 
 	refusals_add(
 		&connection->agent->refusals, what != NULL ? what : "adding a key", words, remedy);
@@ -143,7 +143,7 @@ static void on_opened(
 	if (error == KS_OK)
 		hand_to_worker(add, provider);
 	else
-		refuse_error(add, error, bytes_of(words));
+		refuse(add, words, NULL);
 }
 
 /* Whose worker keeps the key. NULL when out of memory. */
@@ -156,20 +156,29 @@ static char *keeper_of(const struct message_add_key *message)
 	return text_format(MIDDLEWARE_PREFIX "%s", middleware);
 }
 
+/* Also one that is being started. Names of middleware are paths, to be resolved by a worker. */
+static struct provider *keeper_there(struct agent *agent, const char *name)
+{
+	struct provider *provider = agent->providers;
+
+	if (strcmp(name, MEMORY_PROVIDER) != 0)
+		return NULL;
+	while (provider != NULL && strcmp(provider->given, name) != 0)
+		provider = provider->next;
+	return provider;
+}
+
 static void find_keeper(struct key_request *add)
 {
 	struct agent *agent = add->connection->agent;
 	AUTO(text) name = keeper_of(&add->message);
 	const struct ks_needs *needs = name == NULL ? NULL : provider_backend(name);
-	struct provider *provider = name == NULL ? NULL : provider_by_name(agent, name);
+	struct provider *provider = name == NULL ? NULL : keeper_there(agent, name);
 
 	if (needs == NULL || !needs->takes_keys) {
 		refuse(add, "this agent was built without the backend that keeps such keys", NULL);
 		return;
 	}
-	/* Names of middleware are paths, to be resolved by a worker. */
-	if (strcmp(name, MEMORY_PROVIDER) != 0)
-		provider = NULL;
 	if (provider != NULL && provider->state == PROVIDER_READY) {
 		hand_to_worker(add, provider);
 		return;
@@ -235,12 +244,13 @@ void key_request_add(struct connection *connection, struct bytes body)
 	struct message_add_key message;
 	bool from_afar = origin_remote(&connection->origin);
 	enum ks_error error = message_parse_add_key(body, from_afar, &message);
-	const char *words = error == KS_OK ? objection(connection, &message) : NULL;
+	const char *words = error == KS_OK ? objection(connection, &message) : ks_error_text(error);
 	struct key_request *add = NULL;
 
 	if (words != NULL)
-		note_refusal(connection, buf_bytes(&message.blob), words, NULL);
-	else if (error == KS_OK)
+		note_refusal(connection, buf_bytes(&message.blob), words,
+			error != KS_OK ? "the log says what of it" : NULL);
+	else
 		add = request_new(connection, &message);
 	message_add_key_deinit(&message);
 	if (add == NULL) {

@@ -57,6 +57,16 @@ static void finish(struct provider_request *add, enum message_type answer)
 	connection_answer(connection, answer);
 }
 
+static void note_refusal(
+	struct connection *connection, const char *given, const char *words, const char *remedy)
+{
+	char quoted[TEXT_QUOTED_MAX];
+	AUTO(text) what = text_format("provider %s", text_quote(bytes_of(given), quoted));
+
+	refusals_add(
+		&connection->agent->refusals, what != NULL ? what : "a provider", words, remedy);
+}
+
 static void refuse(struct provider_request *add, enum ks_error error, const char *words)
 {
 	static const char *const remedies[KS_ERROR_COUNT] = {
@@ -65,10 +75,8 @@ static void refuse(struct provider_request *add, enum ks_error error, const char
 		[KS_PIN_BLOCKED] = "unblock the PIN with the token's own tool (PUK)",
 		[KS_NOT_ALLOWED] = "remove it with ssh-add -e first",
 	};
-	char quoted[TEXT_QUOTED_MAX];
-	AUTO(text) what = text_format("provider %s", text_quote(bytes_of(add->given), quoted));
 
-	refusals_add(&add->connection->agent->refusals, what != NULL ? what : "a provider", words,
+	note_refusal(add->connection, add->given, words,
 		error < KS_ERROR_COUNT ? remedies[error] : NULL);
 	finish(add, MESSAGE_FAILURE);
 }
@@ -212,13 +220,34 @@ static struct provider_request *add_new(
 	return NULL;
 }
 
+/* NULL, or static words; *remedy too. */
+static const char *objection(
+	const struct connection *connection, const char *given, const char **remedy)
+{
+	*remedy = NULL;
+	if (!is_provider(given))
+		return "it keeps what ssh-add adds, and is no provider";
+	if (may_load(connection))
+		return NULL;
+	*remedy = "load it outside of the ssh session; -O allow-remote-pkcs11 is in "
+		  "keystile-agent(1)";
+	return "a connection that is bound to an ssh session may not load providers";
+}
+
 void provider_request_add(struct connection *connection, struct bytes body)
 {
 	struct message_add_token message;
 	struct provider_request *add = NULL;
+	enum ks_error error = message_parse_add_token(body, &message);
+	const char *remedy = "the log says what of it";
+	const char *words = ks_error_text(error);
 
-	if (message_parse_add_token(body, &message) == KS_OK && may_load(connection) &&
-		is_provider(message.provider))
+	if (error == KS_OK)
+		words = objection(connection, message.provider, &remedy);
+	if (words != NULL)
+		note_refusal(connection, message.provider != NULL ? message.provider : "?", words,
+			remedy);
+	else
 		add = add_new(connection, &message);
 	message_add_token_deinit(&message);
 	if (add != NULL)

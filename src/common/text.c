@@ -87,6 +87,11 @@ bool text_match(const char *text, const char *pattern)
 	return match_span(text, pattern, strlen(pattern));
 }
 
+bool text_match_bytes(const char *text, struct bytes pattern)
+{
+	return match_span(text, (const char *)pattern.data, pattern.len);
+}
+
 int text_match_list(const char *text, const char *patterns)
 {
 	int matched = 0;

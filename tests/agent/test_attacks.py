@@ -141,7 +141,46 @@ class Strangers(AttackTest):
         self.assertEqual(self.blobs(bound), [restricted.blob, plain.blob])
 
 
+class Words(AttackTest):
+    """A refusal that nobody can find out about is taken for a defect."""
+
+    def test_a_remote_connection_is_told_why_it_may_do_nothing_but_list_and_sign(self):
+        remote = self.client(self.agent.remote_socket)
+        for number, what in ((c.ADD, "adding a key"), (c.REMOVE, "removing a key"), (c.REMOVE_ALL, "removing all keys"),
+                             (c.ADD_TOKEN, "loading a provider"), (22, "locking the agent")):
+            self.assertEqual(remote.call(number, string("x"))[0], c.FAILURE)
+            self.assertIn(what, self.agent.refusals()[0])
+            self.assertIn("remote connections may list and sign, and nothing else", self.agent.refusals()[0])
+
+    def test_a_locked_agent_says_that_it_is_locked(self):
+        one = self.client()
+        self.assertEqual(one.call(22, string("password"))[0], c.SUCCESS)
+        self.assertEqual(self.add(one, added.AddedKey("ed25519")), c.FAILURE)
+        self.assertIn("the agent is locked; ssh-add -X", self.agent.refusals()[0])
+
+    def test_a_key_that_is_not_understood_is_a_refusal_that_can_be_seen(self):
+        one, key = self.client(), added.AddedKey("ed25519")
+        for body in (string("no-such-kind"), key.body("x")[:50], key.body("x", b"\x03\0\0\0\1")):
+            before = len(self.agent.refusals())
+            self.assertEqual(one.call(c.ADD_CONSTRAINED, body)[0], c.FAILURE)
+            self.assertEqual(len(self.agent.refusals()), before + 1)
+
+    def test_a_bound_connection_is_told_that_it_may_load_nothing(self):
+        one = self.client()
+        self.assertEqual(one.bind(lab.HostKey(), b"s" * 32, LOGIN), c.SUCCESS)
+        self.assertEqual(one.add_token("/usr/lib/some.so"), c.FAILURE)
+        self.assertIn("/usr/lib/some.so", self.agent.refusals()[0])
+        self.assertIn("allow-remote-pkcs11", self.agent.refusals()[0])
+
+
 class Floods(AttackTest):
+    def test_many_first_keys_at_once_are_all_taken_by_one_worker(self):
+        clients = [(self.client(), added.AddedKey("ed25519")) for _ in range(100)]
+        for one, key in clients:
+            one.send(c.ADD, key.body("key"))
+        self.assertEqual({one.receive()[0] for one, _ in clients}, {c.SUCCESS})
+        self.assertEqual(len(self.agent.workers()), 1)
+
     def test_huge_host_certificates_fill_no_memory(self):
         host, authority = lab.HostKey(), lab.HostKey()
         subject = added.AddedKey("ed25519")
