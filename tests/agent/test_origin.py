@@ -411,6 +411,26 @@ class Processes(OriginTest):
         lab.verify(key, lab.AgentClient.signature(reply), b"data")
 
 
+class UnboundSsh(OriginTest):
+    """It may list and sign; what it may add is in test_keys.py."""
+
+    def refuses(self, client, number, body=b""):
+        self.assertEqual(client.call(number, body), (c.FAILURE, b""), number)
+
+    def test_an_ssh_that_binds_nothing_changes_nothing(self):
+        client = self.connect("ssh")
+        token, word = string("fake:more") + string(""), string("word")
+        for number, body in ((c.REMOVE, string(self.key)), (c.REMOVE_ALL, b""), (9, b""), (c.ADD_TOKEN, token),
+                             (c.ADD_TOKEN_CONSTRAINED, token + c.lifetime(60)), (c.REMOVE_TOKEN, string(PROVIDER) + string("")),
+                             (22, word)):
+            self.refuses(client, number, body)
+        with lab.AgentClient(self.agent) as own:
+            self.assertEqual([one.blob for one in own.list()], [self.key])
+            self.assertEqual(own.call(22, word)[0], c.SUCCESS)
+            self.refuses(client, 23, word)
+            self.assertEqual(own.call(23, word)[0], c.SUCCESS)
+
+
 class Workers(OriginTest):
     """What a card's broken module may reach: not the agent."""
 
