@@ -23,6 +23,7 @@
 #include "listener.h"
 #include "lock.h"
 #include "provider.h"
+#include "reload.h"
 
 #define BACKLOG 128
 /* Descriptors kept for workers, prompts and everything else that is not a client. */
@@ -47,6 +48,15 @@ bool agent_provider_allowed(const struct agent *agent, const char *canonical)
 	if (patterns == NULL)
 		patterns = agent->config.allowed_providers;
 	return text_match_list(canonical, patterns) == 1;
+}
+
+void agent_add_settings(struct agent *agent)
+{
+	const struct settings *settings = &agent->settings;
+
+	agent->config.allow_remote_without_presence |= settings->allow_remote_without_presence;
+	agent->config.allow_rsa_sha1 |= settings->allow_rsa_sha1;
+	agent->config.allow_ssh_dss |= settings->allow_ssh_dss;
 }
 
 static void drop_all_keys(struct agent *agent)
@@ -92,6 +102,8 @@ static void on_signal(uv_signal_t *handle, int number)
 
 	if (number == SIGUSR1)
 		drop_all_keys(&life->agent);
+	else if (number == SIGHUP && life->activated)
+		(void)reload_ask(life->agent.reload);
 	else if (number == SIGTERM && life->activated)
 		stop(life, 0);
 	else if (number != SIGINT || !life->daemon)
@@ -202,10 +214,7 @@ static enum ks_error init(struct life *life, struct agent_start *start)
 	agent->settings = start->settings;
 	agent->config = *start->config;
 	*start->config = (struct config){0};
-	agent->config.allow_remote_without_presence |=
-		start->settings.allow_remote_without_presence;
-	agent->config.allow_rsa_sha1 |= start->settings.allow_rsa_sha1;
-	agent->config.allow_ssh_dss |= start->settings.allow_ssh_dss;
+	agent_add_settings(agent);
 	agent->uid = getuid();
 	agent->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	life->place = start->place;
@@ -216,7 +225,8 @@ static enum ks_error init(struct life *life, struct agent_start *start)
 		return KS_NO_MEMORY;
 	agent->lock = lock_new(agent);
 	agent->known_hosts = known_hosts_new(&agent->loop);
-	if (agent->lock == NULL || agent->known_hosts == NULL)
+	agent->reload = reload_new(agent, controls_reloaded);
+	if (agent->lock == NULL || agent->known_hosts == NULL || agent->reload == NULL)
 		return KS_NO_MEMORY;
 	agent->started_ms = uv_now(&agent->loop);
 	raise_descriptor_limit(agent);
@@ -252,7 +262,7 @@ static void deinit(struct life *life)
 	uv_walk(&agent->loop, on_walk, NULL);
 	uv_run(&agent->loop, UV_RUN_NOWAIT);
 	/* libuv would wait for the thread that reads a file which does not answer. */
-	if (!known_hosts_free(&agent->known_hosts))
+	if (!known_hosts_free(&agent->known_hosts) || !reload_free(&agent->reload))
 		_exit(agent->exit_status);
 	uv_loop_close(&agent->loop);
 	close(agent->null_fd);

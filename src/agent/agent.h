@@ -8,6 +8,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "approvals.h"
 #include "children.h"
 #include "config.h"
 #include "expiry.h"
@@ -23,6 +24,7 @@ struct known_hosts;
 struct listener;
 struct lock;
 struct provider;
+struct reload;
 
 /* What the command line says, beyond where the socket is. */
 struct settings {
@@ -36,6 +38,7 @@ struct settings {
 	long lifetime_s;	   /* -t; 0: none */
 	bool debug;		   /* workers may write to our stderr */
 	char **environment;	   /* as it was at the start, borrowed */
+	struct config_files config_files;
 };
 
 struct agent {
@@ -58,6 +61,8 @@ struct agent {
 	struct prompts prompts;
 	struct ssh_seen ssh_seen;
 	struct refusals refusals;
+	struct approvals approvals;
+	struct reload *reload;
 	struct control *controls;
 	uint64_t started_ms; /* of uv_now() */
 	int null_fd;	     /* /dev/null, for children */
@@ -67,6 +72,8 @@ struct agent {
 	bool stopping;
 };
 
+/* What -O says goes over the configuration that was just read. */
+void agent_add_settings(struct agent *agent);
 /* -O allow-remote-pkcs11 and -P or the configuration's list, for a canonical name. */
 bool agent_provider_allowed(const struct agent *agent, const char *canonical);
 

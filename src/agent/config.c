@@ -222,6 +222,25 @@ enum ks_error config_load_all(const char *system_path, struct config *out, char 
 	return outcome;
 }
 
+static enum ks_error load_only(const char *path, struct config *out, char **error)
+{
+	enum ks_error outcome = config_defaults(out);
+
+	*error = NULL;
+	if (outcome == KS_OK)
+		outcome = config_load(path, out, error);
+	if (outcome != KS_OK)
+		config_deinit(out);
+	return outcome;
+}
+
+enum ks_error config_load_files(const struct config_files *files, struct config *out, char **error)
+{
+	if (files->only != NULL)
+		return load_only(files->only, out, error);
+	return config_load_all(files->system, out, error);
+}
+
 char *config_user_path(void)
 {
 	/* Not those of whoever ran a set-id agent. */

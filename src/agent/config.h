@@ -42,6 +42,16 @@ struct config {
 
 KS_MUST_CHECK enum ks_error config_defaults(struct config *out);
 
+/* Which files are read; borrowed. */
+struct config_files {
+	const char *only;   /* instead of both, an absolute path; or NULL */
+	const char *system; /* before the user's */
+};
+
+/* Either of the two below. */
+KS_MUST_CHECK enum ks_error config_load_files(
+	const struct config_files *files, struct config *out, char **error);
+
 /*
  * The system's file, then the user's, over the defaults: the user's file replaces option by option,
  * adds where it says "+=", and replaces a worker section as a whole, and all rules where it has

@@ -15,6 +15,8 @@
 
 #include "agent.h"
 #include "peer.h"
+#include "policy_control.h"
+#include "reload.h"
 #include "status.h"
 #include "stream.h"
 
@@ -28,6 +30,7 @@ struct control {
 	struct buf in;
 	bool descriptor_seen;
 	bool greeted;
+	uint64_t awaits_run; /* of reload.h; 0: none */
 };
 
 static void control_close(struct control *control)
@@ -82,10 +85,19 @@ static enum ks_error act(struct control *control, const json_t *request)
 
 	if (!control->greeted)
 		return greet(control, request);
-	if (command != NULL && strcmp(command, "status") == 0)
+	if (command == NULL)
+		command = "";
+	if (strcmp(command, "status") == 0)
 		return reply(control, status_json(control->agent));
-	return reply(control,
-		json_pack("{s:b,s:s}", "ok", 0, "error", "this agent does not know that command"));
+	if (strcmp(command, "policy-show") == 0)
+		return reply(control, policy_show_json(control->agent));
+	if (strcmp(command, "policy-test") == 0)
+		return reply(control, policy_test_json(control->agent, request));
+	if (strcmp(command, "reload") != 0)
+		return reply(control, json_pack("{s:b,s:s}", "ok", 0, "error",
+					      "this agent does not know that command"));
+	control->awaits_run = reload_ask(control->agent->reload);
+	return KS_OK;
 }
 
 /* 1 a message was handled, 0 not whole yet, -1 the connection must go. */
@@ -109,17 +121,46 @@ static int next_message(struct control *control)
 	return error == KS_OK ? 1 : -1;
 }
 
-/* Nothing is read or answered while an answer waits to be read: see connection.h. */
+static bool may_read(const struct control *control)
+{
+	return control->awaits_run == 0 && stream_idle(&control->stream);
+}
+
+/* Nothing is read or answered while an answer is made or waits to be read: see connection.h. */
 static void work_off(struct control *control)
 {
 	int handled = 1;
 
-	while (handled > 0 && stream_idle(&control->stream))
+	while (handled > 0 && may_read(control))
 		handled = next_message(control);
 	if (handled < 0)
 		control_close(control);
 	else
-		stream_read(&control->stream, stream_idle(&control->stream));
+		stream_read(&control->stream, may_read(control));
+}
+
+static void answer_reload(struct control *control, const char *refusal)
+{
+	json_t *object = refusal == NULL
+				 ? json_pack("{s:b}", "ok", 1)
+				 : json_pack("{s:b,s:o}", "ok", 0, "error", foreign_text(refusal));
+
+	control->awaits_run = 0;
+	if (reply(control, object) != KS_OK)
+		control_close(control);
+	else
+		work_off(control);
+}
+
+void controls_reloaded(struct agent *agent, uint64_t run, const char *refusal)
+{
+	struct control *next;
+
+	for (struct control *control = agent->controls; control != NULL; control = next) {
+		next = control->next;
+		if (control->awaits_run == run)
+			answer_reload(control, refusal);
+	}
 }
 
 static void on_readable(struct stream *stream)

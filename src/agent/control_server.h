@@ -5,10 +5,14 @@
 #ifndef AGENT_CONTROL_SERVER_H
 #define AGENT_CONTROL_SERVER_H
 
+#include <stdint.h>
+
 struct agent;
 
 /* Takes fd. */
 void control_accept(struct agent *agent, int fd);
+/* See reload_done: answers those who asked for that run. */
+void controls_reloaded(struct agent *agent, uint64_t run, const char *refusal);
 void controls_close(struct agent *agent);
 
 #endif

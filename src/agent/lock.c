@@ -128,6 +128,7 @@ static void take_lock(struct lock *lock, struct attempt *attempt)
 	lock->hash = lock->derived;
 	lock->locked = true;
 	log_info("the agent is locked");
+	approvals_forget(&lock->agent->approvals);
 	refuse_signatures(lock->agent);
 	finish(attempt, MESSAGE_SUCCESS);
 }

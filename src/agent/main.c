@@ -119,22 +119,23 @@ static void to_syslog(enum log_level level, const char *line, void *context)
 	syslog(priorities[level], "%s", line);
 }
 
-static enum ks_error load_config(const struct options *options, struct config *out)
+static enum ks_error load_config(const struct config_files *files, struct config *out)
 {
 	AUTO(text) words = NULL;
-	enum ks_error error;
+	enum ks_error error = config_load_files(files, out, &words);
 
-	if (options->config != NULL) {
-		error = config_defaults(out);
-		if (error == KS_OK)
-			error = config_load(options->config, out, &words);
-	} else {
-		error = config_load_all(paths_config_system, out, &words);
-	}
 	if (error != KS_OK)
 		fprintf(stderr, "keystile-agent: %s\n",
 			words != NULL ? words : ks_error_text(error));
 	return error;
+}
+
+/* It is read again by a process whose folder is another one. */
+static char *absolute(const char *path)
+{
+	AUTO(text) folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
+
+	return folder != NULL ? text_format("%s/%s", folder, path) : strdup(path);
 }
 
 static enum ks_error make_socket(const struct options *options, struct socket_place *out)
@@ -158,7 +159,7 @@ static enum ks_error make_socket(const struct options *options, struct socket_pl
 	return error;
 }
 
-static struct settings settings_of(const struct options *options)
+static struct settings settings_of(const struct options *options, const struct config_files *files)
 {
 	static char *nothing[] = {NULL};
 
@@ -169,6 +170,7 @@ static struct settings settings_of(const struct options *options)
 		.allow_ssh_dss = options->allow_ssh_dss,
 		.websafe_allow = options->websafe_allow,
 		.lifetime_s = options->lifetime_s,
+		.config_files = *files,
 		.debug = options->debug,
 		.environment = getauxval(AT_SECURE) != 0 ? nothing : environ};
 }
@@ -285,11 +287,12 @@ static int run_in_foreground(struct agent_start *start)
 	return agent_run(start);
 }
 
-static int run(const struct options *options, struct config *config)
+static int run(
+	const struct options *options, const struct config_files *files, struct config *config)
 {
 	struct activation activation = {0};
 	struct socket_place place = {.fd = -1};
-	struct agent_start start = {.settings = settings_of(options),
+	struct agent_start start = {.settings = settings_of(options, files),
 		.config = config,
 		.place = &place,
 		.options = options};
@@ -315,6 +318,8 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	struct config config;
+	struct config_files files = {.system = paths_config_system};
+	AUTO(text) only = NULL;
 	int status = options_parse(argc, argv, &options);
 
 	if (status != OPTIONS_GO_ON)
@@ -330,9 +335,11 @@ int main(int argc, char **argv)
 	fix_memory_thresholds();
 	fill_standard_descriptors();
 	log_start("keystile-agent", options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
-	if (load_config(&options, &config) != KS_OK)
+	if (options.config != NULL)
+		files.only = only = absolute(options.config);
+	if ((options.config != NULL && only == NULL) || load_config(&files, &config) != KS_OK)
 		return 1;
-	status = run(&options, &config);
+	status = run(&options, &files, &config);
 	config_deinit(&config);
 	return status;
 }

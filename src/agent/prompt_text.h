@@ -23,6 +23,7 @@ struct prompt_facts {
 	int32_t tries_left;		/* or KS_TRIES_UNKNOWN */
 	bool last_tries;		/* the token says that few are left */
 	bool retry;			/* the PIN before was wrong */
+	uint32_t remember_s;		/* for how long a yes counts; 0: for this request */
 };
 
 /* A destination is proven when the data itself names the last bound host's key. */

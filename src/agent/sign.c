@@ -389,6 +389,25 @@ static void hand_to_worker(struct sign *sign)
 		refuse_error(sign, error, bytes_of("too many requests wait for this token"));
 }
 
+/* The rules or the token may have become others while the request waited. */
+static bool still_decided(struct sign *sign)
+{
+	const struct policy_verdict *before = &sign->verdict;
+	struct policy_verdict now;
+
+	/* Without a source it can't be decided, and what comes next says so. */
+	if (key_source(sign->key) == NULL)
+		return true;
+	now = sign_decide(sign->connection, sign->key, &sign->subject, sign->algorithm);
+	if (now.allowed && now.demand == before->demand && now.confirm == before->confirm)
+		return true;
+	refuse(sign,
+		now.allowed ? "the rules or the token changed while the request waited"
+			    : now.reason,
+		now.allowed ? "try again" : now.remedy);
+	return false;
+}
+
 static void on_opened(
 	void *owner, struct provider *provider, enum ks_error error, const char *words)
 {
@@ -396,10 +415,10 @@ static void on_opened(
 
 	(void)provider;
 	sign->wait = NULL;
-	if (error == KS_OK)
-		hand_to_worker(sign);
-	else
+	if (error != KS_OK)
 		refuse_error(sign, error, bytes_of(words));
+	else if (still_decided(sign))
+		hand_to_worker(sign);
 }
 
 /* The worker may just be starting again after a crash. */
@@ -422,16 +441,43 @@ static void wait_for_worker(struct sign *sign)
 	}
 }
 
+static struct approval_scope scope_of(const struct sign *sign)
+{
+	return (struct approval_scope){.rule = sign->verdict.rule,
+		.key_blob = buf_bytes(&sign->key->blob),
+		.subject = &sign->subject,
+		.peer = &sign->connection->peer};
+}
+
+static bool remembered(const struct sign *sign)
+{
+	struct approval_scope scope = scope_of(sign);
+
+	return sign->verdict.remember_s > 0 && !remote(sign) &&
+	       approvals_cover(&sign->connection->agent->approvals, &scope, expiry_now_ms());
+}
+
+static void remember(const struct sign *sign)
+{
+	struct approval_scope scope = scope_of(sign);
+
+	if (sign->verdict.remember_s > 0 && !remote(sign))
+		approvals_add(&sign->connection->agent->approvals, &scope, expiry_now_ms(),
+			(uint64_t)sign->verdict.remember_s * 1000);
+}
+
 static void on_confirmed(void *owner, enum prompt_status status, int pin_fd)
 {
 	struct sign *sign = owner;
 
 	(void)pin_fd;
 	sign->prompt = NULL;
-	if (status == PROMPT_YES)
-		wait_for_worker(sign);
-	else
+	if (status != PROMPT_YES) {
 		refuse(sign, "the person did not allow it", NULL);
+	} else if (still_decided(sign)) {
+		remember(sign);
+		wait_for_worker(sign);
+	}
 }
 
 static void confirm(struct sign *sign)
@@ -440,6 +486,7 @@ static void confirm(struct sign *sign)
 	struct prompt_facts facts = facts_for(sign, source->token);
 
 	facts.what = PROMPT_FOR_CONFIRM;
+	facts.remember_s = sign->verdict.remember_s;
 	sign->request.state = REQUEST_CONFIRMING;
 	if (ask(sign, PROMPT_CONFIRM, &facts, on_confirmed, &sign->prompt) != KS_OK)
 		refuse(sign, "the key must be confirmed, and nobody could be asked",
@@ -458,7 +505,7 @@ static void decide(struct sign *sign)
 	sign->verdict = sign_decide(connection, sign->key, &sign->subject, sign->algorithm);
 	if (!sign->verdict.allowed)
 		refuse(sign, sign->verdict.reason, sign->verdict.remedy);
-	else if (sign->verdict.confirm)
+	else if (sign->verdict.confirm && !remembered(sign))
 		confirm(sign);
 	else
 		wait_for_worker(sign);

@@ -61,28 +61,20 @@ static uint32_t provable(const struct key *key)
 	return needs->foreign_code ? KS_PRESENCE_PIN : KS_PRESENCE_PIN | KS_PRESENCE_TOUCH;
 }
 
-/* Texts that rules are compared with and that have to be made. */
-struct rule_texts {
-	char *fingerprint;
-	char *plain_fingerprint;
-	char *sign_namespace;
-};
-
-static void rule_texts_deinit(struct rule_texts *texts)
+void rule_texts_deinit(struct rule_texts *texts)
 {
 	free(texts->fingerprint);
 	free(texts->plain_fingerprint);
 	free(texts->sign_namespace);
+	*texts = (struct rule_texts){0};
 }
 
-/* False: out of memory. */
-static bool rule_texts_init(
-	struct rule_texts *texts, struct key *key, const struct subject *subject)
+static bool make_texts(struct rule_texts *texts, struct key *key, const struct subject *subject)
 {
 	const struct public_key *parsed = key_public(key);
 	struct bytes signed_for = subject->sign_namespace;
 
-	*texts = (struct rule_texts){.fingerprint = public_key_fingerprint(buf_bytes(&key->blob))};
+	texts->fingerprint = public_key_fingerprint(buf_bytes(&key->blob));
 	if (parsed == NULL || texts->fingerprint == NULL)
 		return false;
 	if (parsed->certificate) {
@@ -90,84 +82,90 @@ static bool rule_texts_init(
 		if (texts->plain_fingerprint == NULL)
 			return false;
 	}
-	if (subject->kind != SUBJECT_SSHSIG)
+	if (subject->kind != SUBJECT_SSHSIG || signed_for.len == 0)
 		return true;
 	texts->sign_namespace = strndup((const char *)signed_for.data, signed_for.len);
 	return texts->sign_namespace != NULL;
 }
 
-/* The names of the proven destination: a revoked key proves none. */
-static struct host_names destination_names(
-	const struct policy_facts *facts, const struct connection *connection)
+bool rule_texts_init(struct rule_texts *texts, struct key *key, const struct subject *subject)
 {
-	struct host_names names = {0};
-
-	if (facts->destination_proven)
-		names = known_hosts_names(connection->agent->known_hosts,
-			session_binds_last(&connection->binds), NULL);
-	if (names.revoked)
-		host_names_deinit(&names);
-	return names;
+	*texts = (struct rule_texts){0};
+	if (make_texts(texts, key, subject))
+		return true;
+	rule_texts_deinit(texts);
+	return false;
 }
 
-/* By the rules of the configuration; texts are made only where there are any. */
-static struct policy_verdict decide(struct policy_facts *facts, const struct connection *connection,
-	struct key *key, const struct subject *subject)
-{
-	const struct policy_rules *rules = &connection->agent->config.rules;
-	const struct token *token = key_source(key)->token;
-	struct rule_texts texts = {0};
-	struct host_names names;
-	struct policy_verdict verdict = {.reason = "out of memory"};
-
-	facts->destination_proven = destination_proven(subject, &connection->binds);
-	if (rules->count == 0)
-		return policy_decide(facts, NULL);
-	names = destination_names(facts, connection);
-	if (rule_texts_init(&texts, key, subject) && !names.failed) {
-		facts->key_fingerprint = texts.fingerprint;
-		facts->key_plain_fingerprint = texts.plain_fingerprint;
-		facts->key_comment = key->comment;
-		facts->token_label = facts->in_memory ? NULL : token->label;
-		facts->token_serial = facts->in_memory ? NULL : token->serial;
-		facts->sign_namespace = texts.sign_namespace;
-		facts->listener = connection->listener->name;
-		facts->executable = connection->peer.executable;
-		facts->destination_names = (const char *const *)names.names;
-		verdict = policy_decide(facts, rules);
-	}
-	host_names_deinit(&names);
-	rule_texts_deinit(&texts);
-	return verdict;
-}
-
-/* Of the key as it is held now, and of the configuration: no request comes into it. */
-struct policy_facts sign_facts(const struct agent *agent, const struct key *key)
+void sign_facts_of_key(const struct agent *agent, const struct key *key,
+	const struct rule_texts *texts, struct policy_facts *facts)
 {
 	const struct config *config = &agent->config;
+	const struct token *token = key_source(key)->token;
 
-	return (struct policy_facts){.provable = provable(key),
-		.in_memory = key_source(key)->token->provider->needs->takes_keys,
-		.confirm = key_wants_confirmation(key),
-		.allow_remote_without_presence = config->allow_remote_without_presence,
-		.confirm_remote_memory_keys = config->remote_memory_keys_confirm,
-		.allow_rsa_sha1 = config->allow_rsa_sha1};
+	facts->provable = provable(key);
+	facts->in_memory = token->provider->needs->takes_keys;
+	facts->confirm = key_wants_confirmation(key);
+	facts->allow_remote_without_presence = config->allow_remote_without_presence;
+	facts->confirm_remote_memory_keys = config->remote_memory_keys_confirm;
+	facts->allow_rsa_sha1 = config->allow_rsa_sha1;
+	facts->key_fingerprint = texts->fingerprint;
+	facts->key_plain_fingerprint = texts->plain_fingerprint;
+	facts->key_comment = key->comment;
+	facts->token_label = facts->in_memory ? NULL : token->label;
+	facts->token_serial = facts->in_memory ? NULL : token->serial;
+	facts->sign_namespace = texts->sign_namespace;
+}
+
+/* What known_hosts files say of the host that the request proved to be for. */
+static struct host_names names_for(
+	const struct connection *connection, const struct policy_facts *facts)
+{
+	if (!facts->destination_proven || connection->agent->config.rules.count == 0)
+		return (struct host_names){0};
+	return known_hosts_names(
+		connection->agent->known_hosts, session_binds_last(&connection->binds), NULL);
+}
+
+static struct policy_verdict decide(const struct connection *connection, const struct key *key,
+	const struct subject *subject, const struct rule_texts *texts, bool sha1)
+{
+	struct policy_facts facts = {.remote = origin_remote(&connection->origin),
+		.subject = subject->kind,
+		.refusal = key_destination_refusal(key, &connection->binds, subject),
+		.algorithm_sha1 = sha1,
+		.listener = connection->listener->name,
+		.executable = connection->peer.executable,
+		.destination_proven = destination_proven(subject, &connection->binds)};
+	struct host_names names = names_for(connection, &facts);
+	struct policy_verdict verdict = {.reason = "out of memory"};
+
+	/* Anybody may have a key that was revoked. */
+	facts.destination_proven &= !names.revoked;
+	facts.destination_names = (const char *const *)names.names;
+	sign_facts_of_key(connection->agent, key, texts, &facts);
+	if (!names.failed)
+		verdict = policy_decide(&facts, &connection->agent->config.rules);
+	host_names_deinit(&names);
+	return verdict;
 }
 
 struct policy_verdict sign_decide(const struct connection *connection, struct key *key,
 	const struct subject *subject, enum ks_algorithm algorithm)
 {
-	struct policy_facts facts = sign_facts(connection->agent, key);
+	const struct agent *agent = connection->agent;
+	struct rule_texts texts = {0};
+	struct policy_verdict verdict = {.reason = "out of memory"};
 
-	facts.remote = origin_remote(&connection->origin);
-	facts.subject = subject->kind;
-	facts.refusal = key_destination_refusal(key, &connection->binds, subject);
-	facts.algorithm_sha1 = algorithm == KS_ALGORITHM_RSA_SHA1;
-	if (!websafe_permits(key->public_key->application,
-		    connection->agent->settings.websafe_allow, subject))
+	if (!websafe_permits(key->public_key->application, agent->settings.websafe_allow, subject))
 		return (struct policy_verdict){
 			.reason = "a security key made for a web site signs logins and SSH "
 				  "signatures only",
 			.remedy = "-O websafe-allow is in keystile-agent(1)"};
-	return decide(&facts, connection, key, subject);
+	/* They take time to make, and most people have no rules. */
+	if (agent->config.rules.count == 0 || rule_texts_init(&texts, key, subject))
+		verdict = decide(
+			connection, key, subject, &texts, algorithm == KS_ALGORITHM_RSA_SHA1);
+	rule_texts_deinit(&texts);
+	return verdict;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <keystile/cleanup.h>
+#include <keystile/text.h>
 #include <keystile/version.h>
 
 #include "agent.h"
@@ -16,12 +17,12 @@
 #include "listener.h"
 #include "lock.h"
 #include "provider.h"
+#include "reload.h"
 #include "websafe.h"
 
 #define CONNECTIONS_SHOWN_MAX 200
 
-/* Jansson refuses what is not UTF-8; tokens and clients write what they like. */
-static json_t *foreign_text(const char *text)
+json_t *foreign_text(const char *text)
 {
 	json_t *string = json_string(text != NULL ? text : "");
 	char *ascii;
@@ -62,12 +63,24 @@ static void warn_of(json_t *list, bool applies, const char *words)
 		json_array_append_new(list, json_string(words));
 }
 
+static json_t *refused_json(const char *words)
+{
+	AUTO(text) sentence = text_format("the configuration was refused when it was read anew, "
+					  "and the one before is in force: %s",
+		words);
+
+	return foreign_text(sentence);
+}
+
 static json_t *warnings(const struct agent *agent)
 {
 	json_t *list = json_array();
 	const char *obstacle = prompt_obstacle(agent);
 	const char *websafe = agent->settings.websafe_allow;
+	const char *refused = reload_refusal(agent->reload);
 
+	if (refused != NULL)
+		json_array_append_new(list, refused_json(refused));
 	warn_of(list, agent->config.allow_remote_without_presence,
 		"allow-remote-without-presence is set: remote hosts sign without a touch or a PIN");
 	warn_of(list, agent->config.remote_memory_keys_confirm,

@@ -243,10 +243,19 @@ void control_close(struct control *control)
 
 enum ks_error control_call(struct control *control, const char *command, json_t **answer)
 {
+	json_t *request = json_pack("{s:s}", "command", command);
+	enum ks_error error = control_ask(control, request, answer);
+
+	json_decref(request);
+	return error;
+}
+
+enum ks_error control_ask(struct control *control, json_t *request, json_t **answer)
+{
 	enum ks_error error;
 
 	*answer = NULL;
-	error = send_object(control, json_pack("{s:s}", "command", command), -1);
+	error = send_object(control, json_incref(request), -1);
 	if (error == KS_OK)
 		error = receive_object(control, answer);
 	if (error != KS_OK)

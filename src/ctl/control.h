@@ -43,6 +43,8 @@ void control_close(struct control *control);
 /* Asks one command; the caller gives *answer back with json_decref(). It has "ok": true. */
 KS_MUST_CHECK enum ks_error control_call(
 	struct control *control, const char *command, json_t **answer);
+/* The same with a whole request, to which a reference is taken. */
+KS_MUST_CHECK enum ks_error control_ask(struct control *control, json_t *request, json_t **answer);
 
 /* "keystile: ..." with everything but printable ASCII and line ends escaped. */
 void complain(const char *format, ...) KS_PRINTF(1, 2);

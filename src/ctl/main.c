@@ -10,12 +10,20 @@
 #include <keystile/version.h>
 
 #include "control.h"
+#include "policy.h"
 #include "status.h"
 
 enum { EXIT_FINE = 0, EXIT_NO_AGENT = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
 	"usage: keystile status [--json]  what the agent does, holds and refused\n"
+	"       keystile policy show [--json]\n"
+	"                                 the rules in force\n"
+	"       keystile policy test --key FINGERPRINT [--origin local|remote]\n"
+	"                            [--to HOST | --namespace NAME | --subject KIND]\n"
+	"                            [--executable PATH] [--listener NAME] [--json]\n"
+	"                                 which rule would decide, and why\n"
+	"       keystile reload           read the configuration anew\n"
 	"       keystile help             this\n"
 	"       keystile --version\n"
 	"The agent is that of KEYSTILE_CONTROL, else of SSH_AUTH_SOCK, else your own one.\n"
@@ -67,6 +75,54 @@ static int run_status(bool as_json)
 	return finish();
 }
 
+static int run_reload(void)
+{
+	struct control control;
+	json_t *answer = NULL;
+
+	if (control_open(&control) != KS_OK)
+		return EXIT_NO_AGENT;
+	if (control_call(&control, "reload", &answer) == KS_OK)
+		puts("the configuration was read anew");
+	control_close(&control);
+	if (answer == NULL)
+		return EXIT_NO_AGENT;
+	json_decref(answer);
+	return finish();
+}
+
+static void print_policy(const struct policy_wish *wish, const json_t *answer)
+{
+	struct page page = page_of(stdout);
+
+	if (wish->as_json)
+		print_json(answer);
+	else if (wish->test)
+		policy_test_print(&page, answer);
+	else
+		policy_show_print(&page, answer);
+}
+
+static int run_policy(int count, char **words)
+{
+	struct control control;
+	struct policy_wish wish;
+	json_t *answer = NULL;
+
+	if (!policy_parse(count, words, &wish))
+		return EXIT_USAGE;
+	if (control_open(&control) == KS_OK) {
+		if (control_ask(&control, wish.request, &answer) == KS_OK)
+			print_policy(&wish, answer);
+		control_close(&control);
+	}
+	json_decref(wish.request);
+	if (answer == NULL)
+		return EXIT_NO_AGENT;
+	json_decref(answer);
+	return finish();
+}
+
 static bool is_one_of(const char *word, const char *a, const char *b)
 {
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
@@ -86,5 +142,9 @@ int main(int argc, char **argv)
 		return run_status(false);
 	if (argc == 3 && strcmp(argv[1], "status") == 0 && strcmp(argv[2], "--json") == 0)
 		return run_status(true);
+	if (argc == 2 && strcmp(argv[1], "reload") == 0)
+		return run_reload();
+	if (argc >= 2 && strcmp(argv[1], "policy") == 0)
+		return run_policy(argc - 2, argv + 2);
 	return bad_usage();
 }
