@@ -14,6 +14,7 @@
 
 #include "agent.h"
 #include "connection.h"
+#include "known_hosts.h"
 #include "listener.h"
 #include "lock.h"
 #include "provider.h"
@@ -21,6 +22,8 @@
 #include "websafe.h"
 
 #define CONNECTIONS_SHOWN_MAX 200
+#define HOST_NAMES_SHOWN 3
+#define HOST_NAME_SHOWN 64 /* bytes */
 
 json_t *foreign_text(const char *text)
 {
@@ -102,6 +105,45 @@ static json_t *warnings(const struct agent *agent)
 	return list;
 }
 
+static const char *host_remark(const struct host_names *host)
+{
+	if (host->revoked)
+		return "revoked";
+	if (host->count > 0)
+		return host->by_authority ? "certified" : "";
+	if (host->hashed)
+		return "known by a hashed name";
+	return host->unread ? "known_hosts could not be read" : "not in known_hosts";
+}
+
+static json_t *host_json(const struct agent *agent, const struct session_bind *bind)
+{
+	struct host_names host = known_hosts_names(agent->known_hosts, bind, NULL);
+	AUTO(text) fingerprint = public_key_fingerprint(buf_bytes(&bind->host_key));
+	json_t *names = json_array();
+	json_t *json;
+
+	for (size_t i = 0; i < host.count && i < HOST_NAMES_SHOWN; i++) {
+		AUTO(text) name = strndup(host.names[i], HOST_NAME_SHOWN);
+
+		json_array_append_new(names, foreign_text(name));
+	}
+	json = json_pack("{s:s,s:o,s:s,s:b}", "host_key", fingerprint != NULL ? fingerprint : "",
+		"names", names, "remark", host_remark(&host), "forwarding", bind->forwarding);
+	host_names_deinit(&host);
+	return json;
+}
+
+/* The hosts that the connection was bound to. */
+static json_t *path(const struct agent *agent, const struct session_binds *binds)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < binds->count; i++)
+		json_array_append_new(list, host_json(agent, &binds->records[i]));
+	return list;
+}
+
 static json_t *connections(const struct agent *agent)
 {
 	json_t *list = json_array();
@@ -113,13 +155,14 @@ static json_t *connections(const struct agent *agent)
 		bool remote = origin_remote(&connection->origin);
 
 		json_array_append_new(
-			list, json_pack("{s:I,s:i,s:o,s:s,s:s,s:i,s:b}", "id",
+			list, json_pack("{s:I,s:i,s:o,s:s,s:s,s:i,s:b,s:o}", "id",
 				      (json_int_t)connection->id, "pid", (int)connection->peer.pid,
 				      "executable", foreign_text(connection->peer.executable),
 				      "origin", remote ? "remote" : "local", "reason",
 				      origin_words(connection->origin.rule), "binds",
 				      (int)connection->binds.count, "forwarded",
-				      connection->origin.rule == ORIGIN_FORWARDING_BIND));
+				      connection->origin.rule == ORIGIN_FORWARDING_BIND, "path",
+				      path(agent, &connection->binds)));
 	}
 	return list;
 }
@@ -246,11 +289,12 @@ json_t *status_json(const struct agent *agent)
 {
 	json_int_t uptime_s = (json_int_t)((uv_now(&agent->loop) - agent->started_ms) / 1000);
 
-	return json_pack("{s:b,s:s,s:i,s:I,s:b,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o}", "ok", 1,
+	return json_pack("{s:b,s:s,s:i,s:I,s:b,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "ok", 1,
 		"version", KEYSTILE_VERSION, "pid", (int)getpid(), "uptime_seconds", uptime_s,
 		"locked", lock_locked(agent->lock), "failed_unlocks",
 		(int)lock_failures(agent->lock), "sockets", sockets(agent), "warnings",
 		warnings(agent), "connection_count", (int)agent->connection_count, "connections",
 		connections(agent), "providers", providers(agent), "keys", keys(agent), "prompts",
-		prompts(agent), "refusals", refusals(agent));
+		prompts(agent), "refusals", refusals(agent), "known_hosts",
+		known_hosts_json(agent->known_hosts));
 }

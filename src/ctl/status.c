@@ -226,10 +226,45 @@ static void print_key(struct page *page, const json_t *key)
 			(long long)reserves);
 }
 
+/* The names of a host, or what is said instead of them. */
+static char *host_words(const json_t *host)
+{
+	const json_t *names = json_object_get(host, "names");
+	AUTO(buf) words = {0};
+
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+
+		buf_put(&words, bytes_of(i > 0 ? ", " : ""));
+		buf_put(&words, bytes_of(name != NULL ? name : "?"));
+	}
+	if (words.len == 0)
+		buf_put(&words, bytes_of("a host"));
+	if (has_text(host, "remark")) {
+		buf_put(&words, bytes_of(" ("));
+		buf_put(&words, bytes_of(text_in(host, "remark")));
+		buf_put(&words, bytes_of(")"));
+	}
+	return buf_status(&words) == KS_OK ? strndup((const char *)words.data, words.len) : NULL;
+}
+
+static void print_host(struct page *page, const json_t *host)
+{
+	bool forwarding = json_is_true(json_object_get(host, "forwarding"));
+	bool revoked = strcmp(text_in(host, "remark"), "revoked") == 0;
+	AUTO(text)
+	words = host_words(host);
+
+	page_text(page, revoked ? PAGE_BAD : PAGE_PLAIN, VALUE, VALUE, "%s %s, %s",
+		forwarding ? "through" : "to", words != NULL ? words : "",
+		text_in(host, "host_key"));
+}
+
 static void print_connection(struct page *page, const json_t *connection)
 {
 	json_int_t binds = number_in(connection, "binds");
 	bool forwarded = json_is_true(json_object_get(connection, "forwarded"));
+	const json_t *path = json_object_get(connection, "path");
 
 	page_text(page, PAGE_PLAIN, 2, VALUE, "%-12s %s (pid %lld), %lld bind%s%s",
 		text_in(connection, "origin"),
@@ -239,6 +274,8 @@ static void print_connection(struct page *page, const json_t *connection)
 		forwarded ? ", forwarded" : "");
 	if (has_text(connection, "reason"))
 		page_text(page, PAGE_PLAIN, VALUE, VALUE, "%s", text_in(connection, "reason"));
+	for (size_t i = 0; i < json_array_size(path); i++)
+		print_host(page, json_array_get(path, i));
 }
 
 /* The agent shows some of them only. */
@@ -249,6 +286,23 @@ static void print_more_connections(struct page *page, const json_t *status)
 
 	if (shown > 0 && all > shown)
 		page_text(page, PAGE_PLAIN, 2, 2, "and %lld more", (long long)(all - shown));
+}
+
+static void print_known_hosts(struct page *page, const json_t *file)
+{
+	json_int_t keys = number_in(file, "keys");
+	json_int_t malformed = number_in(file, "malformed_lines");
+
+	page_text(page, PAGE_PLAIN, 2, FIELD, "%s: %lld key%s", text_in(file, "path"),
+		(long long)keys, plural(keys));
+	if (malformed > 0)
+		page_text(page, PAGE_PLAIN, FIELD, FIELD, "%lld line%s not understood",
+			(long long)malformed, plural(malformed));
+	if (json_is_true(json_object_get(file, "cut")))
+		page_text(
+			page, PAGE_WARNING, FIELD, FIELD, "it is too large; the rest is not read");
+	if (has_text(file, "trouble"))
+		page_text(page, PAGE_BAD, FIELD, FIELD, "not read: %s", text_in(file, "trouble"));
 }
 
 static void print_prompt(struct page *page, const json_t *prompt)
@@ -294,6 +348,7 @@ void status_print(struct page *page, const json_t *status, const struct control 
 	print_part(page, status, "keys", "Keys", "none", print_key);
 	print_part(page, status, "connections", "Connections", NULL, print_connection);
 	print_more_connections(page, status);
+	print_part(page, status, "known_hosts", "Known hosts", NULL, print_known_hosts);
 	print_part(page, status, "prompts", "Waiting for you", NULL, print_prompt);
 	print_part(page, status, "refusals", "Refused lately", NULL, print_refusal);
 }

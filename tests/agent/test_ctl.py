@@ -28,7 +28,13 @@ STATUS = {
                  "allow-remote-without-presence is set in the configuration"],
     "connection_count": 8,
     "connections": [{"id": 3, "pid": 99, "executable": "/usr/bin/ssh", "origin": "remote",
-                     "reason": "bound to a forwarded connection", "binds": 2, "forwarded": True}],
+                     "reason": "bound to a forwarded connection", "binds": 2, "forwarded": True,
+                     "path": [{"host_key": "SHA256:a", "names": ["bastion", "10.0.0.1"], "remark": "",
+                               "forwarding": True},
+                              {"host_key": "SHA256:b", "names": [], "remark": "not in known_hosts",
+                               "forwarding": False}]}],
+    "known_hosts": [{"path": "/home/me/.ssh/known_hosts", "keys": 7, "malformed_lines": 1, "cut": True,
+                     "trouble": "Permission denied"}],
     "providers": [{"name": "/usr/lib/softhsm/libsofthsm2.so", "backend": "pkcs11", "state": "ready",
                    "pid": 4712, "restarts": 1, "last_error": "the module crashed",
                    "tokens": [{"label": "Main", "serial": "17", "model": "SoftHSM v2",
@@ -347,7 +353,10 @@ class Page(Command):
                       "token Main, logged in", "SoftHSM v2, serial 17, in slot 0", "1 PIN try left",
                       "token (without a label), not logged in", "ECDSA 256", "comment work",
                       "reserves 1", "remote /usr/bin/ssh (pid 99), 2 binds, forwarded",
-                      "bound to a forwarded connection", "and 7 more", "open a login as root",
+                      "bound to a forwarded connection", "through bastion, 10.0.0.1, SHA256:a",
+                      "to a host (not in known_hosts), SHA256:b", "/home/me/.ssh/known_hosts: 7 keys",
+                      "1 line not understood", "the rest is not read", "not read: Permission denied",
+                      "and 7 more", "open a login as root",
                       "2026-01-01T00:00:00Z SHA256:y",
                       "reason nobody could be asked", "remedy start the agent with DISPLAY set"):
             self.assertIn(words, shown)
@@ -382,7 +391,7 @@ class Page(Command):
         for wrong in (None, 1, "x", [], {}, [1, None, "x", [], {}], True, -1.5):
             with self.subTest(wrong):
                 self.answered({key: True if key == "ok" else wrong for key in STATUS})
-        for part in ("sockets", "connections", "providers", "keys", "prompts", "refusals"):
+        for part in ("sockets", "connections", "providers", "keys", "prompts", "refusals", "known_hosts"):
             for wrong in (None, 1, [], {}, "x"):
                 with self.subTest(part=part, wrong=wrong):
                     item = {key: wrong for key in STATUS[part][0]}
