@@ -12,7 +12,7 @@
 #include "host_names.h"
 
 /* What a request waits for the files at most. */
-#define KNOWN_HOSTS_WAIT_MS 2000
+#define KNOWN_HOSTS_WAIT_MS 5000
 
 struct known_hosts;
 struct known_hosts_wait;

@@ -29,16 +29,18 @@ static struct bytes next_field(struct bytes *text)
 	return field;
 }
 
+static bool blank(uint8_t character)
+{
+	return character == ' ' || character == '\t' || character == '\r';
+}
+
 static struct bytes trimmed(struct bytes text)
 {
-	struct bytes blanks = text;
-
-	while (text.len > 0 && strchr(" \t\r", text.data[text.len - 1]) != NULL)
+	while (text.len > 0 && blank(text.data[text.len - 1]))
 		text.len--;
-	blanks.len = text.len;
-	while (blanks.len > 0 && (blanks.data[0] == ' ' || blanks.data[0] == '\t'))
-		blanks = BYTES(blanks.data + 1, blanks.len - 1);
-	return blanks;
+	while (text.len > 0 && blank(text.data[0]))
+		text = BYTES(text.data + 1, text.len - 1);
+	return text;
 }
 
 static bool take_marker(struct bytes *rest, enum known_hosts_marker *marker)

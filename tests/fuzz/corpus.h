@@ -14,6 +14,7 @@ bool corpus_messages(const char *folder);
 bool corpus_subjects(const char *folder);
 bool corpus_constraints(const char *folder);
 bool corpus_destinations(const char *folder);
+bool corpus_known_hosts(const char *folder);
 bool corpus_certificates(const char *folder);
 
 #endif

@@ -192,3 +192,56 @@ bool corpus_certificates(const char *folder)
 	}
 	return true;
 }
+
+/* ---- Known hosts: the size of pieces, and lines; a capital is a host's key, X the authority's
+ * ---- */
+
+#define HASHED "|1|YWFhYWFhYWFhYWFhYWFhYWFhYWE=|niqKOb39NFzUvkNMH3LJyuNduIc="
+
+static const struct {
+	const char *name, *names, *hosts;
+} known_hosts_stories[] = {
+	{"names", "a.example,10.0.0.1,::1", "A"},
+	{"patterns", "*.example,!b.example,c?", "A"},
+	{"port", "[a.example]:2222,[::1]:22", "A"},
+	{"hashed", HASHED, "A"},
+	{"many", "a,b,c", "ABCAB"},
+	{"authority", "@cert-authority *.example", "X"},
+	{"authority-of-a-port", "@cert-authority [*.example]:2222,!b.*", "XB"},
+	{"authority-hashed", "@cert-authority " HASHED, "X"},
+	{"revoked", "@revoked *", "AX"},
+	{"comment", "# a", "AB"},
+	{"unknown-marker", "@other a", "AB"},
+	{"no-names", "", "AB"},
+};
+
+static void put_known_host(struct buf *out, const char *names, struct bytes blob)
+{
+	char base64[256];
+
+	EVP_EncodeBlock((uint8_t *)base64, blob.data, (int)blob.len);
+	buf_put(out, bytes_of(names));
+	buf_put(out, bytes_of(" ssh-ed25519 "));
+	buf_put(out, bytes_of(base64));
+	buf_put(out, bytes_of(" a comment\r\n"));
+}
+
+bool corpus_known_hosts(const char *folder)
+{
+	struct hosts hosts;
+	bool written = hosts_make(&hosts);
+
+	for (size_t i = 0; i < sizeof(known_hosts_stories) / sizeof(known_hosts_stories[0]); i++) {
+		AUTO(buf) out = {0};
+
+		buf_put_u8(&out, 7);
+		for (const char *at = known_hosts_stories[i].hosts; *at != '\0'; at++)
+			put_known_host(&out, known_hosts_stories[i].names,
+				*at == 'X' ? buf_bytes(&hosts.authority_blob)
+					   : host_shows(&hosts, *at));
+		written = written && buf_status(&out) == KS_OK &&
+			  corpus_file(folder, known_hosts_stories[i].name, buf_bytes(&out));
+	}
+	hosts_free(&hosts);
+	return written;
+}

@@ -289,6 +289,7 @@ int main(int argc, char **argv)
 			       write_corpus(argv[1], "constraints", corpus_constraints) &&
 			       write_corpus(argv[1], "destination", corpus_destinations) &&
 			       write_corpus(argv[1], "certificate", corpus_certificates) &&
+			       write_corpus(argv[1], "known_hosts", corpus_known_hosts) &&
 			       write_corpus(argv[1], "subject", corpus_subjects) &&
 			       write_corpus(argv[1], "operation", write_operations)
 		       ? 0

@@ -215,6 +215,22 @@ static void a_line_with_a_nul_is_none(void **state)
 	assert_string_equal(bed->names.names[0], "c");
 }
 
+/* A NUL at the end is no blank. */
+static void nothing_is_left_out_at_the_end_of_a_line_but_blanks(void **state)
+{
+	static const char ends[] = " \t\r";
+	struct bed *bed = *state;
+
+	bind_to(bed, buf_bytes(&bed->hosts.of[0].blob), false);
+	for (size_t i = 0; i < sizeof(ends); i++) {
+		AUTO(text) line = text_format("a %s%c", bed->key[0], ends[i]);
+
+		ask(bed, BYTES((const uint8_t *)line, strlen("a ") + strlen(bed->key[0]) + 1), NULL,
+			1000);
+		assert_int_equal(bed->names.count, ends[i] != '\0');
+	}
+}
+
 static void a_hashed_name_is_told_only_when_it_is_guessed(void **state)
 {
 	static const struct {
@@ -460,6 +476,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_line_gives_its_names),
 		TEST(a_line_with_a_nul_is_none),
+		TEST(nothing_is_left_out_at_the_end_of_a_line_but_blanks),
 		TEST(a_hashed_name_is_told_only_when_it_is_guessed),
 		TEST(a_certificate_names_what_its_authority_may_certify),
 		TEST(a_certificate_that_stands_for_nobody_is_its_key),

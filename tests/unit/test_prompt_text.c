@@ -132,6 +132,68 @@ static void a_proven_destination_is_named(void **state)
 	assert_says(bed, key_vectors[0].fingerprint, true);
 }
 
+static void hosts_are_named_by_what_is_known_of_them(void **state)
+{
+	static const struct {
+		const char *names[5];
+		bool more, by_authority, hashed, revoked, unread;
+		const char *words;
+	} rows[] = {
+		{.words = "\non a host that is NOT IN YOUR known_hosts\n    host key"},
+		{.names = {"a"}, .words = "\non the host known as\n    \"a\"\n    host key"},
+		{.names = {"a", "b", "c"},
+			.words = "\non the host known as\n    \"a\"\n    \"b\"\n    \"c\"\n    "
+				 "host key"},
+		{.names = {"a", "b", "c", "d"},
+			.words = "    \"c\"\n    and more names\n    host key"},
+		{.names = {"a"},
+			.more = true,
+			.words = "    \"a\"\n    and more names\n    host key"},
+		{.names = {"a"}, .hashed = true, .words = "known as\n    \"a\"\n    host key"},
+		{.names = {"a"}, .unread = true, .words = "known as\n    \"a\"\n    host key"},
+		{.names = {"a\n\"b"}, .words = "    \"a\\x0a\\\"b\"\n    host key"},
+		{.names = {"a"},
+			.by_authority = true,
+			.words =
+				"\non the host that an authority of your known_hosts certifies as\n"
+				"    \"a\"\n"},
+		{.hashed = true,
+			.words = "\non a host that is in your known_hosts, its name hashed\n"},
+		{.hashed = true, .unread = true, .words = "its name hashed\n    host key"},
+		{.unread = true,
+			.words = "\non a host that nothing is known of: known_hosts can't be "
+				 "read\n"},
+		{.revoked = true,
+			.words = "\non A HOST WHOSE KEY IS REVOKED in your known_hosts\n    host "
+				 "key"},
+		{.names = {"a"},
+			.revoked = true,
+			.words = "\non A HOST WHOSE KEY IS REVOKED in your known_hosts\n    "
+				 "\"a\"\n"},
+	};
+	struct bed *bed = *state;
+	static struct host_names hosts[2];
+
+	make_hostbound(bed);
+	bed->facts.hosts = hosts;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *names[5] = {NULL};
+		size_t count = 0;
+
+		for (; rows[i].names[count] != NULL; count++)
+			names[count] = writable(rows[i].names[count]);
+		hosts[1] = (struct host_names){.names = names,
+			.count = count,
+			.more = rows[i].more,
+			.by_authority = rows[i].by_authority,
+			.hashed = rows[i].hashed,
+			.revoked = rows[i].revoked,
+			.unread = rows[i].unread};
+		assert_says(bed, rows[i].words, true);
+		assert_says(bed, "\nthrough a host that is NOT IN YOUR known_hosts\n", true);
+	}
+}
+
 static void the_path_names_every_host_that_forwards(void **state)
 {
 	struct bed *bed = *state;
@@ -287,6 +349,7 @@ int main(void)
 		TEST(a_pin_prompt_names_token_key_user_and_process),
 		TEST(a_local_request_is_not_called_remote),
 		TEST(a_proven_destination_is_named),
+		TEST(hosts_are_named_by_what_is_known_of_them),
 		TEST(the_path_names_every_host_that_forwards),
 		TEST(all_else_is_an_unproven_destination),
 		TEST(only_a_login_has_a_destination),
