@@ -237,8 +237,9 @@ static void on_readable(struct stream *stream)
 		}
 		progress = read_body(connection);
 		if (progress > 0 && connection->body_left == 0) {
+			/* A bind is verified, which costs more than all others in a row. */
+			handled += type_of(connection) == MESSAGE_EXTENSION ? MESSAGES_IN_A_ROW : 1;
 			handle_message(connection);
-			handled++;
 		}
 	}
 	if (progress < 0)
