@@ -74,8 +74,8 @@ class Binds(UnnoticedTest):
             self.assertEqual(self.agent.newest_connection()["binds"], 1)
 
     def test_a_bind_that_failed_is_remembered(self):
-        # session_bind_add() in session_bind.c: "attempted" is set before anything is looked at; and bind_session() in
-        # dispatch.c: whatever was refused makes the connection remote.
+        # bind_session() in dispatch.c: whatever was refused makes the connection remote, which source_listed() in
+        # key_rules.c and rules[] in dispatch.c look at. "attempted" in session_bind_add() alone would hide the key too.
         host = lab.HostKey()
         restricted = AddedKey("p256")
         self.add(restricted, destinations(hop(destination_host(host="there", host_keys=[host.blob]))))
@@ -301,7 +301,7 @@ class Providers(UnnoticedTest):
 
     def test_who_is_not_here_loads_no_provider(self):
         # rules[] in dispatch.c: adding a token is for local connections; objection() in key_request.c: so is naming a
-        # library; may_load() in provider_request.c and objection(): and only where no bind was tried.
+        # library; may_load() in provider_request.c and objection(): and only where session_bind_add() noted no bind.
         for client in (self.client(self.agent.remote_socket), self.unbound_ssh(), self.bound(forwarding=True),
                        self.bound(signature=b"forged"), self.bound()):
             self.assertEqual(self.loads(client), [False, False])
