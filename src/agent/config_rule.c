@@ -80,6 +80,8 @@ static int check_pattern(cfg_t *cfg, cfg_opt_t *option)
 {
 	const char *value = config_last_value(option);
 
+	if (cfg_opt_size(option) > POLICY_PATTERNS_MAX)
+		return config_refuse(cfg, option, "the list is too long");
 	if (strlen(value) > POLICY_PATTERN_MAX)
 		return config_refuse(cfg, option, "the value is too long");
 	if (value[value[0] == '!'] == '\0')
@@ -245,6 +247,14 @@ void config_rule_checks(cfg_t *cfg)
 
 /* ---- From libconfuse to the struct ---- */
 
+/* Names of hosts have no case, and those that patterns are compared with are in lower case. */
+static void lower(char **patterns)
+{
+	for (; patterns != NULL && *patterns != NULL; patterns++)
+		for (char *at = *patterns; *at != '\0'; at++)
+			*at = (char)tolower((unsigned char)*at);
+}
+
 static bool take_rule(cfg_t *section, struct policy_rule *rule)
 {
 	snprintf(rule->name, sizeof(rule->name), "%s", cfg_title(section));
@@ -264,7 +274,40 @@ static bool take_rule(cfg_t *section, struct policy_rule *rule)
 			!config_take_list(section, name, &rule->lists[list]))
 			return false;
 	}
+	lower(rule->lists[POLICY_DESTINATION]);
 	return true;
+}
+
+/* "host:port" is "[host]:port" in known_hosts; an IPv6 address has more than one colon. */
+static char *as_known(const char *pattern)
+{
+	const char *colon = strchr(pattern, ':');
+
+	if (colon == NULL || strchr(colon + 1, ':') != NULL)
+		return strdup(pattern);
+	return text_format("[%.*s]:%s", (int)(colon - pattern), pattern, colon + 1);
+}
+
+/* Hashed names can't be read, but it can be asked whether one is of a host that is known. */
+static bool collect_hosts(struct policy_rules *rules)
+{
+	size_t count = 0;
+
+	rules->hosts = calloc(rules->count * POLICY_PATTERNS_MAX + 1, sizeof(*rules->hosts));
+	for (size_t i = 0; rules->hosts != NULL && i < rules->count; i++) {
+		char **patterns = rules->list[i].lists[POLICY_DESTINATION];
+
+		for (; patterns != NULL && *patterns != NULL; patterns++) {
+			const char *host = *patterns + (**patterns == '!');
+
+			if (strpbrk(host, "*?") != NULL)
+				continue;
+			rules->hosts[count] = as_known(host);
+			if (rules->hosts[count++] == NULL)
+				return false;
+		}
+	}
+	return rules->hosts != NULL;
 }
 
 bool config_take_rules(cfg_t *cfg, struct policy_rules *rules)
@@ -279,9 +322,9 @@ bool config_take_rules(cfg_t *cfg, struct policy_rules *rules)
 		if (!take_rule(cfg_getnsec(cfg, "rule", (unsigned)taken.count),
 			    &taken.list[taken.count]))
 			break;
-	if (taken.count < count) {
+	if (taken.count < count || !collect_hosts(&taken)) {
 		/* The one that was begun has lists to be freed as well. */
-		taken.count += taken.list != NULL;
+		taken.count += taken.list != NULL && taken.count < count;
 		policy_rules_deinit(&taken);
 		return false;
 	}

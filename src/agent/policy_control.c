@@ -3,7 +3,7 @@
  */
 #include "policy_control.h"
 
-#include <stdlib.h>
+#include <ctype.h>
 #include <string.h>
 
 #include <keystile/cleanup.h>
@@ -75,7 +75,8 @@ struct description {
 	const char *key;
 	const char *to;
 	struct subject subject;
-	struct policy_facts facts; /* as far as they do not depend on the key */
+	struct policy_facts facts;	/* as far as they do not depend on the key */
+	char name[POLICY_TEXT_MAX + 1]; /* to, as known_hosts names are compared */
 	const char *names[2];
 };
 
@@ -148,7 +149,11 @@ static const char *describe(const json_t *request, struct description *out)
 		return "the origin must be local or remote";
 	if (sign_namespace != NULL)
 		out->subject.sign_namespace = bytes_of(sign_namespace);
-	out->names[0] = out->to;
+	if (out->to != NULL && strlen(out->to) > POLICY_TEXT_MAX)
+		return "the destination is too long";
+	for (size_t i = 0; out->to != NULL && out->to[i] != '\0'; i++)
+		out->name[i] = (char)tolower((unsigned char)out->to[i]);
+	out->names[0] = out->to == NULL ? NULL : out->name;
 	out->facts = (struct policy_facts){.remote = strcmp(origin, "remote") == 0,
 		.listener = text_of(request, "listener", "agent"),
 		.executable = text_of(request, "executable", NULL),

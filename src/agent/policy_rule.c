@@ -50,18 +50,20 @@ const char *policy_then_name(enum policy_then then)
 	return names[then];
 }
 
+static void free_texts(char **texts)
+{
+	for (size_t at = 0; texts != NULL && texts[at] != NULL; at++)
+		free(texts[at]);
+	free(texts);
+}
+
 void policy_rules_deinit(struct policy_rules *rules)
 {
-	for (size_t i = 0; i < rules->count; i++) {
-		for (int list = 0; list < POLICY_LIST_COUNT; list++) {
-			char **patterns = rules->list[i].lists[list];
-
-			for (size_t at = 0; patterns != NULL && patterns[at] != NULL; at++)
-				free(patterns[at]);
-			free(patterns);
-		}
-	}
+	for (size_t i = 0; i < rules->count; i++)
+		for (int list = 0; list < POLICY_LIST_COUNT; list++)
+			free_texts(rules->list[i].lists[list]);
 	free(rules->list);
+	free_texts(rules->hosts);
 	*rules = (struct policy_rules){0};
 }
 

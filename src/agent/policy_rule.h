@@ -14,6 +14,7 @@
 #define POLICY_RULES_MAX 200
 #define POLICY_NAME_MAX 48
 #define POLICY_PATTERN_MAX 256
+#define POLICY_PATTERNS_MAX 100 /* of one list */
 /* Longer texts are not compared with patterns: a stranger chooses how long a namespace is. */
 #define POLICY_TEXT_MAX 4096
 #define POLICY_FINGERPRINT "SHA256:" /* how a key's pattern begins that is its fingerprint */
@@ -57,6 +58,9 @@ struct policy_rule {
 struct policy_rules {
 	struct policy_rule *list;
 	size_t count;
+	/* Hosts that destinations name in full, as known_hosts writes them; ended by NULL, or NULL.
+	 */
+	char **hosts;
 };
 
 void policy_rules_deinit(struct policy_rules *rules);

@@ -121,10 +121,12 @@ void sign_facts_of_key(const struct agent *agent, const struct key *key,
 static struct host_names names_for(
 	const struct connection *connection, const struct policy_facts *facts)
 {
-	if (!facts->destination_proven || connection->agent->config.rules.count == 0)
+	const struct policy_rules *rules = &connection->agent->config.rules;
+
+	if (!facts->destination_proven || rules->count == 0)
 		return (struct host_names){0};
-	return known_hosts_names(
-		connection->agent->known_hosts, session_binds_last(&connection->binds), NULL);
+	return known_hosts_names(connection->agent->known_hosts,
+		session_binds_last(&connection->binds), (const char *const *)rules->hosts);
 }
 
 static struct policy_verdict decide(const struct connection *connection, const struct key *key,

@@ -191,6 +191,20 @@ class Destinations(PolicyTest):
         self.assertEqual(self.asked(self.bound(), self.to_host()), 1)
         self.assertIn("A yes counts for this process, key, user and host for 3600 s", self.askpass.prompts()[0])
 
+    def test_a_hashed_name_matches_a_destination_that_is_named_in_full(self):
+        for name, rule, questions in (("db.example", "DB.example", 1), ("[db.example]:2222", "db.example:2222", 1),
+                                      ("www.example", "db.example", 0), ("db.example", "*.example", 0)):
+            with self.subTest(name=name, rule=rule):
+                self.write(f'rule one {{ destination = "{rule}" then = confirm }}')
+                self.assertEqual(self.keystile("reload").returncode, 0)
+                host = lab.HostKey()
+                known = self.agent.home / ".ssh" / "known_hosts"
+                known.write_text(f"{name} {lab.keys.line_of(host.blob)}\n")
+                done = lab.run(["ssh-keygen", "-q", "-H", "-f", known], env=self.agent.env)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertTrue(known.read_text().startswith("|1|"))
+                self.assertEqual(self.asked(self.bound(host=host), self.to_host(host)), questions)
+
     def test_an_unproven_one_and_another_do_not(self):
         self.assertEqual(self.asked(self.bound(), self.login(SID)), 0)
         self.assertEqual(self.asked(self.client(), self.to_host()), 0)
@@ -343,6 +357,7 @@ class Command(PolicyTest):
                 (("--namespace", "git"), True, "git", "none", False),
                 (("--namespace", "git", "--origin", "remote"), True, "git", "pin", False),
                 (("--to", "db.production.example"), True, "production", "none", True),
+                (("--to", "DB.Production.example"), True, "production", "none", True),
                 (("--to", "production.example"), True, None, "none", False),
                 (("--origin", "remote", "--to", "a.production.example"), True, "far", "pin", False),
                 (("--origin", "remote", "--subject", "unrecognised"), False, "far", "none", False),

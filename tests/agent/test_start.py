@@ -1,5 +1,6 @@
 """ssh-agent's command line: what is printed, where sockets are, how it ends, and what it shows to others."""
 import contextlib
+import json
 import os
 import pathlib
 import pwd
@@ -478,6 +479,32 @@ class Activated(StartTest):
             self.assertTrue(path.exists())
             self.assertFalse((own / "control.sock").exists())
             path.unlink()
+
+    def rules(self):
+        env = {**self.env, "KEYSTILE_CONTROL": str(self.home / "run" / "keystile" / "control.sock")}
+        done = lab.run([lab.CONTROL, "policy", "show", "--json"], env=env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [one["name"] for one in json.loads(done.stdout)["rules"]]
+
+    def test_a_hangup_reads_the_configuration_anew_and_a_mistake_changes_nothing(self):
+        config = self.home / ".config" / "keystile" / "keystile.conf"
+        config.parent.mkdir(parents=True)
+        config.write_text("rule first { then = none }\n")
+        os.chmod(config, 0o600)
+        path = self.activate(["agent.sock"], "-D")[0]
+        self.assertTrue(self.serves(path))
+        lab.wait_for("it has a control socket", (self.home / "run" / "keystile" / "control.sock").exists)
+        self.assertEqual(self.rules(), ["first"])
+        config.write_text("rule second { then = none }\n")
+        os.kill(self.pid, signal.SIGHUP)
+        lab.wait_for("the rules are others", lambda: self.rules() == ["second"])
+        config.write_text("rule third { then = maybe }\n")
+        os.kill(self.pid, signal.SIGHUP)
+        lab.wait_for("the mistake is told", lambda: "keystile.conf:1: then: the value must be" in
+                     (self.home / "stderr").read_text())
+        self.assertEqual(self.rules(), ["second"])
+        self.assertTrue(self.serves(path))
+        self.assertEqual(self.stop(), 0)
 
     def origins(self, names):
         """For each socket whether it is local: one that is may add a token."""

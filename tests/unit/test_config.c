@@ -152,6 +152,25 @@ static void rules_keep_their_order_and_what_they_say(void **state)
 	config_deinit(&config);
 }
 
+static void hosts_are_in_lower_case_and_collected_as_known_hosts_writes_them(void **state)
+{
+	(void)state;
+	struct config config =
+		parsed("rule a { destination = {\"DB.Example\", \"*.example\", \"!Old.example\"} "
+		       "then = none }\n"
+		       "rule b { destination = {\"c.example:2222\", \"fe80::1\"} then = none }\n"
+		       "rule c { key = other.example then = none }\n");
+
+	assert_string_equal(config.rules.list[0].lists[POLICY_DESTINATION][0], "db.example");
+	assert_string_equal(config.rules.list[0].lists[POLICY_DESTINATION][2], "!old.example");
+	assert_string_equal(config.rules.hosts[0], "db.example");
+	assert_string_equal(config.rules.hosts[1], "old.example");
+	assert_string_equal(config.rules.hosts[2], "[c.example]:2222");
+	assert_string_equal(config.rules.hosts[3], "fe80::1");
+	assert_null(config.rules.hosts[4]);
+	config_deinit(&config);
+}
+
 static void the_users_rules_replace_all_of_the_systems(void **state)
 {
 	(void)state;
@@ -718,6 +737,7 @@ int main(void)
 		cmocka_unit_test(every_option_replaces_its_default),
 		cmocka_unit_test(a_second_text_replaces_only_what_it_names),
 		cmocka_unit_test(rules_keep_their_order_and_what_they_say),
+		cmocka_unit_test(hosts_are_in_lower_case_and_collected_as_known_hosts_writes_them),
 		cmocka_unit_test(the_users_rules_replace_all_of_the_systems),
 		cmocka_unit_test(too_many_rules_are_refused),
 		cmocka_unit_test(lists_are_added_to_replaced_and_emptied),
