@@ -42,7 +42,11 @@ void activation_take(struct activation *out)
 			enum listener_kind kind =
 				activation_kind(names[i], names_given, (unsigned)count);
 
-			out->sockets[out->count++] = (struct activated){.fd = fd, .kind = kind};
+			struct activated *socket = &out->sockets[out->count++];
+
+			*socket = (struct activated){.fd = fd, .kind = kind};
+			if (names_given && strlen(names[i]) < sizeof(socket->name))
+				strcpy(socket->name, names[i]);
 		} else {
 			log_warning("a descriptor that was passed at the start is no listening "
 				    "unix socket: closed");

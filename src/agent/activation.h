@@ -10,8 +10,11 @@
 
 #define ACTIVATION_MAX 8
 
+#define ACTIVATION_NAME_MAX 64
+
 struct activated {
 	int fd;
+	char name[ACTIVATION_NAME_MAX]; /* "" where none was given, or a longer one */
 	enum listener_kind kind;
 };
 

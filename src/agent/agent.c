@@ -17,6 +17,7 @@
 #include <keystile/text.h>
 
 #include "agent_run.h"
+#include "config_listener.h"
 #include "connection.h"
 #include "control_server.h"
 #include "known_hosts.h"
@@ -25,7 +26,6 @@
 #include "provider.h"
 #include "reload.h"
 
-#define BACKLOG 128
 /* Descriptors kept for workers, prompts and everything else that is not a client. */
 #define DESCRIPTORS_KEPT 96
 #define STOP_MAX_MS 3000
@@ -159,9 +159,10 @@ static void raise_descriptor_limit(struct agent *agent)
 static enum ks_error listen_on(
 	struct life *life, enum listener_kind kind, struct socket_place *place)
 {
-	if (listen(place->fd, BACKLOG) != 0)
+	if (listen(place->fd, SOCKET_BACKLOG) != 0)
 		return KS_DEVICE_FAILED;
-	return listener_add(&life->agent, kind, place->fd, place->absolute);
+	return listener_add(&life->agent,
+		&(struct listener_wish){.kind = kind, .fd = place->fd, .path = place->absolute});
 }
 
 static void add_own_socket(struct life *life, enum listener_kind kind, const char *name)
@@ -195,6 +196,66 @@ static void make_own_sockets(struct life *life)
 	add_own_socket(life, LISTENER_REMOTE, "remote.sock");
 }
 
+static enum listener_kind kind_of(const struct config_listener *section)
+{
+	return section->local ? LISTENER_AGENT : LISTENER_REMOTE;
+}
+
+static enum ks_error add_configured(struct life *life, const struct config_listener *section)
+{
+	AUTO(text) beside = life->folder == NULL
+				    ? NULL
+				    : text_format("%s/%s.sock", life->folder, section->name);
+	const char *path = section->path != NULL ? section->path : beside;
+	struct socket_place place = {.fd = -1};
+	enum ks_error error = KS_NOT_ALLOWED;
+
+	if (path != NULL)
+		error = socket_place_listener(path, section->mode, &place);
+	if (error == KS_OK)
+		error = listener_add(&life->agent, &(struct listener_wish){.kind = kind_of(section),
+							   .fd = place.fd,
+							   .path = place.absolute,
+							   .section = section});
+	if (error != KS_OK && place.fd >= 0) {
+		unlink(path);
+		close(place.fd);
+	}
+	socket_place_deinit(&place);
+	return error;
+}
+
+/* One that can't be made is told of; those whose sockets are there are served all the same. */
+static void add_all_configured(struct life *life)
+{
+	const struct config *config = &life->agent.config;
+
+	for (size_t i = 0; i < config->listener_count; i++) {
+		const struct config_listener *section = &config->listeners[i];
+		enum ks_error error = listener_named(&life->agent, section->name) != NULL
+					      ? KS_OK
+					      : add_configured(life, section);
+
+		if (error == KS_BUSY)
+			log_warning("no listener %s: something is there already, or another agent "
+				    "starts there",
+				section->name);
+		else if (error != KS_OK)
+			log_warning("no listener %s: its socket can't be made", section->name);
+	}
+}
+
+/* A name that is known neither to us nor to the configuration is for remote use. */
+static enum ks_error add_activated(struct agent *agent, const struct activated *socket)
+{
+	const struct config_listener *section = config_listener_named(&agent->config, socket->name);
+
+	return listener_add(agent,
+		&(struct listener_wish){.kind = section != NULL ? kind_of(section) : socket->kind,
+			.fd = socket->fd,
+			.section = section});
+}
+
 static enum ks_error add_listeners(struct life *life, const struct activation *activation)
 {
 	enum ks_error error = KS_OK;
@@ -202,8 +263,7 @@ static enum ks_error add_listeners(struct life *life, const struct activation *a
 	if (life->place != NULL)
 		return listen_on(life, LISTENER_AGENT, life->place);
 	for (unsigned i = 0; error == KS_OK && activation != NULL && i < activation->count; i++)
-		error = listener_add(
-			&life->agent, activation->sockets[i].kind, activation->sockets[i].fd, NULL);
+		error = add_activated(&life->agent, &activation->sockets[i]);
 	return error;
 }
 
@@ -279,6 +339,7 @@ int agent_run(struct agent_start *start)
 		return 1;
 	}
 	make_own_sockets(life);
+	add_all_configured(life);
 	if (start->ready != NULL)
 		start->ready(start);
 	uv_run(&life->agent.loop, UV_RUN_DEFAULT);

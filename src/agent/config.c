@@ -13,6 +13,7 @@
 #include <keystile/text.h>
 
 #include "config.h"
+#include "config_listener.h"
 
 #define USER_FILE "keystile/keystile.conf"
 
@@ -70,7 +71,7 @@ static const char *const default_relays[] = {
 	NULL,
 };
 
-static char **list_copy(const char *const *from)
+char **config_list_copy(const char *const *from)
 {
 	size_t count = 0;
 
@@ -102,6 +103,9 @@ void config_deinit(struct config *config)
 		config_list_free(&config->workers[i].environment);
 	}
 	free(config->workers);
+	for (size_t i = 0; i < config->listener_count; i++)
+		config_listener_deinit(&config->listeners[i]);
+	free(config->listeners);
 	free(config->allowed_providers);
 	free(config->askpass);
 	policy_rules_deinit(&config->rules);
@@ -116,7 +120,7 @@ enum ks_error config_defaults(struct config *out)
 		.operation_timeout_ms = DEFAULT_OPERATION_TIMEOUT_MS,
 		.prompt_timeout_ms = DEFAULT_PROMPT_TIMEOUT_MS,
 		.unbound_ssh_remote = true,
-		.relays = list_copy(default_relays),
+		.relays = config_list_copy(default_relays),
 	};
 	if (out->allowed_providers != NULL && out->relays != NULL)
 		return KS_OK;

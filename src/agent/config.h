@@ -22,6 +22,23 @@ struct config_worker {
 	char **environment; /* "NAME=value", each name once, ended by NULL */
 };
 
+/* What a list of keys says of each. */
+enum config_comments {
+	CONFIG_COMMENTS_BY_ORIGIN, /* not configured: as remote_comments_as_is says */
+	CONFIG_COMMENTS_NEUTRAL,
+	CONFIG_COMMENTS_AS_IS,
+};
+
+/* A listener section. */
+struct config_listener {
+	char *name;
+	char *path; /* absolute; NULL: NAME.sock in the agent's own folder */
+	bool local; /* otherwise every connection on it is remote */
+	unsigned mode;
+	char **keys; /* patterns, ended by NULL; NULL: every key */
+	enum config_comments comments;
+};
+
 /* Owned by whoever holds it; zeroed means safe to deinit. No text but askpass is ever NULL. */
 struct config {
 	char *allowed_providers; /* text_match_list() patterns; -P takes precedence */
@@ -37,6 +54,9 @@ struct config {
 	char **relays; /* see config_is_relay(); ended by NULL */
 	struct config_worker *workers;
 	size_t worker_count;
+	bool remote_comments_as_is; /* in lists for remote clients; otherwise neutral */
+	struct config_listener *listeners;
+	size_t listener_count;
 	struct policy_rules rules;
 };
 
@@ -54,9 +74,9 @@ KS_MUST_CHECK enum ks_error config_load_files(
 
 /*
  * The system's file, then the user's, over the defaults: the user's file replaces option by option,
- * adds where it says "+=", and replaces a worker section as a whole, and all rules where it has
- * any. KS_BAD_INPUT: *error says what is wrong and where, the caller frees it (NULL when out of
- * memory). On every error *out is empty.
+ * adds where it says "+=", and replaces a worker or listener section as a whole, and all rules
+ * where it has any. KS_BAD_INPUT: *error says what is wrong and where, the caller frees it (NULL
+ * when out of memory). On every error *out is empty.
  */
 KS_MUST_CHECK enum ks_error config_load_all(
 	const char *system_path, struct config *out, char **error);
@@ -73,7 +93,8 @@ KS_MUST_CHECK enum ks_error config_parse(
 	struct bytes text, const char *name, struct config *config, char **error);
 
 void config_deinit(struct config *config);
-void config_list_free(char ***list); /* ended by NULL; clears the pointer */
+void config_list_free(char ***list);		  /* ended by NULL; clears the pointer */
+char **config_list_copy(const char *const *from); /* NULL when out of memory */
 
 /* The user's file; NULL when out of memory or nobody knows a home. The caller frees it. */
 char *config_user_path(void);

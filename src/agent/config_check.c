@@ -11,6 +11,7 @@
 #include <keystile/backends.h>
 
 #include "config_check.h"
+#include "config_listener.h"
 #include "config_token.h"
 #include "policy_rule.h"
 
@@ -149,6 +150,12 @@ static enum ks_error open_section(struct check *check, struct statement *stateme
 		return flawed(check, statement->line, "worker: this build has no backend \"%.*s\"",
 			shown(statement->title), (const char *)statement->title.data);
 
+	if (bytes_equal_text(statement->name, "listener") &&
+		!config_listener_name_fits(statement->title))
+		return flawed(check, statement->line,
+			"a listener has a name of its own of at most %d characters, other than "
+			"agent, remote and control",
+			CONFIG_LISTENER_NAME_MAX);
 	if (bytes_equal_text(statement->name, "rule") && statement->title.len > POLICY_NAME_MAX)
 		return flawed(check, statement->line,
 			"the name of a rule has at most %d characters", POLICY_NAME_MAX);

@@ -14,6 +14,7 @@
 
 #include "config.h"
 #include "config_check.h"
+#include "config_listener.h"
 #include "config_rule.h"
 #include "config_value.h"
 
@@ -42,7 +43,7 @@ static void keep_error(cfg_t *cfg, const char *format, va_list arguments)
 /* The part of the file that an error was kept in. */
 static cfg_t *failed_part(cfg_t *cfg)
 {
-	static const char *const sections[] = {"worker", "rule"};
+	static const char *const sections[] = {"worker", "rule", "listener"};
 
 	for (size_t kind = 0; kind < sizeof(sections) / sizeof(sections[0]); kind++) {
 		for (unsigned i = 0; i < cfg_size(cfg, sections[kind]); i++) {
@@ -92,6 +93,15 @@ static int check_remote_memory_keys(cfg_t *cfg, cfg_opt_t *option)
 
 	if (strcmp(value, "refuse") != 0 && strcmp(value, "confirm") != 0)
 		return config_refuse(cfg, option, "the value must be refuse or confirm");
+	return 0;
+}
+
+static int check_remote_comments(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+
+	if (strcmp(value, "neutral") != 0 && strcmp(value, "as-is") != 0)
+		return config_refuse(cfg, option, "the value must be neutral or as-is");
 	return 0;
 }
 
@@ -150,6 +160,7 @@ static const struct {
 	{"unknown-clients", check_origin},
 	{"ssh-without-session-bind", check_origin},
 	{"remote-memory-keys", check_remote_memory_keys},
+	{"remote-comments", check_remote_comments},
 	{"askpass", check_path},
 	{"relays", check_relay},
 	{"worker|environment", check_variable},
@@ -173,9 +184,12 @@ static cfg_t *options_new(const struct config *config)
 		CFG_BOOL("allow-rsa-sha1", cfg_false, CFGF_NODEFAULT),
 		CFG_BOOL("allow-ssh-dss", cfg_false, CFGF_NODEFAULT),
 		CFG_STR("remote-memory-keys", 0, CFGF_NODEFAULT),
+		CFG_STR("remote-comments", 0, CFGF_NODEFAULT),
 		CFG_STR("askpass", 0, CFGF_NODEFAULT),
 		CFG_STR_LIST("relays", 0, CFGF_NODEFAULT),
 		CFG_SEC("worker", worker, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_SEC("listener", config_listener_options,
+			CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("rule", rule, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_END(),
 	};
@@ -185,6 +199,7 @@ static cfg_t *options_new(const struct config *config)
 	cfg = cfg_init(options, CFGF_NONE);
 	if (cfg == NULL)
 		return NULL;
+	config_listener_checks(cfg);
 	config_rule_checks(cfg);
 	cfg_set_error_function(cfg, keep_error);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
@@ -280,10 +295,11 @@ static bool take_all(cfg_t *cfg, struct config *config)
 	take_flag(cfg, "allow-rsa-sha1", &config->allow_rsa_sha1);
 	take_flag(cfg, "allow-ssh-dss", &config->allow_ssh_dss);
 	take_choice(cfg, "remote-memory-keys", "confirm", &config->remote_memory_keys_confirm);
+	take_choice(cfg, "remote-comments", "as-is", &config->remote_comments_as_is);
 	return take_text(cfg, "allowed-providers", &config->allowed_providers) &&
 	       take_text(cfg, "askpass", &config->askpass) &&
 	       config_take_list(cfg, "relays", &config->relays) && take_workers(cfg, config) &&
-	       config_take_rules(cfg, &config->rules);
+	       config_take_listeners(cfg, config) && config_take_rules(cfg, &config->rules);
 }
 
 /* ---- The whole ---- */

@@ -6,12 +6,15 @@
 
 #include <stdio.h>
 
+#include <keystile/cleanup.h>
 #include <keystile/log.h>
 
 #include "agent.h"
 #include "expiry.h"
 #include "key_request.h"
 #include "key_rules.h"
+#include "listed.h"
+#include "listener.h"
 #include "lock.h"
 #include "provider.h"
 #include "provider_request.h"
@@ -23,23 +26,35 @@
 static const char session_bind_name[] = "session-bind@openssh.com";
 static const char query_name[] = "query";
 
+static bool shown(const struct connection *connection, struct key *key)
+{
+	return key_source(key) != NULL &&
+	       key_listed(key, &connection->binds, origin_remote(&connection->origin)) &&
+	       listed_here(connection, key);
+}
+
 /* Puts the keys of one kind, as far as they fit. */
 static void put_keys(
 	struct connection *connection, bool security_keys, struct buf *out, uint32_t *count)
 {
 	for (struct key *key = connection->agent->keyring.first; key != NULL; key = key->next) {
-		size_t needed = 8 + key->blob.len + bytes_of(key->comment).len;
+		AUTO(text) comment = NULL;
 
-		if (key_is_security_key(key) != security_keys || key_source(key) == NULL ||
-			!key_listed(key, &connection->binds, origin_remote(&connection->origin)))
+		if (key_is_security_key(key) != security_keys || !shown(connection, key))
 			continue;
-		if (*count >= LIST_KEYS_MAX || out->len + needed > MESSAGE_MAX) {
+		comment = listed_comment(connection, key);
+		if (comment == NULL) {
+			out->failed = true;
+			return;
+		}
+		if (*count >= LIST_KEYS_MAX ||
+			out->len + 8 + key->blob.len + bytes_of(comment).len > MESSAGE_MAX) {
 			log_warning(
 				"the list of keys was cut: clients take %d keys", LIST_KEYS_MAX);
 			return;
 		}
 		buf_put_string(out, buf_bytes(&key->blob));
-		buf_put_text(out, key->comment);
+		buf_put_text(out, comment);
 		(*count)++;
 	}
 }
@@ -172,7 +187,12 @@ static bool unbound_ssh(const struct connection *connection)
 
 static bool may(const struct connection *connection, enum who who)
 {
-	return who == ANYBODY || !origin_remote(&connection->origin) ||
+	if (who == ANYBODY)
+		return true;
+	/* A listener for some keys is for nothing that concerns the others. */
+	if (connection->listener->keys != NULL)
+		return false;
+	return !origin_remote(&connection->origin) ||
 	       (who == LOCAL_OR_UNBOUND_SSH && unbound_ssh(connection));
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <keystile/log.h>
@@ -91,20 +92,51 @@ static const char *name_of(enum listener_kind kind)
 	return names[kind];
 }
 
-enum ks_error listener_add(struct agent *agent, enum listener_kind kind, int fd, const char *path)
+static void listener_free(struct listener *listener)
+{
+	free(listener->name);
+	free(listener->path);
+	config_list_free(&listener->keys);
+	free(listener);
+}
+
+/* Where its socket is, and which it is: another agent may have made a new one there by the end. */
+static bool note_path(struct listener *listener, const char *path)
+{
+	struct stat facts;
+
+	if (path == NULL)
+		return true;
+	listener->path = strdup(path);
+	if (listener->path == NULL || lstat(path, &facts) != 0)
+		return false;
+	listener->device = facts.st_dev;
+	listener->inode = facts.st_ino;
+	return true;
+}
+
+static bool take_section(struct listener *listener, const struct config_listener *section)
+{
+	listener->name = strdup(section != NULL ? section->name : name_of(listener->kind));
+	if (section == NULL)
+		return listener->name != NULL;
+	listener->comments = section->comments;
+	if (section->keys != NULL)
+		listener->keys = config_list_copy((const char *const *)section->keys);
+	return listener->name != NULL && (listener->keys != NULL || section->keys == NULL);
+}
+
+enum ks_error listener_add(struct agent *agent, const struct listener_wish *wish)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	struct listener **end = &agent->listeners;
 
 	if (listener == NULL)
 		return KS_NO_MEMORY;
-	*listener = (struct listener){
-		.agent = agent, .kind = kind, .name = name_of(kind), .fd = fd};
-	listener->path = path == NULL ? NULL : strdup(path);
-	if ((path != NULL && listener->path == NULL) ||
-		uv_poll_init(&agent->loop, &listener->poll, fd) != 0) {
-		free(listener->path);
-		free(listener);
+	*listener = (struct listener){.agent = agent, .kind = wish->kind, .fd = wish->fd};
+	if (!take_section(listener, wish->section) || !note_path(listener, wish->path) ||
+		uv_poll_init(&agent->loop, &listener->poll, wish->fd) != 0) {
+		listener_free(listener);
 		return KS_NO_MEMORY;
 	}
 	listener->poll.data = listener;
@@ -116,6 +148,15 @@ enum ks_error listener_add(struct agent *agent, enum listener_kind kind, int fd,
 	*end = listener;
 	uv_poll_start(&listener->poll, UV_READABLE, on_connect);
 	return KS_OK;
+}
+
+const struct listener *listener_named(const struct agent *agent, const char *name)
+{
+	const struct listener *listener = agent->listeners;
+
+	while (listener != NULL && strcmp(listener->name, name) != 0)
+		listener = listener->next;
+	return listener;
 }
 
 void listeners_resume(struct agent *agent)
@@ -131,8 +172,16 @@ static void on_closed(uv_handle_t *handle)
 
 	if (--listener->handles > 0)
 		return;
-	free(listener->path);
-	free(listener);
+	listener_free(listener);
+}
+
+static void remove_socket(const struct listener *listener)
+{
+	struct stat facts;
+
+	if (listener->path != NULL && lstat(listener->path, &facts) == 0 &&
+		facts.st_dev == listener->device && facts.st_ino == listener->inode)
+		unlink(listener->path);
 }
 
 void listeners_close(struct agent *agent)
@@ -142,8 +191,7 @@ void listeners_close(struct agent *agent)
 
 		agent->listeners = listener->next;
 		uv_poll_stop(&listener->poll);
-		if (listener->path != NULL)
-			unlink(listener->path);
+		remove_socket(listener);
 		close(listener->fd);
 		uv_close((uv_handle_t *)&listener->poll, on_closed);
 		uv_close((uv_handle_t *)&listener->retry, on_closed);

@@ -25,8 +25,6 @@
 #include "options.h"
 #include "paths.h"
 
-#define BACKLOG 128
-
 /* What the shell is to evaluate; ssh-agent's words to the letter. */
 static void print_variable(const struct options *options, const char *name, const char *value)
 {
@@ -154,7 +152,7 @@ static enum ks_error make_socket(const struct options *options, struct socket_pl
 			socket_place_clean_up(false);
 		error = socket_place_home(out);
 	}
-	if (error == KS_OK && listen(out->fd, BACKLOG) != 0)
+	if (error == KS_OK && listen(out->fd, SOCKET_BACKLOG) != 0)
 		error = KS_DEVICE_FAILED;
 	return error;
 }

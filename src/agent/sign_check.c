@@ -9,6 +9,7 @@
 #include "agent.h"
 #include "key_rules.h"
 #include "known_hosts.h"
+#include "listed.h"
 #include "listener.h"
 #include "prompt_text.h"
 #include "provider.h"
@@ -159,6 +160,10 @@ struct policy_verdict sign_decide(const struct connection *connection, struct ke
 	struct rule_texts texts = {0};
 	struct policy_verdict verdict = {.reason = "out of memory"};
 
+	if (!listed_here(connection, key))
+		return (struct policy_verdict){
+			.reason = "the key is not among those of the listener it was asked on",
+			.remedy = "keys of a listener is in keystile.conf(5)"};
 	if (!websafe_permits(key->public_key->application, agent->settings.websafe_allow, subject))
 		return (struct policy_verdict){
 			.reason = "a security key made for a web site signs logins and SSH "

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -232,4 +233,54 @@ enum ks_error socket_place_make_folder(const char *folder)
 		!is_private(folder))
 		return KS_NOT_ALLOWED;
 	return KS_OK;
+}
+
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? NULL : strndup(path, (size_t)(slash - path));
+}
+
+/* An agent that was killed leaves its sockets behind. */
+static bool is_our_leftover(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode) && status.st_uid == getuid() &&
+	       is_stale(path);
+}
+
+static enum ks_error bind_and_listen(const char *path, unsigned mode, struct socket_place *out)
+{
+	enum ks_error error = socket_place_at(path, out);
+
+	if (error == KS_BUSY && is_our_leftover(path) && unlink(path) == 0) {
+		socket_place_deinit(out);
+		error = socket_place_at(path, out);
+	}
+	if (error != KS_OK)
+		return error;
+	/* The folder is ours alone: what lies there is what was just made. */
+	if (listen(out->fd, SOCKET_BACKLOG) == 0 && chmod(path, mode) == 0)
+		return KS_OK;
+	unlink(path);
+	close(out->fd);
+	out->fd = -1;
+	return KS_DEVICE_FAILED;
+}
+
+enum ks_error socket_place_listener(const char *path, unsigned mode, struct socket_place *out)
+{
+	AUTO(text) folder = folder_of(path);
+	AUTO(fd) guard = -1;
+
+	*out = (struct socket_place){.fd = -1};
+	if (folder == NULL || !make_private(folder) || !is_private(folder))
+		return KS_NOT_ALLOWED;
+	/* From looking whether somebody listens until we do, no other agent of ours may look. */
+	guard = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (guard < 0 || flock(guard, LOCK_EX | LOCK_NB) != 0)
+		return KS_BUSY;
+	return bind_and_listen(path, mode, out);
 }

@@ -10,6 +10,8 @@
 
 #include <keystile/error.h>
 
+#define SOCKET_BACKLOG 128
+
 struct socket_place {
 	int fd;		/* bound, not listening yet */
 	char *path;	/* as it was given, and as clients are told */
@@ -28,6 +30,14 @@ void socket_place_deinit(struct socket_place *place); /* frees; removes nothing 
  * any_host, were made on this host.
  */
 void socket_place_clean_up(bool any_host);
+
+/*
+ * For a configured listener: makes its folder, 0700, where it is missing, and refuses one that is
+ * another's or open to others; takes the place of a socket of our own which nobody listens on, and
+ * of nothing else. It listens already, with this mode. KS_BUSY: something else is there.
+ */
+KS_MUST_CHECK enum ks_error socket_place_listener(
+	const char *path, unsigned mode, struct socket_place *out);
 
 /* Makes the folder with its parent, both 0700 and our own; KS_NOT_ALLOWED when another has them. */
 KS_MUST_CHECK enum ks_error socket_place_make_folder(const char *folder);

@@ -53,7 +53,7 @@ static json_t *sockets(const struct agent *agent)
 	for (const struct listener *listener = agent->listeners; listener != NULL;
 		listener = listener->next)
 		json_array_append_new(list,
-			json_pack("{s:o,s:s}", "path",
+			json_pack("{s:s,s:o,s:s}", "name", listener->name, "path",
 				foreign_text(
 					listener->path != NULL ? listener->path : "(activated)"),
 				"origin", origins[listener->kind]));
@@ -73,6 +73,15 @@ static json_t *refused_json(const char *words)
 		words);
 
 	return foreign_text(sentence);
+}
+
+/* They are made at the start: one that came with a new configuration is not there either. */
+static void warn_of_listener(json_t *list, const struct agent *agent, const char *name)
+{
+	AUTO(text) words =
+		text_format("the listener %s is not there: the log of the start says why", name);
+
+	warn_of(list, words != NULL && listener_named(agent, name) == NULL, words);
 }
 
 static json_t *warnings(const struct agent *agent)
@@ -102,6 +111,8 @@ static json_t *warnings(const struct agent *agent)
 	warn_of(list, !agent->vaults.whole.memory.locked,
 		"memory for secrets could not be locked (RLIMIT_MEMLOCK)");
 	warn_of(list, obstacle != NULL, obstacle);
+	for (size_t i = 0; i < agent->config.listener_count; i++)
+		warn_of_listener(list, agent, agent->config.listeners[i].name);
 	return list;
 }
 
@@ -155,8 +166,9 @@ static json_t *connections(const struct agent *agent)
 		bool remote = origin_remote(&connection->origin);
 
 		json_array_append_new(
-			list, json_pack("{s:I,s:i,s:o,s:s,s:s,s:i,s:b,s:o}", "id",
-				      (json_int_t)connection->id, "pid", (int)connection->peer.pid,
+			list, json_pack("{s:I,s:s,s:i,s:o,s:s,s:s,s:i,s:b,s:o}", "id",
+				      (json_int_t)connection->id, "listener",
+				      connection->listener->name, "pid", (int)connection->peer.pid,
 				      "executable", foreign_text(connection->peer.executable),
 				      "origin", remote ? "remote" : "local", "reason",
 				      origin_words(connection->origin.rule), "binds",

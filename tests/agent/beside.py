@@ -134,7 +134,8 @@ class Beside(unittest.TestCase):
         os.chmod(program, 0o755)
         cls.theirs = lab.Agent(program=program, options=cls.options, env=cls.env)
         cls.addClassCleanup(cls.theirs.stop)
-        cls.ours = lab.Agent(options=[*cls.options, *cls.our_options], env=cls.env)
+        # ssh-agent's lists have everybody's comments in them.
+        cls.ours = lab.Agent(options=[*cls.options, *cls.our_options], config="remote-comments = as-is\n", env=cls.env)
         cls.addClassCleanup(cls.ours.stop)
 
     def tearDown(self):

@@ -131,7 +131,7 @@ ALL = [
           "\t\tconnection_answer(connection, MESSAGE_FAILURE), (void)query;\n"),
          ("query that names nothing", EXTENSIONS, "\tbuf_put_text(&reply, session_bind_name);\n", "")),
     *_in("listener.c",
-         ("the socket left behind", LEFT_BEHIND, "\t\t\tunlink(listener->path);\n", "\t\t\t(void)0;\n")),
+         ("the socket left behind", LEFT_BEHIND, "\t\tunlink(listener->path);\n", "\t\t(void)0;\n")),
     *_in("agent.c",
          ("the socket's folder left behind", LEFT_BEHIND, "\t\trmdir(life->place->folder);\n", "\t\t(void)0;\n"),
          ("the agent's own folder left behind", LEFT_BEHIND, "\t\trmdir(life->folder);\n", "\t\t(void)0;\n")),

@@ -524,6 +524,16 @@ class Activated(StartTest):
             self.assertEqual(self.origins([name]), [False], name)
         self.assertEqual(self.origins(["remote.sock", "agent.sock", "made-up"]), [False, True, False])
 
+    def test_one_that_the_configuration_names_is_what_it_says_there(self):
+        folder = self.home / ".config" / "keystile"
+        folder.mkdir(parents=True)
+        (folder / "keystile.conf").write_text("listener near { origin = local }\nlistener far { }\n"
+                                              "listener unknown { origin = local }\n")
+        os.chmod(folder / "keystile.conf", 0o600)
+        self.assertEqual(self.origins(["far", "near", "other"]), [False, True, False])
+        # "unknown" is also what sockets without names are called by sd_listen_fds_with_names(3).
+        self.assertEqual(self.origins([None, None]), [False, False])
+
     def test_without_names_only_a_single_socket_is_local(self):
         self.assertEqual(self.origins([None]), [True])
         self.assertEqual(self.origins([None, None]), [False, False])

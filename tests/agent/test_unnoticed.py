@@ -189,7 +189,7 @@ class Process(UnnoticedTest):
         self.assertEqual(owner, pwd.getpwnam(user).pw_uid if sanitized else 0)
 
     def test_the_socket_goes_with_the_agent(self):
-        # listeners_close() in listener.c: the paths of sockets are unlinked; deinit() in agent.c: so are folders.
+        # remove_socket() in listener.c: the paths of sockets are unlinked; deinit() in agent.c: so are folders.
         for arguments in ([], ["-T"], ["-a", "here.sock"]):
             with lab.Folder() as folder:
                 done = lab.run_well([lab.AGENT, "-s", *arguments], env=lab.environment(folder.path), cwd=folder.path)

@@ -90,6 +90,64 @@ static void every_option_replaces_its_default(void **state)
 	config_deinit(&config);
 }
 
+static void a_listener_section_has_what_it_says_and_safe_defaults(void **state)
+{
+	(void)state;
+	struct config config = parsed("listener all { }\n"
+				      "listener some { path = /run/x/y.sock\n origin = local\n"
+				      "keys = {\"a *\", \"!b\"}\n mode = 0660\n"
+				      "comments = as-is }\n");
+	const struct config_listener *all = &config.listeners[0];
+	const struct config_listener *some = &config.listeners[1];
+	char *error = NULL;
+
+	assert_int_equal(config.listener_count, 2);
+	assert_string_equal(all->name, "all");
+	assert_null(all->path);
+	assert_false(all->local);
+	assert_int_equal(all->mode, 0600);
+	assert_null(all->keys);
+	assert_int_equal(all->comments, CONFIG_COMMENTS_BY_ORIGIN);
+	assert_string_equal(some->path, "/run/x/y.sock");
+	assert_true(some->local);
+	assert_int_equal(some->mode, 0660);
+	assert_string_equal(some->keys[1], "!b");
+	assert_null(some->keys[2]);
+	assert_int_equal(some->comments, CONFIG_COMMENTS_AS_IS);
+	/* A section of another file replaces the whole of the one of its name. */
+	assert_int_equal(config_parse(bytes_of("listener some { mode = 0666 }\n"), "user.conf",
+				 &config, &error),
+		KS_OK);
+	assert_int_equal(config.listener_count, 2);
+	assert_null(config.listeners[1].path);
+	assert_false(config.listeners[1].local);
+	assert_null(config.listeners[1].keys);
+	assert_int_equal(config.listeners[1].mode, 0666);
+	config_deinit(&config);
+}
+
+static void there_is_an_end_to_listeners(void **state)
+{
+	struct config config;
+	char *error = NULL;
+	AUTO(buf)
+	text = {.max = CONFIG_FILE_MAX};
+
+	(void)state;
+	for (int i = 0; i <= 32; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "listener l%d { }\n", i);
+		buf_put(&text, bytes_of(line));
+	}
+	assert_int_equal(config_defaults(&config), KS_OK);
+	assert_int_equal(
+		config_parse(buf_bytes(&text), "test.conf", &config, &error), KS_BAD_INPUT);
+	assert_string_equal(error, "test.conf:33: more than 32 listeners");
+	free(error);
+	config_deinit(&config);
+}
+
 static void a_second_text_replaces_only_what_it_names(void **state)
 {
 	(void)state;
@@ -285,6 +343,14 @@ static const struct {
 	{"worker fake { askpass = /a }", "test.conf:1: no such option 'askpass'"},
 	{"other fake { }", "test.conf:1: no such option 'other'"},
 	{"\nworker tpm9 { }", "test.conf:2: worker: this build has no backend \"tpm9\""},
+	{"listener one {\npath = '/tmp/' }",
+		"test.conf:2: path: the value must be a path that begins with /, in a folder"},
+	{"listener one {\npath = /socket }",
+		"test.conf:2: path: the value must be a path that begins with /, in a folder"},
+	{"listener control { }",
+		"test.conf:1: a listener has a name of its own of at most 32 characters, other "
+		"than agent, remote and control"},
+	{"listener one {\nkeys = {'!'} }", "test.conf:2: keys: an empty pattern matches nothing"},
 	{"worker { }", "test.conf:1: missing title for section 'worker'"},
 	{"askpass { }", "test.conf:1: missing equal sign after option 'askpass'"},
 	/* values */
@@ -735,6 +801,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_configured_gives_the_defaults),
 		cmocka_unit_test(every_option_replaces_its_default),
+		cmocka_unit_test(a_listener_section_has_what_it_says_and_safe_defaults),
+		cmocka_unit_test(there_is_an_end_to_listeners),
 		cmocka_unit_test(a_second_text_replaces_only_what_it_names),
 		cmocka_unit_test(rules_keep_their_order_and_what_they_say),
 		cmocka_unit_test(hosts_are_in_lower_case_and_collected_as_known_hosts_writes_them),
