@@ -36,7 +36,7 @@ static void add_name(struct host_names *names, char *name, bool by_authority)
 {
 	bool full = names->count == HOST_NAMES_MAX;
 
-	if (names->names == NULL && name != NULL)
+	if (names->count == 0 && names->names == NULL && name != NULL)
 		names->names = calloc(HOST_NAMES_MAX + 1, sizeof(*names->names));
 	names->failed |= name == NULL || names->names == NULL;
 	if (names->failed || has(names, name) || full) {
@@ -89,13 +89,17 @@ static void add_patterns(struct question *question, const char *patterns)
 			add_name(question->names, name_of(pattern), false);
 }
 
-static void add_hashed(const struct question *question, const char *hashed)
+static void add_hashed(struct question *question, const char *hashed)
 {
 	const char *const *candidate = question->candidates;
 
-	while (candidate != NULL && *candidate != NULL &&
+	while (candidate != NULL && *candidate != NULL && question->steps++ < STEPS_MAX &&
 		!known_hosts_hash_is_of(bytes_of(hashed), bytes_of(*candidate)))
 		candidate++;
+	if (question->steps > STEPS_MAX) {
+		question->steps = STEPS_MAX;
+		candidate = NULL;
+	}
 	if (candidate != NULL && *candidate != NULL)
 		add_name(question->names, name_of(bytes_of(*candidate)), false);
 	else

@@ -225,12 +225,13 @@ static char *text_of(const struct sign *sign, struct prompt_facts facts)
 {
 	struct host_names hosts[SESSION_BINDS_MAX] = {0};
 	const struct connection *connection = sign->connection;
+	const char *const *guesses = (const char *const *)connection->agent->config.rules.hosts;
 	char *text = NULL;
 	bool failed = false;
 
 	for (size_t i = 0; i < connection->binds.count; i++) {
 		hosts[i] = known_hosts_names(
-			connection->agent->known_hosts, &connection->binds.records[i], NULL);
+			connection->agent->known_hosts, &connection->binds.records[i], guesses);
 		failed |= hosts[i].failed;
 	}
 	facts.hosts = hosts;

@@ -129,7 +129,8 @@ static const char *host_remark(const struct host_names *host)
 
 static json_t *host_json(const struct agent *agent, const struct session_bind *bind)
 {
-	struct host_names host = known_hosts_names(agent->known_hosts, bind, NULL);
+	struct host_names host = known_hosts_names(
+		agent->known_hosts, bind, (const char *const *)agent->config.rules.hosts);
 	AUTO(text) fingerprint = public_key_fingerprint(buf_bytes(&bind->host_key));
 	json_t *names = json_array();
 	json_t *json;

@@ -123,6 +123,44 @@ class Prompts(NamesTest):
              "remark": "not in known_hosts", "names": []}])
 
 
+class Rules(NamesTest):
+    """A rule says whole names: these are compared with hashes."""
+
+    config = """\
+rule closed {
+	subject = login
+	destination = {"closed.example", "*.other"}
+	then = refuse
+}
+rule open {
+	origin = local
+	subject = login
+	destination = "server.example:2222"
+	then = none
+}
+"""
+
+    def hashed(self, names):
+        self.file.write_text(self.line(names))
+        lab.run_well(["ssh-keygen", "-H", "-f", self.file])
+        self.assertIn("|1|", self.file.read_text())
+
+    def test_a_hashed_name_that_a_rule_says_is_known(self):
+        self.hashed("[server.example]:2222")
+        self.assertIn(self.known_as("server.example:2222"), self.prompt())
+
+    def test_a_rule_matches_a_hashed_name(self):
+        self.hashed("closed.example")
+        client = self.client()
+        client.bind(self.host, SID)
+        self.assertIsNone(client.sign(self.key, self.login(SID, self.host.blob)))
+        self.assertIn("closed", self.agent.refusals()[0])
+
+    def test_it_matches_no_other(self):
+        self.hashed("server.example")
+        self.assertIn("\non a host that is in your known_hosts, its name hashed\n", self.prompt())
+
+
 class Changes(NamesTest):
     def test_the_next_prompt_has_the_new_name(self):
         self.file.write_text(self.line("old.example"))

@@ -112,8 +112,9 @@ static char *written(const struct bed *bed, const char *text)
 		else
 			buf_put(&out, bytes_of(bed->key[*text - 'a']));
 	}
+	buf_put_u8(&out, '\0');
 	assert_int_equal(buf_status(&out), KS_OK);
-	return strndup((const char *)out.data, out.len);
+	return strdup((const char *)out.data);
 }
 
 /* "name name", with "+hashed", "+revoked", "+authority", "+more" for what else is said. */
