@@ -301,6 +301,25 @@ class Presence(Case):
         self.refuses(self.given("pin", flags=TOUCH | VERIFY), "did not take the PIN")
 
 
+class Rules(Case):
+    """Presence that a rule demands of a local request, by a key that wants none itself."""
+
+    config = ("rule touched { origin = local subject = sshsig then = touch }\n"
+              "rule typed { origin = local subject = login then = pin }\n")
+
+    def test_a_touch_is_in_the_signature_where_a_rule_demands_one(self):
+        key = self.given(flags=0)
+        self.assertEqual(self.signs(key), 0)
+        self.assertEqual(self.signs(key, data=lab.sshsig(b"x")), TOUCH)
+        self.refuses(self.given("untouched", flags=0), "without the touch", data=lab.sshsig(b"x"))
+
+    def test_a_pin_is_asked_for_each_time_where_a_rule_demands_one(self):
+        key = self.given("pin", flags=0)
+        for count in (1, 2):
+            self.assertEqual(self.signs(key, data=self.login(key=key.blob)) & VERIFY, VERIFY)
+            self.assertEqual(sum("PIN" in one for one in self.askpass.prompts()), count)
+
+
 if __name__ == "__main__":
     import unittest
     unittest.main()

@@ -2,11 +2,13 @@
 import json
 import os
 import re
+import subprocess
 import unittest
 
 import lab
 from bed import PROVIDER, AgentTest
 from lab import client as c
+from lab.hangfs import HangFS
 from lab.keys import add_message, fingerprint_of, private, string
 
 SID = b"s" * 32
@@ -191,6 +193,18 @@ class Destinations(PolicyTest):
         self.assertEqual(self.asked(self.bound(), self.to_host()), 1)
         self.assertIn("A yes counts for this process, key, user and host for 3600 s", self.askpass.prompts()[0])
 
+    def test_the_real_ssh_is_asked_about_by_the_name_of_the_host(self):
+        self.write('rule one { destination = one.example then = confirm }\n'
+                   'rule other { destination = two.example then = refuse }\n')
+        self.assertEqual(self.keystile("reload").returncode, 0)
+        for name, code, questions in (("one.example", 0, 1), ("two.example", 255, 1), ("three.example", 0, 1)):
+            with self.subTest(name), lab.Sshd(names=(name,)) as host:
+                host.allow(lab.keys.line_of(self.key))
+                with open(self.agent.home / ".ssh" / "known_hosts", "a") as file:
+                    file.write(host.known_hosts.read_text())
+                done = self.agent.run(*host.ssh(name, "true"))
+                self.assertEqual((done.returncode, len(self.askpass.prompts())), (code, questions), done.stderr)
+
     def test_a_hashed_name_matches_a_destination_that_is_named_in_full(self):
         for name, rule, questions in (("db.example", "DB.example", 1), ("[db.example]:2222", "db.example:2222", 1),
                                       ("www.example", "db.example", 0), ("db.example", "*.example", 0)):
@@ -309,10 +323,25 @@ class Reload(PolicyTest):
         self.assertEqual(client.receive(), (c.FAILURE, b""))
         self.assertIn("a rule refuses it", self.agent.refusals()[0])
 
+    def test_a_file_system_that_hangs_keeps_nobody_waiting_nor_the_agent_from_ending(self):
+        self.add("mine")
+        path = self.agent.home / ".config" / "keystile" / "keystile.conf"
+        with HangFS() as hung:
+            path.unlink()
+            path.symlink_to(hung.file)
+            control = {"KEYSTILE_CONTROL": str(self.agent.own_folder / "control.sock")}
+            waiting = subprocess.Popen([lab.CONTROL, "reload"], env={**self.agent.env, **control},
+                                       stderr=subprocess.PIPE, text=True)
+            hung.await_asked()
+            self.assertIn("a rule refuses it", self.refused(self.client(), self.login()))
+            self.agent.stop()
+            self.assertIn("keystile: ", waiting.communicate(timeout=30 * lab.PATIENCE)[1])
+            self.assertEqual(waiting.returncode, 1)
+
     def test_many_at_once_are_all_answered(self):
         control = self.agent.own_folder / "control.sock"
-        processes = [lab.place.subprocess.Popen([lab.CONTROL, "reload"], stdout=lab.place.subprocess.PIPE,
-                                                env={**self.agent.env, "KEYSTILE_CONTROL": str(control)})
+        processes = [subprocess.Popen([lab.CONTROL, "reload"], stdout=subprocess.PIPE,
+                                      env={**self.agent.env, "KEYSTILE_CONTROL": str(control)})
                      for _ in range(12)]
         for one in processes:
             self.assertEqual(one.communicate(timeout=30 * lab.PATIENCE)[0], b"the configuration was read anew\n")
