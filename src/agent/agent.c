@@ -321,10 +321,13 @@ static void deinit(struct life *life)
 	config_deinit(&agent->config);
 	uv_walk(&agent->loop, on_walk, NULL);
 	uv_run(&agent->loop, UV_RUN_NOWAIT);
-	/* libuv would wait for the thread that reads a file which does not answer. */
-	if (!known_hosts_free(&agent->known_hosts) || !reload_free(&agent->reload))
+	/*
+	 * A thread may still read a file that does not answer, or hash a password. libuv would wait for
+	 * the one, and OpenSSL takes itself down under the other.
+	 */
+	if (!known_hosts_free(&agent->known_hosts) || !reload_free(&agent->reload) ||
+		uv_loop_close(&agent->loop) != 0)
 		_exit(agent->exit_status);
-	uv_loop_close(&agent->loop);
 	close(agent->null_fd);
 }
 
