@@ -48,7 +48,7 @@ static const struct buf *blob_of(const char *name)
 {
 	int number = name[1] - '0';
 
-	assert_in_range(number, 0, 2);
+	assert_true(number >= 0 && number <= 2);
 	return name[0] == 'u' ? &users[number] : name[0] == 'h' ? &hosts[number] : &plain[number];
 }
 

@@ -463,7 +463,7 @@ static void a_file_is_not_read_without_end(void **state)
 	assert_true(index != NULL && piece != NULL);
 	while (known_hosts_index_feed(index, BYTES(piece, 1 << 20)) && fed < 1000)
 		fed++;
-	assert_in_range(fed, 1, KNOWN_HOSTS_FILE_MAX >> 20);
+	assert_true(fed >= 1 && fed <= KNOWN_HOSTS_FILE_MAX >> 20);
 	assert_int_equal(known_hosts_index_end(index), KS_OK);
 	assert_true(known_hosts_index_count(index).cut);
 	known_hosts_index_free(&index);

@@ -336,7 +336,7 @@ static void long_foreign_text_is_cut(void **state)
 		put_bind(bed, bytes_of(name), "session", true);
 	text = prompt_text(&bed->facts);
 	assert_non_null(text);
-	assert_in_range(strlen(text), 500, 6000);
+	assert_true(strlen(text) >= 500 && strlen(text) <= 6000);
 	assert_null(
 		strstr(text, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"));
 }
