@@ -10,6 +10,8 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 
+#include <keystile/composite.h>
+
 #define ED25519_SEED_BYTES ((size_t)32)
 #define NUMBERS_MAX 8
 
@@ -161,6 +163,52 @@ static EVP_PKEY *make_ed25519(struct reader *public, const struct material *mate
 	return pkey;
 }
 
+/* From its seed; the public half follows from it. */
+static EVP_PKEY *make_mldsa(struct bytes seed)
+{
+	struct numbers numbers = {.builder = OSSL_PARAM_BLD_new()};
+	EVP_PKEY *pkey;
+
+	numbers.failed =
+		!push_octets(&numbers, "seed", seed); /* headers before 3.5 lack its name */
+	pkey = make_pkey(COMPOSITE_MLDSA, &numbers);
+	numbers_deinit(&numbers);
+	return pkey;
+}
+
+static struct usable make_composite(const struct material *material)
+{
+	struct bytes seeds = material->fields[0];
+	struct usable usable = {
+		.pkey = make_mldsa(BYTES(seeds.data, COMPOSITE_SEED)),
+		.second = EVP_PKEY_new_raw_private_key_ex(
+			NULL, "ED25519", NULL, seeds.data + COMPOSITE_SEED, COMPOSITE_SEED),
+	};
+
+	if (usable.pkey == NULL || usable.second == NULL)
+		usable_free(&usable);
+	return usable;
+}
+
+void usable_free(struct usable *usable)
+{
+	EVP_PKEY_free(usable->pkey);
+	EVP_PKEY_free(usable->second);
+	*usable = (struct usable){0};
+}
+
+struct usable usable_share(const struct usable *usable)
+{
+	struct usable none = {0};
+
+	if (EVP_PKEY_up_ref(usable->pkey) != 1)
+		return none;
+	if (usable->second == NULL || EVP_PKEY_up_ref(usable->second) == 1)
+		return *usable;
+	EVP_PKEY_free(usable->pkey);
+	return none;
+}
+
 struct material material_of(const struct private_key *key)
 {
 	struct material material = {.count = 1};
@@ -187,7 +235,7 @@ struct material material_of(const struct private_key *key)
 	return material;
 }
 
-EVP_PKEY *material_pkey(const struct public_key *public, const struct material *material)
+static EVP_PKEY *make_single(const struct public_key *public, const struct material *material)
 {
 	struct reader in = reader_of(buf_bytes(&public->plain));
 
@@ -208,4 +256,11 @@ EVP_PKEY *material_pkey(const struct public_key *public, const struct material *
 	default:
 		return NULL;
 	}
+}
+
+struct usable material_make(const struct public_key *public, const struct material *material)
+{
+	if (key_kind_is_composite(public->kind))
+		return make_composite(material);
+	return (struct usable){.pkey = make_single(public, material)};
 }

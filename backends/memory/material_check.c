@@ -10,6 +10,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include <keystile/composite.h>
+
 #include "material.h"
 
 #define ED25519_BYTES ((size_t)32)
@@ -136,9 +138,28 @@ static bool security_key_belongs(const struct private_key *key, const struct pub
 	return key->kind != KEY_SK_ED25519 || bytes_equal(reader_string(&in), key->point);
 }
 
-bool material_belongs(
-	const struct private_key *key, const struct public_key *public, EVP_PKEY *pkey)
+static bool same_public(EVP_PKEY *derived, EVP_PKEY *own, size_t len)
 {
+	uint8_t halves[2][COMPOSITE_MLDSA_PUBLIC];
+	size_t lens[2] = {sizeof(halves[0]), sizeof(halves[1])};
+
+	return EVP_PKEY_get_raw_public_key(derived, halves[0], &lens[0]) == 1 &&
+	       EVP_PKEY_get_raw_public_key(own, halves[1], &lens[1]) == 1 && lens[0] == len &&
+	       lens[1] == len && memcmp(halves[0], halves[1], len) == 0;
+}
+
+static bool composite_belongs(const struct public_key *public, const struct usable *usable)
+{
+	return usable->second != NULL &&
+	       same_public(usable->pkey, public->pkey, COMPOSITE_MLDSA_PUBLIC) &&
+	       same_public(usable->second, public->second, COMPOSITE_ED25519_PUBLIC);
+}
+
+bool material_belongs(
+	const struct private_key *key, const struct public_key *public, const struct usable *usable)
+{
+	EVP_PKEY *pkey = usable->pkey;
+
 	switch (key->kind) {
 	case KEY_SK_ED25519:
 	case KEY_SK_ECDSA_P256:
@@ -149,6 +170,9 @@ bool material_belongs(
 		return pkey != NULL && rsa_belongs(pkey);
 	case KEY_DSS:
 		return pkey != NULL && dss_order_fits(pkey) && openssl_agrees(pkey);
+	case KEY_MLDSA44_ED25519:
+	case KEY_MLDSA44_ED25519_EARLY:
+		return pkey != NULL && composite_belongs(public, usable);
 	default:
 		return pkey != NULL && openssl_agrees(pkey);
 	}
@@ -164,14 +188,14 @@ static enum ks_error read_whole(struct bytes bytes, struct private_key *key, con
 }
 
 enum ks_error material_accept(struct bytes bytes, struct private_key *key, struct buf *blob,
-	EVP_PKEY **pkey, const char **why)
+	struct usable *usable, const char **why)
 {
 	size_t start = blob->len;
 	struct public_key *public = NULL;
 	struct material material;
 	enum ks_error error = read_whole(bytes, key, why);
 
-	*pkey = NULL;
+	*usable = (struct usable){0};
 	if (error == KS_OK)
 		error = private_key_put_public(key, blob);
 	if (error == KS_OK)
@@ -179,11 +203,10 @@ enum ks_error material_accept(struct bytes bytes, struct private_key *key, struc
 	if (error != KS_OK)
 		return error;
 	material = material_of(key);
-	*pkey = material_pkey(public, &material);
-	if (!material_belongs(key, public, *pkey)) {
+	*usable = material_make(public, &material);
+	if (!material_belongs(key, public, usable)) {
 		*why = "its private and its public part do not belong together";
-		EVP_PKEY_free(*pkey);
-		*pkey = NULL;
+		usable_free(usable);
 		error = KS_BAD_INPUT;
 	}
 	public_key_free(&public);

@@ -120,11 +120,11 @@ static enum ks_error memory_add(
 	struct private_key private;
 	const char *why = NULL;
 	size_t start = blob->len;
-	EVP_PKEY *pkey = NULL;
+	struct usable usable;
 	enum ks_error error =
-		material_accept(BYTES(key->data, key->len), &private, blob, &pkey, &why);
+		material_accept(BYTES(key->data, key->len), &private, blob, &usable, &why);
 
-	EVP_PKEY_free(pkey);
+	usable_free(&usable);
 	if (error == KS_OK) {
 		error = store_put(
 			memory->store, &private, BYTES(blob->data + start, blob->len - start));
@@ -160,19 +160,19 @@ static enum ks_error memory_sign(void *state, struct ks_operation *operation,
 {
 	struct memory *memory = state;
 	enum key_kind kind = KEY_KIND_COUNT;
-	EVP_PKEY *pkey = NULL;
+	struct usable usable;
 	enum ks_error error = check_request(operation, request);
 
 	if (error != KS_OK)
 		return error;
-	error = store_find(memory->store, request->blob, &kind, &pkey);
+	error = store_find(memory->store, request->blob, &kind, &usable);
 	if (error == KS_UNSUPPORTED)
 		ks_explain(operation,
 			"a security key signs with its token; give its middleware with ssh-add -S");
 	if (error != KS_OK)
 		return error;
-	error = signer_sign(pkey, kind, request->algorithm, request->data, signature);
-	EVP_PKEY_free(pkey);
+	error = signer_sign(&usable, kind, request->algorithm, request->data, signature);
+	usable_free(&usable);
 	if (error == KS_UNSUPPORTED)
 		ks_explain(operation, "this key makes no signatures of the kind asked for");
 	if (error == KS_DEVICE_FAILED)

@@ -7,7 +7,9 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
-#define RAW_MAX (16384 / 8)
+#include <keystile/composite.h>
+
+#define RAW_MAX COMPOSITE_SIGNATURE /* the longest RSA signature has 2,048 bytes */
 
 static const struct scheme {
 	enum key_kind kind;
@@ -23,6 +25,8 @@ static const struct scheme {
 	[KS_ALGORITHM_RSA_SHA512] = {KEY_RSA, EVP_sha512, 0, true},
 	[KS_ALGORITHM_RSA_SHA1] = {KEY_RSA, EVP_sha1, 0, true},
 	[KS_ALGORITHM_DSS] = {KEY_DSS, EVP_sha1, 20, true},
+	[KS_ALGORITHM_MLDSA44_ED25519] = {KEY_MLDSA44_ED25519, NULL, 0, true},
+	[KS_ALGORITHM_MLDSA44_ED25519_EARLY] = {KEY_MLDSA44_ED25519_EARLY, NULL, 0, true},
 };
 
 /* DER to r and s of equal length; 0 where it is none. */
@@ -55,8 +59,38 @@ static size_t sign_raw(
 	return good ? len : 0;
 }
 
-enum ks_error signer_sign(EVP_PKEY *pkey, enum key_kind kind, enum ks_algorithm algorithm,
-	struct bytes data, struct buf *signature)
+static bool sign_half(EVP_PKEY *pkey, const OSSL_PARAM *parameters, struct bytes message,
+	uint8_t *raw, size_t expected)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	size_t len = expected;
+	bool good = context != NULL &&
+		    EVP_DigestSignInit_ex(context, NULL, NULL, NULL, NULL, pkey, parameters) == 1 &&
+		    EVP_DigestSign(context, raw, &len, message.data, message.len) == 1;
+
+	EVP_MD_CTX_free(context);
+	return good && len == expected;
+}
+
+static size_t sign_composite(
+	const struct usable *usable, struct bytes data, uint8_t raw[static RAW_MAX])
+{
+	OSSL_PARAM parameters[COMPOSITE_PARAMETERS];
+	uint8_t message[COMPOSITE_MESSAGE];
+	bool good;
+
+	composite_parameters(parameters);
+	good = composite_message(data, message) &&
+	       sign_half(usable->pkey, parameters, BYTES(message, sizeof(message)), raw,
+		       COMPOSITE_MLDSA_SIGNATURE) &&
+	       sign_half(usable->second, NULL, BYTES(message, sizeof(message)),
+		       raw + COMPOSITE_MLDSA_SIGNATURE, COMPOSITE_ED25519_SIGNATURE);
+	ERR_clear_error();
+	return good ? COMPOSITE_SIGNATURE : 0;
+}
+
+enum ks_error signer_sign(const struct usable *usable, enum key_kind kind,
+	enum ks_algorithm algorithm, struct bytes data, struct buf *signature)
 {
 	const struct scheme *scheme;
 	uint8_t raw[RAW_MAX];
@@ -67,6 +101,7 @@ enum ks_error signer_sign(EVP_PKEY *pkey, enum key_kind kind, enum ks_algorithm 
 	scheme = &schemes[algorithm];
 	if (!scheme->known || scheme->kind != kind)
 		return KS_UNSUPPORTED;
-	len = sign_raw(pkey, scheme, data, raw);
+	len = usable->second != NULL ? sign_composite(usable, data, raw)
+				     : sign_raw(usable->pkey, scheme, data, raw);
 	return len > 0 ? signature_put(signature, algorithm, BYTES(raw, len)) : KS_DEVICE_FAILED;
 }

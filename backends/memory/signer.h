@@ -4,10 +4,10 @@
 #ifndef MEMORY_SIGNER_H
 #define MEMORY_SIGNER_H
 
-#include <keystile/public_key.h>
+#include "material.h"
 
 /* KS_UNSUPPORTED where a key of that kind makes no such signatures. */
-KS_MUST_CHECK enum ks_error signer_sign(EVP_PKEY *pkey, enum key_kind kind,
+KS_MUST_CHECK enum ks_error signer_sign(const struct usable *usable, enum key_kind kind,
 	enum ks_algorithm algorithm, struct bytes data, struct buf *signature);
 
 #endif

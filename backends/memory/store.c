@@ -18,8 +18,8 @@ struct kept_key {
 	enum key_kind kind;
 	uint8_t *secret; /* the private part's fields as strings; locked memory */
 	size_t secret_len;
-	EVP_PKEY *ready; /* NULL: to be made */
-	uint64_t used;	 /* when, in uses of the store */
+	struct usable ready; /* empty: to be made */
+	uint64_t used;	     /* when, in uses of the store */
 	size_t blob_len;
 	uint8_t blob[];
 };
@@ -46,13 +46,12 @@ struct store *store_new(void)
 
 static void unready(struct store *store, struct kept_key *key)
 {
-	if (key->ready == NULL)
+	if (key->ready.pkey == NULL)
 		return;
 	for (unsigned i = 0; i < READY_MAX; i++)
 		if (store->ready[i] == key)
 			store->ready[i] = NULL;
-	EVP_PKEY_free(key->ready);
-	key->ready = NULL;
+	usable_free(&key->ready);
 }
 
 /* The place of the one that was used least recently, now free. */
@@ -70,33 +69,33 @@ static unsigned ready_place(struct store *store)
 	return oldest;
 }
 
-static EVP_PKEY *make_ready(const struct kept_key *key)
+static struct usable make_ready(const struct kept_key *key)
 {
 	struct reader in = reader_of(BYTES(key->secret, key->secret_len));
 	struct material material = {0};
+	struct usable usable = {0};
 	struct public_key *public;
-	EVP_PKEY *pkey;
 
 	if (public_key_parse(BYTES(key->blob, key->blob_len), &public) != KS_OK)
-		return NULL;
+		return usable;
 	for (; in.left > 0 && material.count < MATERIAL_FIELDS; material.count++)
 		material.fields[material.count] = reader_string(&in);
-	pkey = material_pkey(public, &material);
+	usable = material_make(public, &material);
 	public_key_free(&public);
-	return pkey;
+	return usable;
 }
 
-/* A reference; NULL when out of memory. */
-static EVP_PKEY *take_ready(struct store *store, struct kept_key *key)
+/* References; empty when out of memory. */
+static struct usable take_ready(struct store *store, struct kept_key *key)
 {
 	key->used = ++store->uses;
-	if (key->ready == NULL) {
+	if (key->ready.pkey == NULL) {
 		key->ready = make_ready(key);
-		if (key->ready == NULL)
-			return NULL;
+		if (key->ready.pkey == NULL)
+			return key->ready;
 		store->ready[ready_place(store)] = key;
 	}
-	return EVP_PKEY_up_ref(key->ready) == 1 ? key->ready : NULL;
+	return usable_share(&key->ready);
 }
 
 /* ---- The table; under the lock ---- */
@@ -232,22 +231,22 @@ enum ks_error store_remove(struct store *store, struct bytes blob)
 }
 
 enum ks_error store_find(
-	struct store *store, struct bytes blob, enum key_kind *kind, EVP_PKEY **pkey)
+	struct store *store, struct bytes blob, enum key_kind *kind, struct usable *usable)
 {
-	bool found, usable = false;
+	bool found, signs = false;
 
-	*pkey = NULL;
+	*usable = (struct usable){0};
 	pthread_mutex_lock(&store->lock);
 	size_t at = find(store, blob, &found);
 	if (found) {
 		*kind = store->keys[at]->kind;
-		usable = *kind != KEY_SK_ED25519 && *kind != KEY_SK_ECDSA_P256;
+		signs = *kind != KEY_SK_ED25519 && *kind != KEY_SK_ECDSA_P256;
 	}
-	if (usable)
-		*pkey = take_ready(store, store->keys[at]);
+	if (signs)
+		*usable = take_ready(store, store->keys[at]);
 	pthread_mutex_unlock(&store->lock);
-	if (usable)
-		return *pkey != NULL ? KS_OK : KS_NO_MEMORY;
+	if (signs)
+		return usable->pkey != NULL ? KS_OK : KS_NO_MEMORY;
 	return found ? KS_UNSUPPORTED : KS_NO_KEY;
 }
 

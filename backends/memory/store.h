@@ -26,10 +26,10 @@ KS_MUST_CHECK enum ks_error store_put(
 /* KS_NO_KEY when it is not there. */
 KS_MUST_CHECK enum ks_error store_remove(struct store *store, struct bytes blob);
 /*
- * *pkey is a reference that is the caller's. KS_NO_KEY when it is not there, KS_UNSUPPORTED for a
- * security key.
+ * *usable holds references that are the caller's. KS_NO_KEY when it is not there, KS_UNSUPPORTED
+ * for a security key.
  */
 KS_MUST_CHECK enum ks_error store_find(
-	struct store *store, struct bytes blob, enum key_kind *kind, EVP_PKEY **pkey);
+	struct store *store, struct bytes blob, enum key_kind *kind, struct usable *usable);
 
 #endif

@@ -18,8 +18,10 @@ struct private_key {
 	/* RSA: n e d iqmp p q. DSA: p q g y x. Magnitudes of the mpints, empty where a certificate
 	 * has them. */
 	struct bytes numbers[6];
-	struct bytes point;  /* ECDSA: Q; Ed25519: the public key; also of security keys */
-	struct bytes scalar; /* ECDSA: d, magnitude; Ed25519: the 64 bytes */
+	/* ECDSA: Q; Ed25519 and composite: the public key; also of security keys */
+	struct bytes point;
+	/* ECDSA: d, magnitude; Ed25519: the 64 bytes; composite: the two seeds */
+	struct bytes scalar;
 	/* security keys */
 	struct bytes application;
 	uint8_t sk_flags;

@@ -22,6 +22,9 @@ enum key_kind {
 	KEY_SK_ED25519,
 	KEY_SK_ECDSA_P256,
 	KEY_DSS, /* parsed like others; who uses one must have been told to */
+	/* Composite (composite.h), unknown where libcrypto has no ML-DSA. */
+	KEY_MLDSA44_ED25519,
+	KEY_MLDSA44_ED25519_EARLY, /* as OpenSSH 10.4 and 10.5 name the same */
 	KEY_KIND_COUNT
 };
 
@@ -37,6 +40,8 @@ enum ks_algorithm {
 	KS_ALGORITHM_SK_ED25519,
 	KS_ALGORITHM_SK_ECDSA_P256,
 	KS_ALGORITHM_DSS,
+	KS_ALGORITHM_MLDSA44_ED25519,
+	KS_ALGORITHM_MLDSA44_ED25519_EARLY,
 	KS_ALGORITHM_COUNT
 };
 
@@ -44,6 +49,7 @@ struct public_key {
 	enum key_kind kind;
 	bool certificate; /* the blob was a certificate; what follows is the key in it */
 	EVP_PKEY *pkey;
+	EVP_PKEY *second;  /* a composite key's Ed25519, beside ML-DSA in pkey; else NULL */
 	char *application; /* sk keys, else NULL */
 	struct buf plain;  /* the key's blob without certificate (equals the blob of a plain key) */
 	/* certificates only */
@@ -114,6 +120,7 @@ char *public_key_fingerprint(struct bytes blob);
 /* "ssh-ed25519", also for certificates' plain type; static. */
 const char *key_kind_name(enum key_kind kind);
 bool key_kind_is_security_key(enum key_kind kind);
+bool key_kind_is_composite(enum key_kind kind);
 /* "RSA", "ECDSA", "ED25519", "ECDSA-SK" ... as ssh-add -l prints it; static. */
 const char *key_kind_label(enum key_kind kind);
 unsigned public_key_bits(const struct public_key *key);
@@ -137,7 +144,8 @@ KS_MUST_CHECK enum ks_error public_key_put_pkey(struct buf *out, EVP_PKEY *pkey)
 
 /*
  * Signatures from what tokens return: RSA and Ed25519 bytes as they are, ECDSA as r and s
- * of equal length (PKCS#11), DSA as r and s of 20 bytes each. Writes string algorithm, string blob.
+ * of equal length (PKCS#11), DSA as r and s of 20 bytes each, composite ones as they are. Writes
+ * string algorithm, string blob.
  */
 KS_MUST_CHECK enum ks_error signature_put(
 	struct buf *out, enum ks_algorithm algorithm, struct bytes raw);

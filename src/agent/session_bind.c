@@ -33,9 +33,16 @@ struct host {
 	struct public_key *certificate; /* as in struct session_bind */
 };
 
+static bool authority_algorithm(enum ks_algorithm algorithm)
+{
+	return algorithm != KS_ALGORITHM_RSA_SHA1 && algorithm != KS_ALGORITHM_MLDSA44_ED25519 &&
+	       algorithm != KS_ALGORITHM_MLDSA44_ED25519_EARLY;
+}
+
 /*
  * A certificate that its authority did not sign is no host key, as ssh-agent has it. One that was
- * signed with SHA-1 is as good as its key, and no more. What is kept is taken out of *key.
+ * signed with SHA-1, or in a way that OpenSSH does not take from authorities by default, is as good
+ * as its key, and no more. What is kept is taken out of *key.
  */
 static enum ks_error verify_certificate(
 	struct public_key **key, struct bytes blob, struct host *host)
@@ -47,7 +54,7 @@ static enum ks_error verify_certificate(
 	if (!host->certified)
 		return KS_OK;
 	error = public_key_verify_certificate(*key, blob, PERMIT_RSA_SHA1, &facts);
-	if (error == KS_OK && facts.algorithm != KS_ALGORITHM_RSA_SHA1) {
+	if (error == KS_OK && authority_algorithm(facts.algorithm)) {
 		host->certificate = *key;
 		*key = NULL;
 	}

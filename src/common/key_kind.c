@@ -3,6 +3,8 @@
  */
 #include <openssl/evp.h>
 
+#include <keystile/composite.h>
+
 #include "key_kind.h"
 
 static const struct key_kind_facts kinds[KEY_KIND_COUNT] = {
@@ -58,6 +60,18 @@ static const struct key_kind_facts kinds[KEY_KIND_COUNT] = {
 		.certificate_name = "ssh-dss-cert-v01@openssh.com",
 		.label = "DSA",
 		.strings = 4},
+	[KEY_MLDSA44_ED25519] = {.name = "ssh-mldsa44-ed25519",
+		.certificate_name = "ssh-mldsa44-ed25519-cert",
+		.label = "MLDSA44-ED25519",
+		.bits = 512,
+		.strings = 1,
+		.composite = true},
+	[KEY_MLDSA44_ED25519_EARLY] = {.name = "ssh-mldsa44-ed25519@openssh.com",
+		.certificate_name = "ssh-mldsa44-ed25519-cert-v01@openssh.com",
+		.label = "MLDSA44-ED25519",
+		.bits = 256,
+		.strings = 1,
+		.composite = true},
 };
 
 static const struct algorithm_facts algorithms[KS_ALGORITHM_COUNT] = {
@@ -79,6 +93,10 @@ static const struct algorithm_facts algorithms[KS_ALGORITHM_COUNT] = {
 	[KS_ALGORITHM_SK_ECDSA_P256] = {"sk-ecdsa-sha2-nistp256@openssh.com",
 		"sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", KEY_SK_ECDSA_P256, EVP_sha256},
 	[KS_ALGORITHM_DSS] = {"ssh-dss", "ssh-dss-cert-v01@openssh.com", KEY_DSS, EVP_sha1},
+	[KS_ALGORITHM_MLDSA44_ED25519] = {"ssh-mldsa44-ed25519", "ssh-mldsa44-ed25519-cert",
+		KEY_MLDSA44_ED25519, NULL},
+	[KS_ALGORITHM_MLDSA44_ED25519_EARLY] = {"ssh-mldsa44-ed25519@openssh.com",
+		"ssh-mldsa44-ed25519-cert-v01@openssh.com", KEY_MLDSA44_ED25519_EARLY, NULL},
 };
 
 const struct key_kind_facts *key_kind_facts(enum key_kind kind)
@@ -97,7 +115,7 @@ bool key_kind_by_name(struct bytes name, enum key_kind *kind, bool *certificate)
 		*kind = i;
 		*certificate = bytes_equal_text(name, kinds[i].certificate_name);
 		if (*certificate || bytes_equal_text(name, kinds[i].name))
-			return true;
+			return !kinds[i].composite || composite_available();
 	}
 	return false;
 }
@@ -110,6 +128,11 @@ const char *key_kind_name(enum key_kind kind)
 bool key_kind_is_security_key(enum key_kind kind)
 {
 	return (unsigned)kind < KEY_KIND_COUNT && kinds[kind].security_key;
+}
+
+bool key_kind_is_composite(enum key_kind kind)
+{
+	return (unsigned)kind < KEY_KIND_COUNT && kinds[kind].composite;
 }
 
 const char *key_kind_label(enum key_kind kind)

@@ -17,6 +17,7 @@ struct key_kind_facts {
 	const char *group; /* the curve's name in OpenSSL */
 	size_t coordinate; /* bytes of one coordinate */
 	bool security_key; /* the last string is the application (PROTOCOL.u2f) */
+	bool composite;	   /* of two keys, see composite.h */
 };
 
 struct algorithm_facts {
@@ -29,7 +30,7 @@ struct algorithm_facts {
 /* Both are static and never NULL for a value of the enum. */
 const struct key_kind_facts *key_kind_facts(enum key_kind kind);
 const struct algorithm_facts *algorithm_facts(enum ks_algorithm algorithm);
-/* False where the name is not known. */
+/* False where the name is not known, or libcrypto can't verify keys of that name. */
 bool key_kind_by_name(struct bytes name, enum key_kind *kind, bool *certificate);
 
 #endif

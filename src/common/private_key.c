@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include <keystile/composite.h>
 #include <keystile/private_key.h>
 
 #include "key_kind.h"
@@ -58,6 +59,14 @@ static void read_ed25519(struct reader *in, struct private_key *key)
 	key->scalar = read_exactly(in, ED25519_PRIVATE_BYTES);
 }
 
+/* A certificate does not repeat the public key here, as Ed25519's does. */
+static void read_composite(struct reader *in, struct private_key *key)
+{
+	if (key->certificate.len == 0)
+		key->point = read_exactly(in, COMPOSITE_PUBLIC);
+	key->scalar = read_exactly(in, COMPOSITE_SECRET);
+}
+
 static void read_ecdsa(struct reader *in, struct private_key *key)
 {
 	if (key->certificate.len == 0)
@@ -98,6 +107,10 @@ static void read_fields(struct reader *in, struct private_key *key)
 	case KEY_SK_ED25519:
 	case KEY_SK_ECDSA_P256:
 		read_security_key(in, key);
+		return;
+	case KEY_MLDSA44_ED25519:
+	case KEY_MLDSA44_ED25519_EARLY:
+		read_composite(in, key);
 		return;
 	case KEY_KIND_COUNT:
 		in->failed = true;

@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 
+#include <keystile/composite.h>
 #include <keystile/text.h>
 
 #include "key_kind.h"
@@ -109,6 +110,18 @@ static void read_ed25519(struct reader *in, struct public_key *key)
 			NULL, "ED25519", NULL, point.data, point.len);
 }
 
+static void read_composite(struct reader *in, struct public_key *key)
+{
+	struct bytes both = reader_string(in);
+
+	if (both.len != COMPOSITE_PUBLIC)
+		return;
+	key->pkey = EVP_PKEY_new_raw_public_key_ex(
+		NULL, COMPOSITE_MLDSA, NULL, both.data, COMPOSITE_MLDSA_PUBLIC);
+	key->second = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL,
+		both.data + COMPOSITE_MLDSA_PUBLIC, COMPOSITE_ED25519_PUBLIC);
+}
+
 static void read_ecdsa(struct reader *in, struct public_key *key)
 {
 	const struct key_kind_facts *facts = key_kind_facts(key->kind);
@@ -174,11 +187,13 @@ static enum ks_error read_plain(struct public_key *key)
 		read_dss(&in, key);
 	else if (key_kind_facts(key->kind)->curve)
 		read_ecdsa(&in, key);
+	else if (key_kind_facts(key->kind)->composite)
+		read_composite(&in, key);
 	else
 		read_ed25519(&in, key);
 	if (key_kind_facts(key->kind)->security_key)
 		read_application(&in, key);
-	if (!key->pkey) {
+	if (!key->pkey || (key_kind_facts(key->kind)->composite && !key->second)) {
 		ERR_clear_error();
 		return KS_BAD_INPUT;
 	}
@@ -221,6 +236,7 @@ void public_key_free(struct public_key **key)
 	if (!*key)
 		return;
 	EVP_PKEY_free((*key)->pkey);
+	EVP_PKEY_free((*key)->second);
 	free((*key)->application);
 	buf_deinit(&(*key)->plain);
 	buf_deinit(&(*key)->signature_key);

@@ -9,6 +9,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include <keystile/composite.h>
+
 #include "key_kind.h"
 
 #define DSS_NUMBER_BYTES ((size_t)20)
@@ -133,6 +135,9 @@ static enum ks_error verify_message(const struct check *check)
 		return verify_dss(check);
 	if (key_kind_facts(check->key->kind)->curve)
 		return verify_ecdsa(check);
+	if (key_kind_facts(check->key->kind)->composite)
+		return composite_verify(
+			check->key->pkey, check->key->second, check->inner, check->message);
 	return verify_raw(check, check->inner);
 }
 
@@ -188,6 +193,8 @@ static bool raw_fits(const struct algorithm_facts *facts, struct bytes raw)
 		return raw.len == ED25519_SIGNATURE_BYTES;
 	if (facts->kind == KEY_DSS)
 		return raw.len == 2 * DSS_NUMBER_BYTES;
+	if (key_kind_facts(facts->kind)->composite)
+		return raw.len == COMPOSITE_SIGNATURE;
 	return raw.len > 0 && raw.len % 2 == 0 && raw.len <= 2 * coordinate;
 }
 

@@ -52,6 +52,8 @@ static enum ks_algorithm algorithm_for(enum key_kind kind)
 		[KEY_ECDSA_P521] = KS_ALGORITHM_ECDSA_P521,
 		[KEY_RSA] = KS_ALGORITHM_RSA_SHA256,
 		[KEY_DSS] = KS_ALGORITHM_DSS,
+		[KEY_MLDSA44_ED25519] = KS_ALGORITHM_MLDSA44_ED25519,
+		[KEY_MLDSA44_ED25519_EARLY] = KS_ALGORITHM_MLDSA44_ED25519_EARLY,
 	};
 
 	return algorithms[kind];
@@ -61,7 +63,7 @@ static enum ks_algorithm algorithm_for(enum key_kind kind)
  * What was taken signs. Where nobody looked whether the primes are prime, the signature may be
  * wrong, which is the concern of who made such a key.
  */
-static void check_signature(enum key_kind kind, struct bytes blob, EVP_PKEY *pkey)
+static void check_signature(enum key_kind kind, struct bytes blob, const struct usable *usable)
 {
 	bool unproven = kind == KEY_RSA || kind == KEY_DSS;
 	enum ks_algorithm algorithm = algorithm_for(kind);
@@ -70,7 +72,7 @@ static void check_signature(enum key_kind kind, struct bytes blob, EVP_PKEY *pke
 	enum ks_error error;
 
 	require(public_key_parse(blob, &public) == KS_OK && public->kind == kind);
-	error = signer_sign(pkey, kind, algorithm, bytes_of("data"), &signature);
+	error = signer_sign(usable, kind, algorithm, bytes_of("data"), &signature);
 	require(error == KS_OK || unproven);
 	if (error == KS_OK)
 		error = public_key_verify(
@@ -83,18 +85,20 @@ static void check_accepted(struct bytes whole, struct bytes listed)
 {
 	struct private_key key;
 	AUTO(buf) blob = {0};
-	EVP_PKEY *pkey;
+	struct usable usable;
 	const char *why = NULL;
 
-	if (material_accept(whole, &key, &blob, &pkey, &why) != KS_OK) {
-		require(pkey == NULL && why != NULL);
+	if (material_accept(whole, &key, &blob, &usable, &why) != KS_OK) {
+		require(usable.pkey == NULL && why != NULL);
 		return;
 	}
 	require(bytes_equal(buf_bytes(&blob), listed));
-	require((pkey == NULL) == (key.kind == KEY_SK_ED25519 || key.kind == KEY_SK_ECDSA_P256));
-	if (pkey != NULL && EVP_PKEY_get_bits(pkey) <= RSA_BITS_MAX)
-		check_signature(key.kind, buf_bytes(&blob), pkey);
-	EVP_PKEY_free(pkey);
+	require((usable.pkey == NULL) ==
+		(key.kind == KEY_SK_ED25519 || key.kind == KEY_SK_ECDSA_P256));
+	if (usable.pkey != NULL &&
+		(key.kind != KEY_RSA || EVP_PKEY_get_bits(usable.pkey) <= RSA_BITS_MAX))
+		check_signature(key.kind, buf_bytes(&blob), &usable);
+	usable_free(&usable);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -22,7 +22,8 @@ TOUCH, PIN = 1, 2
 NEEDS_LOGIN, LOGGED_IN, PIN_PAD, LAST_TRY, BLOCKED, NO_PIN = (1 << bit for bit in range(6))
 ALGORITHMS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
               "rsa-sha2-256", "rsa-sha2-512", "ssh-rsa", "sk-ssh-ed25519@openssh.com",
-              "sk-ecdsa-sha2-nistp256@openssh.com", "ssh-dss")
+              "sk-ecdsa-sha2-nistp256@openssh.com", "ssh-dss", "ssh-mldsa44-ed25519",
+              "ssh-mldsa44-ed25519@openssh.com")
 
 Key = collections.namedtuple("Key", "blob label flags")
 Token = collections.namedtuple("Token", "id label serial model location flags tries keys")

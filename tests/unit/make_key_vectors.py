@@ -242,4 +242,5 @@ def main():
         write_header(vectors, authorities, out)
 
 
-main()
+if __name__ == "__main__":
+    main()

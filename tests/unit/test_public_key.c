@@ -76,7 +76,8 @@ static void keys_of_ssh_keygen_are_taken(void **state)
 static void every_kind_has_a_vector(void **state)
 {
 	(void)state;
-	for (unsigned kind = 0; kind < KEY_KIND_COUNT; kind++)
+	/* Composite kinds, the last ones, have theirs in test_composite.c. */
+	for (unsigned kind = 0; kind < KEY_MLDSA44_ED25519; kind++)
 		assert_int_equal(key_vectors[vector_of(kind)].kind, kind);
 }
 
