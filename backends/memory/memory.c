@@ -186,7 +186,7 @@ extern KS_BACKEND(memory);
 KS_BACKEND(memory) = {
 	.version = KEYSTILE_BACKEND_VERSION,
 	.needs = &ks_needs_memory,
-	.parallel = 4,
+	.parallel = 5, /* four signatures, and a change to the keys */
 	.locate = memory_locate,
 	.open = memory_open,
 	.list = memory_list,

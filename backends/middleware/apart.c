@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,29 @@ static _Noreturn void child_main(
 
 /* ---- The worker ---- */
 
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER; /* of a process */
+
+void apart_pause(void)
+{
+	pthread_mutex_lock(&making);
+}
+
+void apart_resume(void)
+{
+	pthread_mutex_unlock(&making);
+}
+
+static pid_t make_process(void)
+{
+	pid_t pid;
+
+	pthread_mutex_lock(&making);
+	pid = fork();
+	if (pid != 0)
+		pthread_mutex_unlock(&making);
+	return pid;
+}
+
 static enum ks_error child_start(
 	struct child *child, apart_function *function, const void *argument, int secret)
 {
@@ -90,7 +114,7 @@ static enum ks_error child_start(
 		log_error("no pipe for a process: %s", strerror(errno));
 		return KS_NO_MEMORY;
 	}
-	child->pid = fork();
+	child->pid = make_process();
 	if (child->pid == 0)
 		child_main(worker, ends[1], secret, function, argument);
 	close(ends[1]);

@@ -25,4 +25,11 @@ typedef void apart_function(const void *argument, int secret, struct buf *answer
 KS_MUST_CHECK enum ks_error apart_run(struct ks_operation *operation, apart_function *function,
 	const void *argument, int secret, struct buf *answer);
 
+/*
+ * No process is made between the two. It would inherit what another thread has locked just then in
+ * OpenSSL, and wait for ever where its library wants that too. Short work only.
+ */
+void apart_pause(void);
+void apart_resume(void);
+
 #endif

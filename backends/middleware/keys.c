@@ -90,6 +90,7 @@ static enum ks_error kept_key_new(
 	*out = NULL;
 	if (kept == NULL)
 		return KS_NO_MEMORY;
+	kept->references = 1;
 	error = secret_init(&kept->secret, secret->len);
 	if (error == KS_OK) {
 		memcpy(kept->secret.data, secret->data, secret->len);
@@ -104,7 +105,19 @@ static enum ks_error kept_key_new(
 	return KS_OK;
 }
 
-/* Out of the list, and the caller's; NULL when it is not in there. */
+void keys_init(struct kept_keys *keys)
+{
+	pthread_mutex_init(&keys->lock, NULL);
+}
+
+/* Under the lock; NULL is fine. */
+static void release(struct kept_key *kept)
+{
+	if (kept != NULL && --kept->references == 0)
+		kept_key_free(kept);
+}
+
+/* Under the lock: out of the list, and the caller's; NULL when it is not in there. */
 static struct kept_key *take_out(struct kept_keys *keys, struct bytes blob)
 {
 	for (struct kept_key **link = &keys->first; *link != NULL; link = &(*link)->next) {
@@ -119,6 +132,25 @@ static struct kept_key *take_out(struct kept_keys *keys, struct bytes blob)
 	return NULL;
 }
 
+/* Takes the caller's reference; false when there is no place. */
+static bool put_in(struct kept_keys *keys, struct kept_key *kept)
+{
+	bool room;
+
+	pthread_mutex_lock(&keys->lock);
+	release(take_out(keys, buf_bytes(&kept->blob)));
+	room = keys->count < KEYS_MAX;
+	if (room) {
+		kept->next = keys->first;
+		keys->first = kept;
+		keys->count++;
+	} else {
+		release(kept);
+	}
+	pthread_mutex_unlock(&keys->lock);
+	return room;
+}
+
 enum ks_error keys_add(struct kept_keys *keys, struct ks_operation *operation,
 	const struct secret *secret, struct buf *blob)
 {
@@ -127,34 +159,42 @@ enum ks_error keys_add(struct kept_keys *keys, struct ks_operation *operation,
 
 	if (error != KS_OK)
 		return error;
-	kept_key_free(take_out(keys, buf_bytes(&kept->blob)));
-	if (keys->count >= KEYS_MAX) {
-		kept_key_free(kept);
-		return refuse(operation, KS_NO_MEMORY, "too many keys");
-	}
-	kept->next = keys->first;
-	keys->first = kept;
-	keys->count++;
 	buf_put(blob, buf_bytes(&kept->blob));
+	if (!put_in(keys, kept))
+		return refuse(operation, KS_NO_MEMORY, "too many keys");
 	return buf_status(blob);
 }
 
 enum ks_error keys_remove(struct kept_keys *keys, struct bytes blob)
 {
-	struct kept_key *kept = take_out(keys, blob);
+	struct kept_key *kept;
 
-	if (kept == NULL)
-		return KS_NO_KEY;
-	kept_key_free(kept);
-	return KS_OK;
+	pthread_mutex_lock(&keys->lock);
+	kept = take_out(keys, blob);
+	release(kept);
+	pthread_mutex_unlock(&keys->lock);
+	return kept != NULL ? KS_OK : KS_NO_KEY;
 }
 
-const struct kept_key *keys_find(const struct kept_keys *keys, struct bytes blob)
+struct kept_key *keys_find(struct kept_keys *keys, struct bytes blob)
 {
-	for (const struct kept_key *kept = keys->first; kept != NULL; kept = kept->next)
-		if (bytes_equal(buf_bytes(&kept->blob), blob))
-			return kept;
-	return NULL;
+	struct kept_key *kept;
+
+	pthread_mutex_lock(&keys->lock);
+	kept = keys->first;
+	while (kept != NULL && !bytes_equal(buf_bytes(&kept->blob), blob))
+		kept = kept->next;
+	if (kept != NULL)
+		kept->references++;
+	pthread_mutex_unlock(&keys->lock);
+	return kept;
+}
+
+void keys_release(struct kept_keys *keys, struct kept_key *kept)
+{
+	pthread_mutex_lock(&keys->lock);
+	release(kept);
+	pthread_mutex_unlock(&keys->lock);
 }
 
 void keys_deinit(struct kept_keys *keys)
@@ -163,7 +203,8 @@ void keys_deinit(struct kept_keys *keys)
 		struct kept_key *kept = keys->first;
 
 		keys->first = kept->next;
-		kept_key_free(kept);
+		release(kept);
 	}
 	keys->count = 0;
+	pthread_mutex_destroy(&keys->lock);
 }

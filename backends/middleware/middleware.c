@@ -3,6 +3,7 @@
  * SSH_SK_PROVIDER and given to the agent with each key. One library per worker,
  * "middleware:/path/to/library.so"; it is loaded anew, and looked at anew, for each signature.
  */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ struct middleware {
 	struct ks_worker *worker;
 	char *path;
 	struct kept_keys keys;
+	pthread_mutex_t signing;  /* held for the length of a signature */
 	struct timespec last_end; /* of a signature */
 };
 
@@ -55,6 +57,7 @@ static void middleware_close(void *state)
 	struct middleware *middleware = state;
 
 	keys_deinit(&middleware->keys);
+	pthread_mutex_destroy(&middleware->signing);
 	free(middleware->path);
 	free(middleware);
 }
@@ -81,6 +84,8 @@ static enum ks_error middleware_open(struct ks_worker *worker, struct ks_operati
 	if (middleware == NULL)
 		return KS_NO_MEMORY;
 	middleware->worker = worker;
+	keys_init(&middleware->keys);
+	pthread_mutex_init(&middleware->signing, NULL);
 	middleware->path = strdup(canonical + strlen(SCHEME));
 	if (middleware->path != NULL)
 		error = check_library(middleware->path, operation);
@@ -115,8 +120,12 @@ static enum ks_error middleware_add(
 	void *state, struct ks_operation *operation, const struct secret *key, struct buf *blob)
 {
 	struct middleware *middleware = state;
+	enum ks_error error;
 
-	return keys_add(&middleware->keys, operation, key, blob);
+	apart_pause();
+	error = keys_add(&middleware->keys, operation, key, blob);
+	apart_resume();
+	return error;
 }
 
 static enum ks_error middleware_remove(
@@ -134,25 +143,20 @@ static bool fits(enum ks_algorithm algorithm, enum key_kind kind)
 	       (algorithm == KS_ALGORITHM_SK_ECDSA_P256 && kind == KEY_SK_ECDSA_P256);
 }
 
-static enum ks_error middleware_sign(void *state, struct ks_operation *operation,
-	const struct ks_sign *request, struct buf *signature)
+static enum ks_error sign_with(struct middleware *middleware, const struct kept_key *key,
+	struct ks_operation *operation, const struct ks_sign *request, struct buf *signature)
 {
-	struct middleware *middleware = state;
 	const struct ks_token token = describe(middleware);
 	struct signing signing = {.operation = operation,
 		.path = middleware->path,
 		.token = &token,
-		.key = keys_find(&middleware->keys, request->blob),
+		.key = key,
 		.request = request,
 		.last_end = &middleware->last_end};
 	struct file_identity file;
 	enum ks_error error;
 
-	if (request->token != TOKEN_ID)
-		return KS_NO_TOKEN;
-	if (signing.key == NULL)
-		return KS_NO_KEY;
-	if (!fits(request->algorithm, signing.key->key.kind))
+	if (!fits(request->algorithm, key->key.kind))
 		return KS_UNSUPPORTED;
 	error = library_path_check(operation, middleware->path, &file);
 	if (error != KS_OK)
@@ -160,10 +164,31 @@ static enum ks_error middleware_sign(void *state, struct ks_operation *operation
 	return sign_with_library(&signing, signature);
 }
 
+static enum ks_error middleware_sign(void *state, struct ks_operation *operation,
+	const struct ks_sign *request, struct buf *signature)
+{
+	struct middleware *middleware = state;
+	struct kept_key *key;
+	enum ks_error error = KS_NO_KEY;
+
+	if (request->token != TOKEN_ID)
+		return KS_NO_TOKEN;
+	/* Nobody holds it: the agent begins one signature at a time (backend.h). */
+	if (pthread_mutex_trylock(&middleware->signing) != 0)
+		return KS_BUSY;
+	key = keys_find(&middleware->keys, request->blob);
+	if (key != NULL)
+		error = sign_with(middleware, key, operation, request, signature);
+	keys_release(&middleware->keys, key);
+	pthread_mutex_unlock(&middleware->signing);
+	return error;
+}
+
 KS_BACKEND(middleware) = {
 	.version = KEYSTILE_BACKEND_VERSION,
 	.needs = &ks_needs_middleware,
-	.parallel = 1, /* an authenticator does one thing at a time, whatever its library may say */
+	/* A signature, as an authenticator does one thing at a time, and a change to the keys. */
+	.parallel = 2,
 	.locate = middleware_locate,
 	.open = middleware_open,
 	.list = middleware_list,

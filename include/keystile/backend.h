@@ -166,7 +166,11 @@ struct ks_needs {
 struct ks_backend {
 	unsigned version; /* KEYSTILE_BACKEND_VERSION */
 	const struct ks_needs *needs;
-	unsigned parallel; /* functions at once, 1 to 16 */
+	/*
+	 * Functions at once, 1 to 16. One that takes keys has the last of them for add and remove,
+	 * which must not wait for anything: the agent begins no more than parallel - 1 others.
+	 */
+	unsigned parallel;
 
 	/*
 	 * Turns the provider's name, as a person wrote it, into its one canonical name and checks

@@ -79,13 +79,27 @@ static void begin(struct operation *operation)
 		log_debug("worker %s takes no more operations", worker->needs->name);
 }
 
+/*
+ * Where clients add keys, the last place is for what is urgent: to remove a key must not wait for
+ * the touch of another one's signature.
+ */
+static unsigned places_for(const struct operation *operation)
+{
+	const struct worker *worker = operation->worker;
+
+	if (operation->urgent || !worker->needs->takes_keys || worker->parallel == 1)
+		return worker->parallel;
+	return worker->parallel - 1;
+}
+
 /* Remote requests wait for people: what they may hold must leave room for who sits here. */
 static bool may_begin(const struct operation *operation)
 {
 	const struct worker *worker = operation->worker;
 	unsigned places = worker->parallel > 1 ? worker->parallel / 2 : 1;
 
-	return !operation->remote || worker->remote_running < places;
+	return worker->running < places_for(operation) &&
+	       (!operation->remote || worker->remote_running < places);
 }
 
 static bool has_place(const struct worker *worker, bool remote)
@@ -149,6 +163,7 @@ static struct operation *operation_new(struct worker *worker, const struct opera
 		.events = wish->events,
 		.owner = wish->owner,
 		.remote = wish->remote,
+		.urgent = wish->urgent,
 		.fd = wish->fd,
 		.id = next_id(worker),
 		.timeout_ms = config->operation_timeout_ms};

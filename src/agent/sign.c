@@ -187,6 +187,8 @@ static void on_done(
 	sign->operation = NULL;
 	if (error != KS_OK)
 		refuse_error(sign, error, words);
+	else if (operation->worker->needs->takes_keys && key_source(sign->key) == NULL)
+		refuse(sign, "the key was removed before its signature was there", NULL);
 	else if (verify && !signature_right(sign, result, &facts))
 		refuse_and_fail(sign, "its signature was not made with the key that was asked for");
 	else if (!presence_given(sign, operation, &facts))

@@ -56,6 +56,7 @@ struct operation {
 	int fd;		  /* goes with the frame, or -1 */
 	uint32_t id;
 	bool remote;
+	bool urgent;
 	bool running;
 	bool cancel_sent;    /* the deadline passed, or who asked has gone */
 	bool asking;	     /* a person is being asked: the deadline stands still */
@@ -109,7 +110,8 @@ struct operation_wish {
 	struct frame *frame; /* its operation and its timeout field are filled in */
 	int fd;		     /* goes with it, taken; -1: none */
 	bool remote;	     /* for a remote connection: these hold at most half of all places */
-	bool urgent; /* goes before all that wait, and is never refused for want of a place */
+	bool urgent;	     /* goes before all that wait, and is never refused for want of a place;
+				where clients add keys, one place is for it alone */
 	const struct operation_events *events;
 	void *owner;
 };

@@ -231,6 +231,33 @@ class Misdeeds(Case):
         self.assertEqual(len(self.blobs()), 3)
         self.signs(other)
 
+    def test_a_touch_that_never_comes_keeps_no_key_of_its_library_from_coming_and_going(self):
+        hang = self.given("hang")
+        ((worker,),) = before = self.pids(1)
+        client = self.client()
+        client.send(c.SIGN, client.sign_request(hang.blob, b"data"))
+        lab.wait_for("the library runs", lambda: lab.descendants(worker))
+        with self.client() as one:
+            for blob in (self.well.blob, hang.blob):
+                self.assertEqual(one.call(c.REMOVE, string(blob))[0], c.SUCCESS)
+        again = self.given()
+        self.assertEqual(self.blobs(), [again.blob])
+        self.assertTrue(lab.descendants(worker), "the signature was over before")
+        client.close()
+        self.signs(again)
+        self.assertEqual(self.pids(1), before)
+
+    def test_a_key_that_is_removed_while_it_signs_gives_no_signature(self):
+        key = self.given("stop")
+        ((worker,),) = self.pids(1)
+        client = self.client()
+        client.send(c.SIGN, client.sign_request(key.blob, b"data"))
+        (library,) = lab.wait_for("the library stopped", lambda: [one for one in lab.descendants(worker) if one.stopped()])
+        self.assertEqual(self.client().call(c.REMOVE, string(key.blob))[0], c.SUCCESS)
+        os.kill(library.pid, signal.SIGCONT)
+        self.assertEqual(client.receive()[0], c.FAILURE)
+        self.assertIn("was removed before", self.agent.refusals()[0])
+
     def test_a_signature_by_another_key_is_never_given_out(self):
         with self.client() as one:
             self.assertIsNone(one.sign(self.given("garbage").blob, b"data"))

@@ -124,6 +124,9 @@ class Process:
             return False
         return start == self.start and state not in "ZX"
 
+    def stopped(self):
+        return self._read(self.pid)[3] == "T"
+
     def __repr__(self):
         return f"{self.name}[{self.pid}]"
 

@@ -111,6 +111,8 @@ static void before(const char *word)
 		raise(SIGSEGV);
 	if (strcmp(word, "exit") == 0)
 		_exit(0);
+	if (strcmp(word, "stop") == 0)
+		raise(SIGSTOP); /* until the test lets it go on */
 	while (strcmp(word, "hang") == 0)
 		pause();
 }
