@@ -1,11 +1,15 @@
 /*
  * What the agent tells keystile-prompt, its prompt helper, on standard input, and what it
- * hears back. The helper runs one prompt program (askpass, pinentry) for one question. A PIN
+ * hears back. The helper runs one prompt program (askpass, pinentry) for one question, or shows a
+ * touch notice on the desktop. A PIN
  * goes from the helper into the descriptor PROMPT_PIN_FD, a pipe whose other end the agent hands to
  * the worker unread. Answers are the helper's exit status; anything but PROMPT_YES is a no.
  */
 #ifndef KEYSTILE_PROMPT_H
 #define KEYSTILE_PROMPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include <keystile/buffer.h>
 
@@ -26,13 +30,25 @@ enum prompt_status {
 		3, /* the prompt program crashed, ended with an error or answered nonsense */
 };
 
-struct prompt_question {
-	enum prompt_kind kind;
-	char *text;    /* the whole question, ready to be shown; lines end with \n */
-	char *program; /* askpass to run; never NULL */
+/* How a prompt program is talked to. */
+enum prompt_way {
+	PROMPT_BY_ASKPASS = 1,	/* the question is its argument, the answer its output */
+	PROMPT_BY_PINENTRY = 2, /* the Assuan protocol */
 };
 
-/* Appends u8 kind, string text, string program. */
+/* No text is ever NULL in a question that was decoded. */
+struct prompt_question {
+	enum prompt_kind kind;
+	enum prompt_way way;
+	bool notify;	/* a notice: by desktop notification; the program only where that fails */
+	char *text;	/* the whole question, ready to be shown; lines end with \n */
+	char *trouble;	/* one line: what went wrong before, such as a wrong PIN; may be empty */
+	char *program;	/* to run; empty only with notify: there is none */
+	char *terminal; /* that a pinentry may use; empty: none */
+	uint32_t timeout_seconds; /* after which the agent withdraws it */
+};
+
+/* Appends u8 kind, u8 way, bool notify, the four strings, u32 timeout_seconds. */
 void prompt_question_encode(const struct prompt_question *question, struct buf *out);
 KS_MUST_CHECK enum ks_error prompt_question_decode(
 	struct bytes bytes, struct prompt_question *question);

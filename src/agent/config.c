@@ -108,6 +108,8 @@ void config_deinit(struct config *config)
 	free(config->listeners);
 	free(config->allowed_providers);
 	free(config->askpass);
+	free(config->pinentry);
+	free(config->pinentry_terminal);
 	policy_rules_deinit(&config->rules);
 	config_list_free(&config->relays);
 	*config = (struct config){0};

@@ -39,7 +39,14 @@ struct config_listener {
 	enum config_comments comments;
 };
 
-/* Owned by whoever holds it; zeroed means safe to deinit. No text but askpass is ever NULL. */
+/* What the person is asked by. */
+enum config_prompts {
+	CONFIG_PROMPTS_AUTO, /* askpass where ssh-agent's variables name one, else pinentry */
+	CONFIG_PROMPTS_ASKPASS,
+	CONFIG_PROMPTS_PINENTRY,
+};
+
+/* Owned by whoever holds it; zeroed means safe to deinit. No text is NULL but where it is said. */
 struct config {
 	char *allowed_providers; /* text_match_list() patterns; -P takes precedence */
 	uint32_t operation_timeout_ms;
@@ -50,8 +57,11 @@ struct config {
 	bool allow_rsa_sha1;
 	bool allow_ssh_dss;		 /* or by -O */
 	bool remote_memory_keys_confirm; /* otherwise they are refused to remote clients */
-	char *askpass; /* absolute path, used instead of SSH_ASKPASS; NULL: not set */
-	char **relays; /* see config_is_relay(); ended by NULL */
+	enum config_prompts prompts;
+	char *askpass;		 /* absolute path, used instead of SSH_ASKPASS; NULL: not set */
+	char *pinentry;		 /* absolute path; NULL: not set */
+	char *pinentry_terminal; /* below /dev; NULL: not set */
+	char **relays;		 /* see config_is_relay(); ended by NULL */
 	struct config_worker *workers;
 	size_t worker_count;
 	bool remote_comments_as_is; /* in lists for remote clients; otherwise neutral */

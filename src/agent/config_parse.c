@@ -19,6 +19,7 @@
 #include "config_value.h"
 
 #define TIMEOUT_MAX_SECONDS 3600
+#define TERMINAL_MAX 255
 
 typedef cfg_t *cfg_auto;
 
@@ -112,6 +113,25 @@ static int check_path(cfg_t *cfg, cfg_opt_t *option)
 	return config_check_text(cfg, option);
 }
 
+static int check_prompts(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+
+	if (strcmp(value, "auto") != 0 && strcmp(value, "askpass") != 0 &&
+		strcmp(value, "pinentry") != 0)
+		return config_refuse(cfg, option, "the value must be auto, askpass or pinentry");
+	return 0;
+}
+
+static int check_terminal(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+
+	if (strncmp(value, "/dev/", strlen("/dev/")) != 0 || strlen(value) > TERMINAL_MAX)
+		return config_refuse(cfg, option, "the value must be a terminal below /dev");
+	return config_check_text(cfg, option);
+}
+
 static int check_relay(cfg_t *cfg, cfg_opt_t *option)
 {
 	const char *value = config_last_value(option);
@@ -161,7 +181,10 @@ static const struct {
 	{"ssh-without-session-bind", check_origin},
 	{"remote-memory-keys", check_remote_memory_keys},
 	{"remote-comments", check_remote_comments},
+	{"prompts", check_prompts},
 	{"askpass", check_path},
+	{"pinentry", check_path},
+	{"pinentry-terminal", check_terminal},
 	{"relays", check_relay},
 	{"worker|environment", check_variable},
 };
@@ -185,7 +208,10 @@ static cfg_t *options_new(const struct config *config)
 		CFG_BOOL("allow-ssh-dss", cfg_false, CFGF_NODEFAULT),
 		CFG_STR("remote-memory-keys", 0, CFGF_NODEFAULT),
 		CFG_STR("remote-comments", 0, CFGF_NODEFAULT),
+		CFG_STR("prompts", 0, CFGF_NODEFAULT),
 		CFG_STR("askpass", 0, CFGF_NODEFAULT),
+		CFG_STR("pinentry", 0, CFGF_NODEFAULT),
+		CFG_STR("pinentry-terminal", 0, CFGF_NODEFAULT),
 		CFG_STR_LIST("relays", 0, CFGF_NODEFAULT),
 		CFG_SEC("worker", worker, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("listener", config_listener_options,
@@ -248,6 +274,19 @@ static void take_choice(cfg_t *cfg, const char *option, const char *word, bool *
 		*out = strcmp(cfg_getstr(cfg, option), word) == 0;
 }
 
+static void take_prompts(cfg_t *cfg, enum config_prompts *out)
+{
+	const char *value = cfg_size(cfg, "prompts") > 0 ? cfg_getstr(cfg, "prompts") : NULL;
+
+	if (value == NULL)
+		return;
+	*out = CONFIG_PROMPTS_AUTO;
+	if (strcmp(value, "askpass") == 0)
+		*out = CONFIG_PROMPTS_ASKPASS;
+	else if (strcmp(value, "pinentry") == 0)
+		*out = CONFIG_PROMPTS_PINENTRY;
+}
+
 /* The worker of that name, a new one if need be; NULL when out of memory. */
 static struct config_worker *worker_named(struct config *config, const char *name)
 {
@@ -296,8 +335,11 @@ static bool take_all(cfg_t *cfg, struct config *config)
 	take_flag(cfg, "allow-ssh-dss", &config->allow_ssh_dss);
 	take_choice(cfg, "remote-memory-keys", "confirm", &config->remote_memory_keys_confirm);
 	take_choice(cfg, "remote-comments", "as-is", &config->remote_comments_as_is);
+	take_prompts(cfg, &config->prompts);
 	return take_text(cfg, "allowed-providers", &config->allowed_providers) &&
 	       take_text(cfg, "askpass", &config->askpass) &&
+	       take_text(cfg, "pinentry", &config->pinentry) &&
+	       take_text(cfg, "pinentry-terminal", &config->pinentry_terminal) &&
 	       config_take_list(cfg, "relays", &config->relays) && take_workers(cfg, config) &&
 	       config_take_listeners(cfg, config) && config_take_rules(cfg, &config->rules);
 }

@@ -16,9 +16,9 @@
 #include <keystile/text.h>
 
 #include "agent.h"
+#include "prompt_way.h"
 #include "spawn.h"
 
-#define DEFAULT_ASKPASS "/usr/bin/ssh-askpass"
 #define WORDS_MAX 300
 
 struct prompt {
@@ -38,38 +38,18 @@ struct prompt {
 	int words_fd; /* reading end of the helper's standard error */
 };
 
-static const char *variable(const struct agent *agent, const char *name)
+static struct prompt_way_choice way_for(const struct agent *agent, enum prompt_kind kind)
 {
-	size_t len = strlen(name);
+	const struct prompt_way_facts facts = {.config = &agent->config,
+		.environment = agent->settings.environment,
+		.pinentry_installed = access(prompt_way_pinentry(&agent->config), X_OK) == 0};
 
-	for (char **entry = agent->settings.environment; *entry != NULL; entry++)
-		if (strncmp(*entry, name, len) == 0 && (*entry)[len] == '=' &&
-			(*entry)[len + 1] != '\0')
-			return *entry + len + 1;
-	return NULL;
-}
-
-static const char *askpass(const struct agent *agent)
-{
-	const char *program = agent->config.askpass;
-
-	if (program == NULL)
-		program = variable(agent, "SSH_ASKPASS");
-	return program != NULL ? program : DEFAULT_ASKPASS;
+	return prompt_way_choose(&facts, kind);
 }
 
 const char *prompt_obstacle(const struct agent *agent)
 {
-	const char *require = variable(agent, "SSH_ASKPASS_REQUIRE");
-
-	if (require != NULL && strcmp(require, "never") == 0)
-		return "SSH_ASKPASS_REQUIRE is set to never";
-	if (require != NULL && strcmp(require, "force") == 0)
-		return NULL;
-	if (variable(agent, "DISPLAY") == NULL && variable(agent, "WAYLAND_DISPLAY") == NULL)
-		return "nobody can be asked: the agent was started without DISPLAY or "
-		       "WAYLAND_DISPLAY";
-	return NULL;
+	return way_for(agent, PROMPT_PIN).obstacle;
 }
 
 const char *prompt_about(const struct prompt *prompt)
@@ -289,24 +269,43 @@ static unsigned count_waiting(const struct prompts *prompts, bool remote_only)
 	return count;
 }
 
-static struct prompt *prompt_new(struct agent *agent, const struct prompt_wish *wish)
+static struct prompt_question question_of(
+	const struct prompt_wish *wish, const struct prompt_way_choice *way, uint32_t timeout_ms)
+{
+	return (struct prompt_question){.kind = wish->kind,
+		.way = way->way,
+		.notify = way->notify,
+		.text = strdup(wish->text),
+		.trouble = strdup(wish->trouble != NULL ? wish->trouble : ""),
+		.program = strdup(way->program),
+		.terminal = strdup(way->terminal),
+		.timeout_seconds = timeout_ms / 1000};
+}
+
+static bool is_complete(const struct prompt *prompt)
+{
+	const struct prompt_question *question = &prompt->question;
+
+	return question->text != NULL && question->trouble != NULL && question->program != NULL &&
+	       question->terminal != NULL && prompt->about != NULL;
+}
+
+static struct prompt *prompt_new(
+	struct agent *agent, const struct prompt_wish *wish, const struct prompt_way_choice *way)
 {
 	struct prompt *prompt = calloc(1, sizeof(*prompt));
 
 	if (prompt == NULL)
 		return NULL;
 	*prompt = (struct prompt){.agent = agent,
-		.question = {.kind = wish->kind,
-			.text = strdup(wish->text),
-			.program = strdup(askpass(agent))},
+		.question = question_of(wish, way, agent->config.prompt_timeout_ms),
 		.about = strdup(wish->about),
 		.path = wish->path != NULL ? strdup(wish->path) : NULL,
 		.answered = wish->answered,
 		.owner = wish->owner,
 		.pin_fd = -1,
 		.words_fd = -1};
-	if (prompt->question.text != NULL && prompt->question.program != NULL &&
-		(wish->path == NULL || prompt->path != NULL) && prompt->about != NULL)
+	if (is_complete(prompt) && (wish->path == NULL || prompt->path != NULL))
 		return prompt;
 	prompt_free(prompt);
 	return NULL;
@@ -333,10 +332,11 @@ enum ks_error prompt_ask(struct agent *agent, const struct prompt_wish *wish, st
 {
 	struct prompts *prompts = &agent->prompts;
 	struct prompt **end = &prompts->waiting;
+	struct prompt_way_choice way = way_for(agent, wish->kind);
 	struct prompt *prompt;
 
 	*out = NULL;
-	*words = prompt_obstacle(agent);
+	*words = way.obstacle;
 	if (*words != NULL)
 		return KS_PIN_NEEDED;
 	*words = "the person said no to requests that come this way a moment ago";
@@ -349,7 +349,7 @@ enum ks_error prompt_ask(struct agent *agent, const struct prompt_wish *wish, st
 				count_waiting(prompts, true) >= PROMPTS_WAITING_MAX / 2)))
 		return KS_BUSY;
 	*words = "out of memory";
-	prompt = prompt_new(agent, wish);
+	prompt = prompt_new(agent, wish, &way);
 	if (prompt == NULL)
 		return KS_NO_MEMORY;
 	if (wish->kind == PROMPT_NOTICE)

@@ -39,9 +39,10 @@ void prompts_deinit(struct agent *agent);
 
 struct prompt_wish {
 	enum prompt_kind kind;
-	const char *text;  /* copied */
-	const char *about; /* one line for status; copied */
-	const char *path;  /* of a remote request, by which it is muted after a no; NULL: local */
+	const char *text;    /* copied */
+	const char *trouble; /* what went wrong before, one line; copied; NULL: nothing */
+	const char *about;   /* one line for status; copied */
+	const char *path;    /* of a remote request, by which it is muted after a no; NULL: local */
 	prompt_answered *answered; /* of a notice: it went by itself, whatever the status */
 	void *owner;
 };

@@ -210,6 +210,15 @@ char *prompt_text(const struct prompt_facts *facts)
 	return buf_status(&out) == KS_OK ? strndup((const char *)out.data, out.len) : NULL;
 }
 
+char *prompt_trouble(const struct prompt_facts *facts)
+{
+	if (!facts->retry)
+		return strdup("");
+	if (facts->tries_left < 0)
+		return strdup("That PIN was wrong.");
+	return text_format("That PIN was wrong. Tries left: %d", (int)facts->tries_left);
+}
+
 char *subject_text(const struct subject *subject)
 {
 	char quoted[TEXT_QUOTED_MAX];

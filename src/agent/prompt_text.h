@@ -30,6 +30,8 @@ struct prompt_facts {
 bool destination_proven(const struct subject *subject, const struct session_binds *binds);
 /* The caller frees it; NULL when out of memory. */
 char *prompt_text(const struct prompt_facts *facts);
+/* What went wrong before this question, one line, empty for nothing; the caller frees it. */
+char *prompt_trouble(const struct prompt_facts *facts);
 /* One line, "login as "root"", for status and log; the caller frees it. */
 char *subject_text(const struct subject *subject);
 

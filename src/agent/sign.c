@@ -248,19 +248,21 @@ static enum ks_error ask(struct sign *sign, enum prompt_kind kind, const struct 
 	prompt_answered *answered, struct prompt **out)
 {
 	AUTO(text) text = text_of(sign, *facts);
+	AUTO(text) trouble = prompt_trouble(facts);
 	AUTO(text) about = subject_text(&sign->subject);
 	AUTO(text) path = remote(sign) ? path_of(&sign->connection->peer) : NULL;
 	const char *words = "out of memory";
 	enum ks_error error = KS_NO_MEMORY;
 	struct prompt_wish wish = {.kind = kind,
 		.text = text,
+		.trouble = trouble,
 		.about = about,
 		.path = path,
 		.answered = answered,
 		.owner = sign};
 
 	*out = NULL;
-	if (text != NULL && about != NULL && (path != NULL || !remote(sign)))
+	if (text != NULL && trouble != NULL && about != NULL && (path != NULL || !remote(sign)))
 		error = prompt_ask(sign->connection->agent, &wish, out, &words);
 	if (error != KS_OK)
 		log_warning("the person was not asked: %s", words);

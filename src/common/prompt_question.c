@@ -10,24 +10,41 @@ void prompt_question_encode(const struct prompt_question *question, struct buf *
 	size_t before = out->len;
 
 	buf_put_u8(out, (uint8_t)question->kind);
+	buf_put_u8(out, (uint8_t)question->way);
+	buf_put_u8(out, question->notify);
 	buf_put_text(out, question->text);
+	buf_put_text(out, question->trouble);
 	buf_put_text(out, question->program);
+	buf_put_text(out, question->terminal);
+	buf_put_u32(out, question->timeout_seconds);
 	if (!out->failed && out->len - before > PROMPT_MAX)
 		out->failed = true;
+}
+
+static bool is_sensible(const struct prompt_question *question)
+{
+	return question->kind >= PROMPT_PIN && question->kind <= PROMPT_NOTICE &&
+	       question->way >= PROMPT_BY_ASKPASS && question->way <= PROMPT_BY_PINENTRY &&
+	       (!question->notify || question->kind == PROMPT_NOTICE) &&
+	       (*question->program || question->notify);
 }
 
 enum ks_error prompt_question_decode(struct bytes bytes, struct prompt_question *question)
 {
 	struct reader in = reader_of(bytes);
-	uint8_t kind = reader_u8(&in);
 
 	*question = (struct prompt_question){0};
-	if (bytes.len > PROMPT_MAX || kind < PROMPT_PIN || kind > PROMPT_NOTICE)
+	if (bytes.len > PROMPT_MAX)
 		return KS_BAD_INPUT;
-	question->kind = kind;
+	question->kind = reader_u8(&in);
+	question->way = reader_u8(&in);
+	question->notify = reader_bool(&in);
 	question->text = reader_text(&in, PROMPT_MAX);
+	question->trouble = reader_text(&in, PROMPT_MAX);
 	question->program = reader_text(&in, PROMPT_MAX);
-	if (reader_end(&in) == KS_OK && *question->program)
+	question->terminal = reader_text(&in, PROMPT_MAX);
+	question->timeout_seconds = reader_u32(&in);
+	if (reader_end(&in) == KS_OK && is_sensible(question))
 		return KS_OK;
 	prompt_question_deinit(question);
 	return KS_BAD_INPUT;
@@ -36,6 +53,8 @@ enum ks_error prompt_question_decode(struct bytes bytes, struct prompt_question 
 void prompt_question_deinit(struct prompt_question *question)
 {
 	free(question->text);
+	free(question->trouble);
 	free(question->program);
+	free(question->terminal);
 	*question = (struct prompt_question){0};
 }

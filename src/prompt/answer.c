@@ -9,6 +9,7 @@
 #include <keystile/secret.h>
 
 #include "answer.h"
+#include "pinentry.h"
 
 static struct answer no(void)
 {
@@ -84,4 +85,37 @@ struct answer answer_of(enum prompt_kind kind, int wait_status, struct bytes out
 		return no();
 	}
 	return failed("an unknown kind of question");
+}
+
+/* How a conversation failed; no longer than the agent shows. */
+static struct answer pinentry_failure(int status)
+{
+	switch (status) {
+	case PINENTRY_MISSING:
+		return (struct answer){
+			.status = PROMPT_NOBODY,
+			.words = "there is no such pinentry, or it can't be run",
+		};
+	case PINENTRY_LOST:
+		return failed("the pinentry ended before it had answered");
+	case PINENTRY_NONSENSE:
+		return failed("the pinentry answered what no pinentry says");
+	case PINENTRY_UNABLE:
+		return failed("the pinentry could not ask: does it fit the display or terminal?");
+	case PINENTRY_CACHED:
+		return failed("the pinentry gave a PIN that nobody typed");
+	case PINENTRY_SPOILT:
+		return failed("the pinentry answered and then failed");
+	case PINENTRY_TOO_LONG:
+		return failed("the question is too long for a pinentry");
+	default:
+		return failed("the conversation with the pinentry failed");
+	}
+}
+
+struct answer answer_of_pinentry(enum prompt_kind kind, int wait_status, struct bytes output)
+{
+	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) > PINENTRY_REFUSED)
+		return pinentry_failure(WEXITSTATUS(wait_status));
+	return answer_of(kind, wait_status, output);
 }

@@ -21,4 +21,7 @@ struct answer {
  */
 struct answer answer_of(enum prompt_kind kind, int wait_status, struct bytes output);
 
+/* The same for the conversation with a pinentry (pinentry.h), whose statuses are known. */
+struct answer answer_of_pinentry(enum prompt_kind kind, int wait_status, struct bytes output);
+
 #endif

@@ -1,6 +1,7 @@
 /*
- * One prompt program from fork to its end. Its output goes straight from the pipe into locked
- * memory; its standard error goes nowhere, since a script under `set -x` prints the PIN there.
+ * One prompt program, or the conversation with a pinentry, from fork to its end. Its output goes
+ * straight from the pipe into locked memory; its standard error goes nowhere, since a script under
+ * `set -x` prints the PIN there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <keystile/cleanup.h>
 
 #include "ask.h"
+#include "pinentry.h"
 
 #define PATIENCE_MS 200 /* between SIGTERM and SIGKILL */
 
@@ -64,6 +66,12 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static void become_conversation(const struct prompt_question *question)
+{
+	if (close_range(STDERR_FILENO + 1, ~0U, 0) == 0)
+		_exit((int)pinentry_ask(question));
+}
+
 static void become_program(
 	const struct prompt_question *question, pid_t parent, int output, int failure)
 {
@@ -75,8 +83,12 @@ static void become_program(
 	if (setsid() >= 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
 		getppid() == parent && nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
 		dup2(output, STDOUT_FILENO) >= 0 && dup2(nothing, STDERR_FILENO) >= 0 &&
-		set_prompt_variable(question->kind) == 0)
-		execvp(question->program, arguments);
+		set_prompt_variable(question->kind) == 0) {
+		if (question->way == PROMPT_BY_PINENTRY)
+			become_conversation(question);
+		else
+			execvp(question->program, arguments);
+	}
 	reason = errno;
 	if (write(failure, &reason, sizeof(reason)) != sizeof(reason))
 		_exit(126);
@@ -229,6 +241,7 @@ static struct answer unable(int reason)
 static struct answer judge(
 	const struct prompt_question *question, struct running *running, enum event event)
 {
+	struct bytes output;
 	int reason = 0;
 	int status;
 
@@ -244,8 +257,10 @@ static struct answer judge(
 		};
 	if (read(running->failure, &reason, sizeof(reason)) == sizeof(reason))
 		return unable(reason);
-	return answer_of(
-		question->kind, status, BYTES(running->answer->data, running->answer->len));
+	output = BYTES(running->answer->data, running->answer->len);
+	return question->way == PROMPT_BY_PINENTRY
+		       ? answer_of_pinentry(question->kind, status, output)
+		       : answer_of(question->kind, status, output);
 }
 
 struct answer ask(const struct prompt_question *question, int signals, struct secret *output)

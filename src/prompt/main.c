@@ -18,6 +18,7 @@
 #include <keystile/cleanup.h>
 
 #include "ask.h"
+#include "notification.h"
 
 static int fail(const char *words)
 {
@@ -101,7 +102,6 @@ static int ask_and_answer(const struct prompt_question *question)
 {
 	struct secret output = {0};
 	struct answer answer = {.status = PROMPT_FAILED, .words = "no memory for an answer"};
-
 	int signals;
 
 	/* Before anything else can get that number. */
@@ -110,7 +110,12 @@ static int ask_and_answer(const struct prompt_question *question)
 	signals = ask_signals();
 	if (signals < 0)
 		return fail("no way to listen for signals");
-	if (secret_init(&output, ASK_OUTPUT_MAX) == KS_OK)
+	if (question->notify && notification_show(question, signals))
+		answer = (struct answer){.status = PROMPT_NO};
+	else if (*question->program == '\0')
+		answer = (struct answer){.status = PROMPT_NOBODY,
+			.words = "no notification service on the session bus shows notices"};
+	else if (secret_init(&output, ASK_OUTPUT_MAX) == KS_OK)
 		answer = ask(question, signals, &output);
 	if (answer.pin.len > 0 && !hand_over(answer.pin))
 		answer = (struct answer){

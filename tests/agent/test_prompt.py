@@ -8,62 +8,7 @@ import time
 import unittest
 
 import lab
-from lab.keys import string
-
-HELPER = lab.LIBEXEC / "keystile-prompt"
-PIN, CONFIRM, NOTICE = 1, 2, 3
-YES, NO, NOBODY, FAILED = 0, 1, 2, 3
-SECRET = "Geheim-4711"
-
-
-class Helper:
-    """A running keystile-prompt; pin= False leaves descriptor 3 out."""
-
-    def __init__(self, question, env, pin=True):
-        self.pin, pin_end = os.pipe()
-        question_end, asking = os.pipe()
-        self.words, words_end = os.pipe()
-        actions = [(os.POSIX_SPAWN_DUP2, question_end, 0), (os.POSIX_SPAWN_DUP2, words_end, 2)]
-        if pin:
-            actions.append((os.POSIX_SPAWN_DUP2, pin_end, 3))
-        else:
-            actions.append((os.POSIX_SPAWN_CLOSE, 3))
-        self.pid = os.posix_spawn(HELPER, [HELPER], env, file_actions=actions)
-        self.status = None
-        for end in (pin_end, question_end, words_end):
-            os.close(end)
-        os.write(asking, question)
-        os.close(asking)
-
-    def ended(self):
-        if self.status is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.status = os.waitstatus_to_exitcode(status)
-        return self.status is not None
-
-    def finish(self):
-        """Its exit status, what is in the PIN pipe, and its words."""
-        lab.wait_for("the prompt helper ends", self.ended)
-        return self.status, self._rest(self.pin), self._rest(self.words)
-
-    @staticmethod
-    def _rest(fd):
-        data = b""
-        while select.select([fd], [], [], 10 * lab.place.PATIENCE)[0]:
-            piece = os.read(fd, 65536)
-            if not piece:
-                os.close(fd)
-                return data.decode(errors="replace")
-            data += piece
-        raise AssertionError("a pipe of the prompt helper stays open")
-
-    def signal(self, number):
-        os.kill(self.pid, number)
-
-
-def question(kind, program, text="Enter it"):
-    return bytes([kind]) + string(text) + string(str(program))
+from helper_bed import CONFIRM, FAILED, HELPER, NO, NOBODY, NOTICE, PIN, SECRET, YES, Helper, question
 
 
 class Prompt(unittest.TestCase):

@@ -4,6 +4,8 @@ from .actor import Actor
 from .agent import Agent
 from .askpass import Askpass
 from .client import AgentClient, Closed
+from .notifications import Notifications
+from .pinentry import Pinentry
 from .keys import KINDS, HostKey, sshsig, userauth, verify
 from .place import (AGENT, BUILD, CONTROL, LIBEXEC, PATIENCE, ROOT, Folder, Process, descendants,
                     environment, listens, run, run_well, runs, wait_for)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "pinentry.h"
 #include "test.h"
 
 #define EXIT(code) ((code) << 8) /* as wait() packs it */
@@ -108,11 +109,43 @@ static void only_failures_have_words(void **state)
 	}
 }
 
+/* A conversation with a pinentry: the same, but for the statuses that it alone has. */
+static void a_conversation_that_failed_is_no_answer(void **state)
+{
+	static const enum prompt_kind kinds[] = {PROMPT_PIN, PROMPT_CONFIRM, PROMPT_NOTICE};
+	const struct bytes pin = bytes_of("1234\n");
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		for (int status = PINENTRY_MISSING; status < 256; status++) {
+			struct answer answer = answer_of_pinentry(kinds[i], EXIT(status), pin);
+
+			assert_int_equal(answer.status,
+				status == PINENTRY_MISSING ? PROMPT_NOBODY : PROMPT_FAILED);
+			assert_int_equal(answer.pin.len, 0);
+			assert_true(strlen(answer.words) <= 64);
+		}
+		assert_int_equal(
+			answer_of_pinentry(kinds[i], EXIT(PINENTRY_REFUSED), BYTES(NULL, 0)).status,
+			PROMPT_NO);
+		assert_int_equal(
+			answer_of_pinentry(kinds[i], KILLED(SIGSEGV), pin).status, PROMPT_FAILED);
+	}
+	assert_int_equal(
+		answer_of_pinentry(PROMPT_PIN, EXIT(PINENTRY_DONE), pin).status, PROMPT_YES);
+	assert_int_equal(answer_of_pinentry(PROMPT_PIN, EXIT(PINENTRY_DONE), bytes_of("\n")).status,
+		PROMPT_FAILED);
+	assert_int_equal(
+		answer_of_pinentry(PROMPT_CONFIRM, EXIT(PINENTRY_DONE), BYTES(NULL, 0)).status,
+		PROMPT_YES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_an_explicit_yes_is_a_yes),
 		cmocka_unit_test(only_failures_have_words),
+		cmocka_unit_test(a_conversation_that_failed_is_no_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

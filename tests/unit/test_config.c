@@ -49,6 +49,9 @@ static void nothing_configured_gives_the_defaults(void **state)
 	assert_false(config.allow_ssh_dss);
 	assert_false(config.remote_memory_keys_confirm);
 	assert_null(config.askpass);
+	assert_int_equal(config.prompts, CONFIG_PROMPTS_AUTO);
+	assert_null(config.pinentry);
+	assert_null(config.pinentry_terminal);
 	assert_int_equal(config.worker_count, 0);
 	assert_null(config_worker_environment(&config, "pkcs11")[0]);
 	config_deinit(&config);
@@ -67,6 +70,9 @@ static void every_option_replaces_its_default(void **state)
 				      "allow-ssh-dss = true\n"
 				      "remote-memory-keys = \"confirm\"\n"
 				      "askpass = '/usr/bin/ask pass'\n"
+				      "prompts = pinentry\n"
+				      "pinentry = /usr/bin/pinentry-qt\n"
+				      "pinentry-terminal = /dev/tty8\n"
 				      "relays = {mine, \"/opt/my relay\"}\n"
 				      "worker fake { environment = {\"A=1\", 'B=${C}'} }\n");
 
@@ -80,6 +86,9 @@ static void every_option_replaces_its_default(void **state)
 	assert_true(config.allow_ssh_dss);
 	assert_true(config.remote_memory_keys_confirm);
 	assert_string_equal(config.askpass, "/usr/bin/ask pass");
+	assert_int_equal(config.prompts, CONFIG_PROMPTS_PINENTRY);
+	assert_string_equal(config.pinentry, "/usr/bin/pinentry-qt");
+	assert_string_equal(config.pinentry_terminal, "/dev/tty8");
 	assert_string_equal(config.relays[0], "mine");
 	assert_string_equal(config.relays[1], "/opt/my relay");
 	assert_null(config.relays[2]);
@@ -376,6 +385,11 @@ static const struct {
 		"test.conf:1: unknown-clients: the value must be local or remote"},
 	{"\n\nssh-without-session-bind = \"\"",
 		"test.conf:3: ssh-without-session-bind: the value must be local or remote"},
+	{"prompts = always", "test.conf:1: prompts: the value must be auto, askpass or pinentry"},
+	{"pinentry = pinentry-qt",
+		"test.conf:1: pinentry: the value must be a path that begins with /"},
+	{"pinentry-terminal = /tmp/tty",
+		"test.conf:1: pinentry-terminal: the value must be a terminal below /dev"},
 	{"askpass = ksshaskpass",
 		"test.conf:1: askpass: the value must be a path that begins with /"},
 	{"askpass = \"\"", "test.conf:1: askpass: the value must be a path that begins with /"},

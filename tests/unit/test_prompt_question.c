@@ -9,11 +9,26 @@
 
 #include "test.h"
 
+struct parts {
+	uint8_t kind, way, notify;
+	struct bytes program;
+};
+
+static void put_parts(struct buf *out, struct bytes text, const struct parts *parts)
+{
+	buf_put_u8(out, parts->kind);
+	buf_put_u8(out, parts->way);
+	buf_put_u8(out, parts->notify);
+	buf_put_string(out, text);
+	buf_put_text(out, "trouble");
+	buf_put_string(out, parts->program);
+	buf_put_text(out, "/dev/tty7");
+	buf_put_u32(out, 90);
+}
+
 static void put_question(struct buf *out, uint8_t kind, struct bytes text, struct bytes program)
 {
-	buf_put_u8(out, kind);
-	buf_put_string(out, text);
-	buf_put_string(out, program);
+	put_parts(out, text, &(struct parts){kind, PROMPT_BY_ASKPASS, 0, program});
 }
 
 static void assert_refused(struct bytes bytes)
@@ -28,10 +43,18 @@ static void assert_refused(struct bytes bytes)
 static void a_question_comes_back_as_it_was(void **state)
 {
 	char text[] = "PIN of \"token\"?\nasked by ssh\n", program[] = "/usr/bin/ssh-askpass";
+	char trouble[] = "That PIN was wrong.", terminal[] = "/dev/tty7";
 
 	(void)state;
 	for (unsigned kind = PROMPT_PIN; kind <= PROMPT_NOTICE; kind++) {
-		struct prompt_question question = {kind, text, program}, decoded;
+		struct prompt_question decoded, question = {.kind = kind,
+							.way = PROMPT_BY_PINENTRY,
+							.notify = kind == PROMPT_NOTICE,
+							.text = text,
+							.trouble = trouble,
+							.program = program,
+							.terminal = terminal,
+							.timeout_seconds = 90};
 		AUTO(buf) buf = {0};
 
 		prompt_question_encode(&question, &buf);
@@ -40,6 +63,11 @@ static void a_question_comes_back_as_it_was(void **state)
 		assert_int_equal(decoded.kind, kind);
 		assert_string_equal(decoded.text, text);
 		assert_string_equal(decoded.program, program);
+		assert_string_equal(decoded.trouble, trouble);
+		assert_string_equal(decoded.terminal, terminal);
+		assert_int_equal(decoded.way, PROMPT_BY_PINENTRY);
+		assert_int_equal(decoded.notify, kind == PROMPT_NOTICE);
+		assert_int_equal(decoded.timeout_seconds, 90);
 		prompt_question_deinit(&decoded);
 		assert_null(decoded.text);
 		prompt_question_deinit(&decoded);
@@ -71,6 +99,36 @@ static void kinds_that_are_not_known_are_refused(void **state)
 	}
 }
 
+static void ways_and_notices_have_to_make_sense(void **state)
+{
+	const struct bytes program = bytes_of("/askpass"), none = bytes_of("");
+	const struct {
+		struct parts parts;
+		bool taken;
+	} table[] = {
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program}, true},
+		{{PROMPT_PIN, PROMPT_BY_PINENTRY, 0, program}, true},
+		{{PROMPT_NOTICE, PROMPT_BY_PINENTRY, 1, program}, true},
+		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 1, none}, true},
+		{{PROMPT_PIN, 0, 0, program}, false},
+		{{PROMPT_PIN, 3, 0, program}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 1, program}, false},
+		{{PROMPT_CONFIRM, PROMPT_BY_ASKPASS, 1, none}, false},
+		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 0, none}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct prompt_question question;
+		AUTO(buf) buf = {0};
+
+		put_parts(&buf, bytes_of("text"), &table[i].parts);
+		assert_int_equal(prompt_question_decode(buf_bytes(&buf), &question),
+			table[i].taken ? KS_OK : KS_BAD_INPUT);
+		prompt_question_deinit(&question);
+	}
+}
+
 static void a_question_names_its_program_and_holds_no_nul(void **state)
 {
 	AUTO(buf) nobody = {0}, split = {0};
@@ -86,8 +144,14 @@ static void a_question_names_its_program_and_holds_no_nul(void **state)
 static void a_question_has_at_most_32_kib(void **state)
 {
 	char *text = calloc(1, PROMPT_MAX + 2), program[] = "/askpass";
-	size_t room = PROMPT_MAX - 1 - 4 - 4 - strlen(program);
-	struct prompt_question question = {PROMPT_PIN, text, program}, decoded;
+	char none[] = "";
+	size_t room = PROMPT_MAX - 3 - 4 * 4 - 4 - strlen(program);
+	struct prompt_question decoded, question = {.kind = PROMPT_PIN,
+						.way = PROMPT_BY_ASKPASS,
+						.text = text,
+						.trouble = none,
+						.program = program,
+						.terminal = none};
 	AUTO(buf) fits = {0}, sent = {0}, received = {0};
 
 	(void)state;
@@ -112,6 +176,7 @@ int main(void)
 		cmocka_unit_test(a_question_comes_back_as_it_was),
 		cmocka_unit_test(no_question_is_taken_that_ends_early_or_late),
 		cmocka_unit_test(kinds_that_are_not_known_are_refused),
+		cmocka_unit_test(ways_and_notices_have_to_make_sense),
 		cmocka_unit_test(a_question_names_its_program_and_holds_no_nul),
 		cmocka_unit_test(a_question_has_at_most_32_kib),
 	};

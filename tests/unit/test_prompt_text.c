@@ -278,6 +278,24 @@ static void tries_and_a_wrong_pin_are_told(void **state)
 	assert_says(bed, "That PIN was wrong.\n", true);
 }
 
+static void assert_trouble(const struct bed *bed, const char *words)
+{
+	AUTO(text) trouble = prompt_trouble(&bed->facts);
+
+	assert_string_equal(trouble, words);
+}
+
+static void the_trouble_is_a_wrong_pin_and_what_is_left(void **state)
+{
+	struct bed *bed = *state;
+
+	assert_trouble(bed, "");
+	bed->facts.retry = true;
+	assert_trouble(bed, "That PIN was wrong.");
+	bed->facts.tries_left = 2;
+	assert_trouble(bed, "That PIN was wrong. Tries left: 2");
+}
+
 static void assert_begins(const struct bed *bed, const char *words)
 {
 	AUTO(text) text = prompt_text(&bed->facts);
@@ -355,6 +373,7 @@ int main(void)
 		TEST(only_a_login_has_a_destination),
 		TEST(each_subject_has_its_words),
 		TEST(tries_and_a_wrong_pin_are_told),
+		TEST(the_trouble_is_a_wrong_pin_and_what_is_left),
 		TEST(a_question_begins_with_what_is_asked_unless_it_came_from_elsewhere),
 		TEST(no_foreign_text_can_speak_for_the_agent),
 		TEST(long_foreign_text_is_cut),

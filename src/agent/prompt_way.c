@@ -1,0 +1,101 @@
+/*
+ * The choice between askpass, pinentry and a desktop notification. ssh-agent's variables mean what
+ * they mean to it.
+ */
+#include "prompt_way.h"
+
+#include <string.h>
+
+#define DEFAULT_ASKPASS "/usr/bin/ssh-askpass"
+#define DEFAULT_PINENTRY "/usr/bin/pinentry"
+#define LOCAL_BUS "unix:"
+
+/* NULL where it is not set or empty. */
+static const char *variable(const struct prompt_way_facts *facts, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (char *const *entry = facts->environment; *entry != NULL; entry++)
+		if (strncmp(*entry, name, len) == 0 && (*entry)[len] == '=' &&
+			(*entry)[len + 1] != '\0')
+			return *entry + len + 1;
+	return NULL;
+}
+
+static bool has_display(const struct prompt_way_facts *facts)
+{
+	return variable(facts, "DISPLAY") != NULL || variable(facts, "WAYLAND_DISPLAY") != NULL;
+}
+
+/* Whether SSH_ASKPASS_REQUIRE is set to this word. */
+static bool requires(const struct prompt_way_facts *facts, const char *word)
+{
+	const char *value = variable(facts, "SSH_ASKPASS_REQUIRE");
+
+	return value != NULL && strcmp(value, word) == 0;
+}
+
+const char *prompt_way_pinentry(const struct config *config)
+{
+	return config->pinentry != NULL ? config->pinentry : DEFAULT_PINENTRY;
+}
+
+static struct prompt_way_choice by_askpass(const struct prompt_way_facts *facts)
+{
+	const char *program = facts->config->askpass;
+	struct prompt_way_choice choice = {.way = PROMPT_BY_ASKPASS, .terminal = ""};
+
+	if (program == NULL)
+		program = variable(facts, "SSH_ASKPASS");
+	choice.program = program != NULL ? program : DEFAULT_ASKPASS;
+	if (requires(facts, "never"))
+		choice.obstacle = "SSH_ASKPASS_REQUIRE is set to never";
+	else if (!requires(facts, "force") && !has_display(facts))
+		choice.obstacle = "nobody can be asked: the agent was started without DISPLAY or "
+				  "WAYLAND_DISPLAY";
+	return choice;
+}
+
+static struct prompt_way_choice by_pinentry(
+	const struct prompt_way_facts *facts, enum prompt_kind kind)
+{
+	const char *terminal = facts->config->pinentry_terminal;
+	struct prompt_way_choice choice = {.way = PROMPT_BY_PINENTRY,
+		.program = prompt_way_pinentry(facts->config),
+		.terminal = terminal != NULL ? terminal : ""};
+
+	/* It would read there what is typed into the question that is shown beside it. */
+	if (kind == PROMPT_NOTICE && terminal != NULL)
+		choice.obstacle = "pinentry-terminal is for questions: notices need a desktop";
+	else if (terminal == NULL && !has_display(facts))
+		choice.obstacle = "nobody can be asked: the agent was started without DISPLAY or "
+				  "WAYLAND_DISPLAY, and pinentry-terminal is not configured";
+	return choice;
+}
+
+static bool prefers_pinentry(const struct prompt_way_facts *facts)
+{
+	const struct config *config = facts->config;
+
+	if (config->prompts != CONFIG_PROMPTS_AUTO)
+		return config->prompts == CONFIG_PROMPTS_PINENTRY;
+	return config->askpass == NULL && variable(facts, "SSH_ASKPASS") == NULL &&
+	       variable(facts, "SSH_ASKPASS_REQUIRE") == NULL && facts->pinentry_installed &&
+	       (config->pinentry_terminal != NULL || has_display(facts));
+}
+
+struct prompt_way_choice prompt_way_choose(
+	const struct prompt_way_facts *facts, enum prompt_kind kind)
+{
+	const char *bus = variable(facts, "DBUS_SESSION_BUS_ADDRESS");
+	struct prompt_way_choice choice =
+		prefers_pinentry(facts) ? by_pinentry(facts, kind) : by_askpass(facts);
+
+	choice.notify = kind == PROMPT_NOTICE && bus != NULL &&
+			strncmp(bus, LOCAL_BUS, strlen(LOCAL_BUS)) == 0;
+	if (choice.notify && choice.obstacle != NULL) {
+		choice.obstacle = NULL;
+		choice.program = "";
+	}
+	return choice;
+}

@@ -1,0 +1,342 @@
+/*
+ * The order of a conversation: options, the texts, the pages of a long question but the last, the
+ * question itself, BYE, and the pinentry's own end. Whatever goes otherwise than it should ends it,
+ * and then nothing is handed on.
+ */
+#include "pinentry.h"
+
+#include <assuan.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <keystile/cleanup.h>
+#include <keystile/secret.h>
+
+#include "pinentry_memory.h"
+#include "pinentry_reply.h"
+#include "pinentry_text.h"
+
+#define REMARKS_MAX 100 /* lines that mean nothing, for each command */
+#define PAGES_MAX 12
+/* An answer that comes sooner was typed before the question could be read. */
+#define HASTY_MS 1000
+#define HASTY_TIMES 3
+/* What pinentry-curses draws around a text, the trouble and the number of the page included. */
+#define FRAME_LINES 12
+#define PAGE_LINES_MIN 6
+#define PAGE_LINES_MAX 60
+
+struct talk {
+	assuan_context_t assuan;
+	const struct prompt_question *question;
+	struct secret pin;
+	size_t page_lines;
+	pid_t pid;
+};
+
+/* ---- One command ---- */
+
+static enum pinentry_end read_reply(struct talk *talk, bool wants_pin)
+{
+	for (unsigned lines = 0; lines < REMARKS_MAX; lines++) {
+		char *text;
+		size_t len;
+
+		if (assuan_read_line(talk->assuan, &text, &len) != 0)
+			return PINENTRY_LOST;
+
+		struct bytes line = BYTES((const uint8_t *)text, len);
+
+		switch (pinentry_reply_of(line)) {
+		case REPLY_OK:
+			return PINENTRY_DONE;
+		case REPLY_DATA:
+			if (!wants_pin || !pinentry_data(line, &talk->pin))
+				return PINENTRY_NONSENSE;
+			break;
+		case REPLY_NO:
+			return PINENTRY_REFUSED;
+		case REPLY_ERROR:
+			return PINENTRY_UNABLE;
+		case REPLY_CACHED:
+			return PINENTRY_CACHED;
+		case REPLY_NONSENSE:
+			return PINENTRY_NONSENSE;
+		case REPLY_REMARK:
+			break;
+		}
+	}
+	return PINENTRY_NONSENSE;
+}
+
+static enum pinentry_end say(struct talk *talk, const char *line, bool wants_pin)
+{
+	/* What it says before it was asked answers nothing. */
+	if (assuan_pending_line(talk->assuan))
+		return PINENTRY_NONSENSE;
+	if (assuan_write_line(talk->assuan, line) != 0)
+		return PINENTRY_LOST;
+	return read_reply(talk, wants_pin);
+}
+
+/* A command that only sets something: a pinentry that can't is of no use. */
+static enum pinentry_end set(struct talk *talk, const char *command, struct bytes text)
+{
+	AUTO(buf) line = {.max = PINENTRY_LINE_MAX};
+	enum pinentry_end end;
+
+	buf_put(&line, bytes_of(command));
+	pinentry_escape(&line, text);
+	buf_put_u8(&line, '\0');
+	if (buf_status(&line) != KS_OK)
+		return PINENTRY_TOO_LONG;
+	end = say(talk, (const char *)line.data, false);
+	return end == PINENTRY_REFUSED ? PINENTRY_UNABLE : end;
+}
+
+static enum pinentry_end set_option(struct talk *talk, const char *name, const char *value)
+{
+	char line[PINENTRY_LINE_MAX];
+	int len = snprintf(line, sizeof(line), "OPTION %s=%s", name, value);
+
+	if (len < 0 || (size_t)len >= sizeof(line))
+		return PINENTRY_TOO_LONG;
+	return say(talk, line, false);
+}
+
+/* ---- Before the question ---- */
+
+/* Drops what was typed ahead, and sees how many lines there are. */
+static enum pinentry_end prepare_terminal(struct talk *talk)
+{
+	const char *type = getenv("TERM");
+	struct winsize size = {0};
+	AUTO(fd)
+	fd = open(talk->question->terminal, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	enum pinentry_end end;
+
+	if (fd < 0 || tcflush(fd, TCIFLUSH) != 0)
+		return PINENTRY_UNABLE;
+	talk->page_lines = PAGE_LINES_MIN;
+	if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > FRAME_LINES + PAGE_LINES_MIN)
+		talk->page_lines = size.ws_row - FRAME_LINES;
+	end = set_option(talk, "ttyname", talk->question->terminal);
+	if (end != PINENTRY_DONE)
+		return end;
+	return set_option(talk, "ttytype", type != NULL && *type != '\0' ? type : "xterm");
+}
+
+static enum pinentry_end set_labels(struct talk *talk, const char *yes, const char *no)
+{
+	enum pinentry_end end = set(talk, "SETOK ", bytes_of(yes));
+
+	return end == PINENTRY_DONE ? set(talk, "SETCANCEL ", bytes_of(no)) : end;
+}
+
+static enum pinentry_end introduce(struct talk *talk)
+{
+	char timeout[32];
+	enum pinentry_end end = say(talk, "OPTION grab", false);
+
+	/* Not every pinentry can keep the keyboard for itself. */
+	if (end == PINENTRY_DONE || end == PINENTRY_UNABLE)
+		end = set(talk, "SETTITLE ", bytes_of("Keystile"));
+	if (end == PINENTRY_DONE && *talk->question->terminal != '\0')
+		end = prepare_terminal(talk);
+	snprintf(timeout, sizeof(timeout), "SETTIMEOUT %u",
+		(unsigned)talk->question->timeout_seconds);
+	if (end == PINENTRY_DONE && talk->question->timeout_seconds > 0)
+		end = say(talk, timeout, false);
+	if (end == PINENTRY_DONE && talk->question->kind == PROMPT_PIN)
+		end = set(talk, "SETPROMPT ", bytes_of("PIN:"));
+	return end;
+}
+
+/* ---- The question ---- */
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Shows what was set; an answer that nobody can have thought about is asked for again. */
+static enum pinentry_end show(struct talk *talk, const char *command, bool wants_pin)
+{
+	for (unsigned times = 0; times < HASTY_TIMES; times++) {
+		int64_t begun = now_ms();
+		enum pinentry_end end = say(talk, command, wants_pin);
+
+		if (end != PINENTRY_DONE || now_ms() - begun >= HASTY_MS)
+			return end;
+		secret_wipe(&talk->pin);
+		end = set(talk, "SETERROR ",
+			bytes_of("That came before you can have read this. Once more:"));
+		if (end != PINENTRY_DONE)
+			return end;
+	}
+	return PINENTRY_REFUSED;
+}
+
+static size_t count_pages(struct bytes text, size_t max_lines)
+{
+	size_t count = 0;
+
+	while (text.len > 0) {
+		pinentry_page(&text, max_lines);
+		count++;
+	}
+	return count;
+}
+
+static enum pinentry_end set_page(struct talk *talk, struct bytes page, size_t number, size_t count)
+{
+	AUTO(buf) text = {.max = PINENTRY_LINE_MAX};
+	char note[48];
+
+	snprintf(note, sizeof(note), "\n(part %zu of %zu)", number, count);
+	buf_put(&text, page);
+	if (count > 1)
+		buf_put(&text, bytes_of(note));
+	if (buf_status(&text) != KS_OK)
+		return PINENTRY_NO_MEMORY;
+	return set(talk, "SETDESC ", buf_bytes(&text));
+}
+
+static enum pinentry_end show_last(struct talk *talk)
+{
+	static const char *const commands[] = {
+		[PROMPT_PIN] = "GETPIN", [PROMPT_CONFIRM] = "CONFIRM", [PROMPT_NOTICE] = "MESSAGE"};
+	const struct prompt_question *question = talk->question;
+	bool confirms = question->kind == PROMPT_CONFIRM;
+	enum pinentry_end end =
+		set_labels(talk, confirms ? "Allow" : "OK", confirms ? "Refuse" : "Cancel");
+
+	if (end == PINENTRY_DONE && *question->trouble != '\0')
+		end = set(talk, "SETERROR ", bytes_of(question->trouble));
+	if (end != PINENTRY_DONE)
+		return end;
+	return show(talk, commands[question->kind], question->kind == PROMPT_PIN);
+}
+
+static enum pinentry_end show_pages(struct talk *talk)
+{
+	struct bytes rest = bytes_of(talk->question->text);
+	size_t count = count_pages(rest, talk->page_lines);
+	enum pinentry_end end = PINENTRY_DONE;
+
+	if (count > PAGES_MAX)
+		return PINENTRY_TOO_LONG;
+	if (count > 1)
+		end = set_labels(talk, "Continue", "Refuse");
+	for (size_t number = 1; number <= count && end == PINENTRY_DONE; number++) {
+		end = set_page(talk, pinentry_page(&rest, talk->page_lines), number, count);
+		if (end == PINENTRY_DONE && number < count)
+			end = show(talk, "CONFIRM", false);
+	}
+	return end == PINENTRY_DONE ? show_last(talk) : end;
+}
+
+/* ---- The pinentry process ---- */
+
+static void before_exec(void *opaque, int reserved)
+{
+	(void)reserved;
+	/* It must not outlive this process, whose ignored signals are not for it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != *(pid_t *)opaque)
+		_exit(4);
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+}
+
+static int log_nothing(assuan_context_t assuan, void *hook, unsigned category, const char *words)
+{
+	(void)assuan;
+	(void)hook;
+	(void)category;
+	(void)words;
+	return 0;
+}
+
+static enum pinentry_end start(struct talk *talk)
+{
+	const char *arguments[] = {talk->question->program, NULL};
+	struct assuan_malloc_hooks hooks;
+	pid_t self = getpid();
+
+	if (access(talk->question->program, X_OK) != 0)
+		return PINENTRY_MISSING;
+	/* The pinentry gets it too and puts its terminal right; this process ends with it. */
+	if (signal(SIGTERM, SIG_IGN) == SIG_ERR || unsetenv("ASSUAN_DEBUG") != 0 ||
+		secret_init(&talk->pin, KS_PIN_MAX + 2) != KS_OK ||
+		pinentry_memory_init(&hooks) != KS_OK ||
+		assuan_new_ext(&talk->assuan, GPG_ERR_SOURCE_DEFAULT, &hooks, log_nothing, NULL) !=
+			0)
+		return PINENTRY_NO_MEMORY;
+	assuan_set_flag(talk->assuan, ASSUAN_NO_LOGGING, 1);
+	assuan_set_flag(talk->assuan, ASSUAN_NO_WAITPID, 1);
+	assuan_begin_confidential(talk->assuan);
+	if (assuan_pipe_connect(talk->assuan, talk->question->program, arguments, NULL, before_exec,
+		    &self, 0) != 0)
+		return PINENTRY_LOST;
+	talk->pid = assuan_get_pid(talk->assuan);
+	return talk->pid > 0 ? PINENTRY_DONE : PINENTRY_LOST;
+}
+
+/* Its answer counts once it has ended well. */
+static enum pinentry_end finish(struct talk *talk)
+{
+	enum pinentry_end end = say(talk, "BYE", false);
+	int status = 0;
+
+	assuan_release(talk->assuan);
+	talk->assuan = NULL;
+	if (end != PINENTRY_DONE)
+		return PINENTRY_SPOILT;
+	while (waitpid(talk->pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return PINENTRY_SPOILT;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? PINENTRY_DONE : PINENTRY_SPOILT;
+}
+
+static enum pinentry_end hand_over(struct talk *talk)
+{
+	struct secret *pin = &talk->pin;
+
+	if (pin->len == pin->cap)
+		return PINENTRY_NONSENSE;
+	pin->data[pin->len++] = '\n';
+	return write(STDOUT_FILENO, pin->data, pin->len) == (ssize_t)pin->len ? PINENTRY_DONE
+									      : PINENTRY_LOST;
+}
+
+enum pinentry_end pinentry_ask(const struct prompt_question *question)
+{
+	struct talk talk = {.question = question, .page_lines = PAGE_LINES_MAX};
+	enum pinentry_end end = start(&talk);
+
+	if (end == PINENTRY_DONE)
+		end = introduce(&talk);
+	if (end == PINENTRY_DONE)
+		end = show_pages(&talk);
+	if (end == PINENTRY_DONE)
+		end = finish(&talk);
+	if (end == PINENTRY_DONE && question->kind == PROMPT_PIN)
+		end = hand_over(&talk);
+	/* The pinentry, if it is still there, goes with the helper's process group. */
+	secret_deinit(&talk.pin);
+	pinentry_memory_deinit();
+	return end;
+}
