@@ -46,21 +46,34 @@ static void print_start(const struct options *options, const char *path, pid_t p
 	fflush(stdout);
 }
 
+/* In ssh-agent's words; NULL: it is one. */
+static const char *not_a_pid(const char *text, long *pid)
+{
+	char *end = NULL;
+
+	errno = 0;
+	*pid = strtol(text, &end, 10);
+	if (end == text || *end != '\0')
+		return "invalid";
+	if (*pid < 2)
+		return "too small";
+	return errno != 0 || *pid > INT_MAX ? "too large" : NULL;
+}
+
 static int kill_agent(const struct options *options)
 {
 	const char *text = getenv("SSH_AGENT_PID");
 	const char *unset = options->csh ? "unsetenv" : "unset";
-	char *end = NULL;
+	const char *wrong;
 	long pid;
 
 	if (text == NULL) {
 		fputs("SSH_AGENT_PID not set, cannot kill agent\n", stderr);
 		return 1;
 	}
-	errno = 0;
-	pid = strtol(text, &end, 10);
-	if (errno != 0 || end == text || *end != '\0' || pid < 2 || pid > INT_MAX) {
-		fprintf(stderr, "SSH_AGENT_PID=\"%s\", which is not a good PID\n", text);
+	wrong = not_a_pid(text, &pid);
+	if (wrong != NULL) {
+		fprintf(stderr, "SSH_AGENT_PID=\"%s\", which is not a good PID: %s\n", text, wrong);
 		return 1;
 	}
 	if (kill((pid_t)pid, SIGTERM) != 0) {
