@@ -49,7 +49,8 @@ struct origin origin_at_accept(const struct origin_facts *facts, const struct co
 		origin_worsen(&origin, ORIGIN_RELAY);
 	if (peer->other_namespace)
 		origin_worsen(&origin, ORIGIN_NAMESPACE);
-	if (origin_peer_forwards_later(peer) && facts->ssh_seen_before)
+	/* One that goes to the background after the login (-f, ControlPersist) is a new process. */
+	if (origin_peer_forwards_later(peer) && (facts->ssh_seen_before || peer->forked))
 		origin_worsen(&origin, ORIGIN_SSH_SECOND_CONNECTION);
 	if (config->unknown_clients_remote && !is_known(peer))
 		origin_worsen(&origin, ORIGIN_UNKNOWN_CLIENT);

@@ -4,8 +4,10 @@
  */
 #include "peer.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,13 @@
 
 #define STAT_MAX 1024
 #define DELETED " (deleted)"
+
+#ifndef SO_PEERPIDFD /* Linux 6.5, Debian 12's headers are older */
+#define SO_PEERPIDFD 77
+#endif
+
+/* Of the flags in /proc/PID/stat: forked, and no exec since (PF_FORKNOEXEC of the kernel). */
+#define FLAG_FORKED 0x40U
 
 /* The fields after the command's name, which is in parentheses and may hold anything. */
 static const char *read_stat(pid_t pid, char text[static STAT_MAX])
@@ -98,6 +107,35 @@ static bool same_namespace(int folder, const char *kind)
 	return theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
 }
 
+/* In a chroot a path is not what it is here. */
+static bool same_root(int folder)
+{
+	char root[2];
+
+	return readlinkat(folder, "root", root, sizeof(root)) == 1 && root[0] == '/';
+}
+
+/* -1 where the kernel can't, or where the process is not there any more: *gone says which. */
+static int peer_process(int fd, bool *gone)
+{
+	int process = -1;
+	socklen_t len = sizeof(process);
+
+	*gone = false;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &process, &len) == 0)
+		return process;
+	*gone = errno != ENOPROTOOPT;
+	return -1;
+}
+
+/* Only while it lives is a number sure to be that of the process that connected. */
+static bool has_ended(int process)
+{
+	struct pollfd end = {.fd = process, .events = POLLIN};
+
+	return process >= 0 && poll(&end, 1, 0) != 0;
+}
+
 static bool ends_with(const char *text, const char *end)
 {
 	size_t len = strlen(text);
@@ -105,32 +143,40 @@ static bool ends_with(const char *text, const char *end)
 	return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
 }
 
+/* What /proc has under the number, whoever that is by now. */
+static void look_up(struct peer *peer, char executable[static PATH_MAX])
+{
+	AUTO(fd) folder = open_folder(peer->pid);
+	uint64_t flags;
+
+	if (folder < 0 || !read_executable(folder, executable))
+		return;
+	peer->start_time = peer_start_time(peer->pid);
+	peer->executable_deleted = ends_with(executable, DELETED);
+	peer->other_namespace = !same_namespace(folder, "mnt") || !same_namespace(folder, "pid") ||
+				!same_namespace(folder, "user") || !same_root(folder);
+	peer->forked = !stat_field(peer->pid, 9, &flags) || (flags & FLAG_FORKED) != 0;
+}
+
 enum ks_error peer_read(int fd, struct peer *peer)
 {
 	char executable[PATH_MAX] = "";
 	struct ucred credentials;
 	socklen_t len = sizeof(credentials);
-	AUTO(fd) folder = -1;
+	bool gone;
+	AUTO(fd) process = peer_process(fd, &gone);
 
 	*peer = (struct peer){.folder = -1};
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) != 0)
 		return KS_NOT_ALLOWED;
 	peer->pid = credentials.pid;
 	peer->uid = credentials.uid;
-	if (peer->pid > 0)
-		folder = open_folder(peer->pid);
-	if (folder >= 0)
-		read_executable(folder, executable);
+	if (peer->pid > 0 && !gone)
+		look_up(peer, executable);
+	if (has_ended(process))
+		executable[0] = '\0';
 	peer->executable = strdup(executable);
-	if (peer->executable == NULL)
-		return KS_NO_MEMORY;
-	if (peer->pid <= 0)
-		return KS_OK;
-	peer->start_time = peer_start_time(peer->pid);
-	peer->executable_deleted = ends_with(peer->executable, DELETED);
-	peer->other_namespace = !same_namespace(folder, "mnt") || !same_namespace(folder, "pid") ||
-				!same_namespace(folder, "user");
-	return KS_OK;
+	return peer->executable == NULL ? KS_NO_MEMORY : KS_OK;
 }
 
 void peer_deinit(struct peer *peer)

@@ -17,7 +17,8 @@ struct peer {
 	uid_t uid;
 	uint64_t start_time;  /* clock ticks since boot, of /proc/PID/stat; 0 unknown */
 	char *executable;     /* path, "" where it can't be read; owned */
-	bool other_namespace; /* another mount, pid or user namespace than ours */
+	bool other_namespace; /* another mount, pid or user namespace than ours, or another root */
+	bool forked; /* it goes on with the program of the process that it was forked from */
 	bool executable_deleted;
 	int folder; /* its /proc/PID, once it was looked at again and kept; else -1 */
 };

@@ -213,6 +213,35 @@ class Relays(OriginTest):
             self.assertIn(SECOND, self.askpass.prompts()[-1])
 
 
+    def test_what_an_ssh_in_the_background_hands_on_is_remote(self):
+        """It forked after its login: another process, whose first connection to the agent is a stranger's."""
+        path, control = self.agent.home / "far.sock", self.agent.home / "control"
+        with lab.Sshd() as sshd:
+            sshd.allow(lab.keys.line_of(self.key))
+            begin = sshd.ssh("-f", "-N", "-M", "-S", control, "-R", f"{path}:{self.agent.socket}",
+                             "-o", "ExitOnForwardFailure=yes", "lab")
+            subprocess.run([str(word) for word in begin], env=self.agent.env, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=True)
+            try:
+                lab.wait_for("sshd listens", lambda: lab.listens(path))
+                self.assertEqual(self.askpass.prompts(), [])
+                client, host = self.client(str(path)), lab.HostKey()
+                self.assertEqual(client.bind(host, SID), c.SUCCESS)
+                self.assertEqual(self.asked(client, self.login(SID, host.blob)), 1)
+                self.assertIn(SECOND, self.askpass.prompts()[-1])
+            finally:
+                self.agent.run(*sshd.ssh("-S", str(control), "-O", "exit", "lab"))
+
+    def test_a_relay_of_ones_own_is_remote_once_it_is_configured(self):
+        self.agent = self.start(config='relays += {"handover"}\n')
+        self.key = self.load(PROVIDER)
+        host, relay = lab.HostKey(), self.actor("handover")
+        client = relay.connect(self.agent)
+        self.assertEqual(client.bind(host, SID), c.SUCCESS)
+        self.assertEqual(self.asked(client, self.login(SID, host.blob)), 1)
+        self.assert_remote(relay.connect(self.agent), RELAY)
+
+
 class RealSsh(OriginTest):
     def setUp(self):
         super().setUp()
@@ -247,6 +276,27 @@ class RealSsh(OriginTest):
         self.assertNotEqual(self.ssh("-A", "bastion", "ssh-add", "-D").returncode, 0)
         self.assertEqual([one.blob for one in self.serves()], [self.key])
         self.assertEqual(self.askpass.prompts(), [])
+
+    def test_logins_over_a_jump_host_are_local(self):
+        done = self.ssh("-J", "bastion", "server", "echo inside")
+        self.assertEqual(done.stdout, "inside\n", done.stderr + self.agent.log())
+        self.assertEqual(self.askpass.prompts(), [])
+
+    def test_what_is_forwarded_over_a_shared_connection_is_remote(self):
+        control = str(self.agent.home / "control")
+        first = self.sshd.ssh("-A", "-M", "-S", control, "-N", "bastion")
+        with subprocess.Popen(first, env=self.agent.env, stdin=subprocess.DEVNULL, start_new_session=True) as master:
+            try:
+                # Another name is what ssh listens on; it gets this one then.
+                lab.wait_for("the connection can be shared", lambda: os.path.exists(control))
+                self.assertEqual(self.askpass.prompts(), [])
+                inner = self.sshd.ssh("server", "echo", "inside")
+                done = self.ssh("-S", control, "-A", "bastion", *inner)
+                self.assertEqual(done.stdout, "inside\n", done.stderr + self.agent.log())
+                self.assertEqual(len(self.askpass.prompts()), 1)
+                self.assertIn(FORWARDING, self.askpass.prompts()[0])
+            finally:
+                lab.place.end(master, signal.SIGTERM)
 
     def test_the_remote_socket_serves_what_is_forwarded_to_it(self):
         inner = self.sshd.ssh("server", "echo", "inside")
@@ -351,6 +401,36 @@ class Processes(OriginTest):
         for kind, words in kinds.items():
             with self.subTest(kind):
                 self.assert_remote(self.connect(wrapper=unshare(*words)), NAMESPACE)
+
+    def test_a_process_to_which_the_socket_was_mounted_is_remote(self):
+        """As a container gets it: another path in another mount namespace."""
+        inside = self.agent.home / "inside.sock"
+        inside.touch()
+        mount = 'mount --bind "$0" "$1" && shift && exec "$@"'
+        actor = self.actor(wrapper=unshare("-m", "sh", "-c", mount, self.agent.socket, str(inside)))
+        self.assert_remote(actor.connect(str(inside)), NAMESPACE)
+        client, host = actor.connect(str(inside)), lab.HostKey()
+        self.assertEqual(client.bind(host, SID), c.SUCCESS)
+        self.assertEqual(self.asked(client, self.login(SID, host.blob)), 1)
+
+    @unittest.skipUnless(ROOT, "only root can change the root folder and stay in the namespaces")
+    def test_a_process_with_another_root_is_remote(self):
+        root = self.agent.home / "root"
+        root.mkdir()
+        subprocess.run(["mount", "--rbind", "--make-rslave", "/", str(root)], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-R", "-l", str(root)], check=True)
+        self.assert_remote(self.connect(wrapper=["chroot", str(root)]), NAMESPACE)
+
+    def test_a_process_that_became_another_program_before_it_asks_gets_no_signature(self):
+        for name, becomes in (("anything", "/usr/bin/sleep"), ("ssh", "/usr/bin/sleep"), ("anything", "/usr/bin/ssh")):
+            with self.subTest(name=name, becomes=becomes):
+                actor, host = self.actor(name), lab.HostKey()
+                client = actor.connect(self.agent)
+                self.assertEqual(client.bind(host, SID), c.SUCCESS)
+                self.assertEqual(self.asked(client, self.login(SID, host.blob)), 0)
+                actor.become(becomes)
+                self.assertIsNone(client.sign(self.key, self.login(SID, host.blob)))
+                self.assertEqual(self.reason(), CHANGED)
 
     def test_a_process_that_cannot_be_seen_is_remote(self):
         """The agent in a pid namespace of its own: who connects from outside has the number 0."""

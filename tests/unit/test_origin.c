@@ -14,7 +14,7 @@
 static const struct row {
 	const char *what;
 	const char *executable;
-	bool no_pid, no_start_time, deleted, other_namespace;
+	bool no_pid, no_start_time, deleted, other_namespace, forked;
 	bool listener_remote, seen_before, unknown_remote;
 	enum origin_rule rule;
 } table[] = {
@@ -23,6 +23,10 @@ static const struct row {
 	{"any program", "/usr/bin/git", .rule = ORIGIN_LOCAL},
 	{"any program again", "/usr/bin/git", .seen_before = true, .rule = ORIGIN_LOCAL},
 	{"ssh, the second time", SSH, .seen_before = true, .rule = ORIGIN_SSH_SECOND_CONNECTION},
+	{"ssh, gone to the background", SSH, .forked = true, .rule = ORIGIN_SSH_SECOND_CONNECTION},
+	{"dbclient, gone to the background", "/usr/bin/dbclient", .forked = true,
+		.rule = ORIGIN_SSH_SECOND_CONNECTION},
+	{"any program that forked", "/usr/bin/git", .forked = true, .rule = ORIGIN_LOCAL},
 	{"dbclient, the first time", "/usr/bin/dbclient", .rule = ORIGIN_LOCAL},
 	{"dbclient, the second time", "/usr/bin/dbclient", .seen_before = true,
 		.rule = ORIGIN_SSH_SECOND_CONNECTION},
@@ -54,6 +58,7 @@ static struct origin decide(const struct row *row)
 		.start_time = row->no_start_time ? 0 : 5,
 		.executable = executable,
 		.other_namespace = row->other_namespace,
+		.forked = row->forked,
 		.executable_deleted = row->deleted};
 	struct origin_facts facts = {.peer = &peer,
 		.listener_remote = row->listener_remote,
