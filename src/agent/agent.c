@@ -322,8 +322,8 @@ static void deinit(struct life *life)
 	uv_walk(&agent->loop, on_walk, NULL);
 	uv_run(&agent->loop, UV_RUN_NOWAIT);
 	/*
-	 * A thread may still read a file that does not answer, or hash a password. libuv would wait for
-	 * the one, and OpenSSL takes itself down under the other.
+	 * A thread may still read a file that does not answer, or hash a password. libuv would wait
+	 * for the one, and OpenSSL takes itself down under the other.
 	 */
 	if (!known_hosts_free(&agent->known_hosts) || !reload_free(&agent->reload) ||
 		uv_loop_close(&agent->loop) != 0)
