@@ -45,6 +45,7 @@ struct agent {
 	uv_loop_t loop;
 	struct settings settings;
 	struct config config;
+	unsigned long configured; /* how often config was replaced by reload.h */
 	struct listener *listeners;
 	struct connection *connections;
 	unsigned connection_count;

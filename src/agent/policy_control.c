@@ -165,19 +165,38 @@ static const char *describe(const json_t *request, struct description *out)
 	return flaw;
 }
 
-/* Among the keys that are offered; texts are those of the one that was found. */
-static struct key *find_key(
-	struct agent *agent, const struct description *description, struct rule_texts *texts)
+/* Whether it is the fingerprint of these bytes. */
+static bool is_of(const char *fingerprint, struct bytes blob)
+{
+	AUTO(text) own = public_key_fingerprint(blob);
+
+	return own != NULL && strcmp(own, fingerprint) == 0;
+}
+
+/* Keys of a long list are not all parsed for this, since what was parsed is kept. */
+static bool may_be_certificate(const struct key *key)
+{
+	static const char end[] = "-cert-v01@openssh.com";
+	struct reader reader = reader_of(buf_bytes(&key->blob));
+	struct bytes type = reader_string(&reader);
+
+	return type.len > strlen(end) &&
+	       memcmp(type.data + type.len - strlen(end), end, strlen(end)) == 0;
+}
+
+/* Among the keys that are offered, by its own fingerprint or that of the key it certifies. */
+static struct key *find_key(struct agent *agent, const char *fingerprint)
 {
 	for (struct key *key = agent->keyring.first; key != NULL; key = key->next) {
-		if (key_source(key) == NULL || key_public(key) == NULL ||
-			!rule_texts_init(texts, key, &description->subject))
+		const struct public_key *parsed;
+
+		if (key_source(key) == NULL)
 			continue;
-		if (strcmp(texts->fingerprint, description->key) == 0 ||
-			(texts->plain_fingerprint != NULL &&
-				strcmp(texts->plain_fingerprint, description->key) == 0))
+		if (is_of(fingerprint, buf_bytes(&key->blob)))
 			return key;
-		rule_texts_deinit(texts);
+		parsed = may_be_certificate(key) ? key_public(key) : NULL;
+		if (parsed != NULL && is_of(fingerprint, buf_bytes(&parsed->plain)))
+			return key;
 	}
 	return NULL;
 }
@@ -220,9 +239,11 @@ json_t *policy_test_json(struct agent *agent, const json_t *request)
 
 	if (flaw != NULL)
 		return failure(flaw);
-	key = find_key(agent, &description, &texts);
+	key = find_key(agent, description.key);
 	if (key == NULL)
 		return failure("no key with that fingerprint is offered; ssh-add -l lists them");
+	if (!rule_texts_init(&texts, key, &description.subject))
+		return NULL;
 	facts = description.facts;
 	sign_facts_of_key(agent, key, &texts, &facts);
 	answer = verdict_json(&agent->config.rules, &facts);

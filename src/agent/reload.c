@@ -42,6 +42,7 @@ static void take(struct agent *agent, struct config *fresh)
 
 	agent->config = *fresh;
 	*fresh = (struct config){0};
+	agent->configured++;
 	agent_add_settings(agent);
 	approvals_forget(&agent->approvals);
 	config_deinit(&before);

@@ -27,7 +27,8 @@ struct sign {
 	struct subject subject; /* borrows from data */
 	enum ks_algorithm algorithm;
 	struct policy_verdict verdict;
-	uint32_t token; /* the worker's id, while SIGNING */
+	unsigned long configured; /* the agent's, at the time of the verdict */
+	uint32_t token;		  /* the worker's id, while SIGNING */
 	struct worker *worker;
 	struct known_hosts_wait *names; /* while what is known of the hosts is read */
 	struct provider_wait *wait;
@@ -81,6 +82,31 @@ static void refuse(struct sign *sign, const char *reason, const char *remedy)
 static bool remote(const struct sign *sign)
 {
 	return origin_remote(&sign->connection->origin);
+}
+
+/* The rules or the token may have become others while the request waited. */
+static bool still_decided(struct sign *sign)
+{
+	const struct policy_verdict *before = &sign->verdict;
+	struct policy_verdict now;
+
+	/* Without a source it can't be decided, and what comes next says so. */
+	if (key_source(sign->key) == NULL)
+		return true;
+	now = sign_decide(sign->connection, sign->key, &sign->subject, sign->algorithm);
+	if (now.allowed && now.demand == before->demand && now.confirm == before->confirm)
+		return true;
+	refuse(sign,
+		now.allowed ? "the rules or the token changed while the request waited"
+			    : now.reason,
+		now.allowed ? "try again" : now.remedy);
+	return false;
+}
+
+/* A PIN or a touch takes its time, and the rules by which it was asked for may be gone. */
+static bool configured_still(struct sign *sign)
+{
+	return sign->configured == sign->connection->agent->configured || still_decided(sign);
 }
 
 /* ---- The result ---- */
@@ -196,7 +222,7 @@ static void on_done(
 	else if (!remote(sign) && !connection_peer_unchanged(sign->connection)) {
 		origin_worsen(&sign->connection->origin, ORIGIN_CHANGED_PROCESS);
 		refuse(sign, origin_words(ORIGIN_CHANGED_PROCESS), NULL);
-	} else
+	} else if (configured_still(sign))
 		answer(sign, result);
 }
 
@@ -394,25 +420,6 @@ static void hand_to_worker(struct sign *sign)
 		refuse_error(sign, error, bytes_of("too many requests wait for this token"));
 }
 
-/* The rules or the token may have become others while the request waited. */
-static bool still_decided(struct sign *sign)
-{
-	const struct policy_verdict *before = &sign->verdict;
-	struct policy_verdict now;
-
-	/* Without a source it can't be decided, and what comes next says so. */
-	if (key_source(sign->key) == NULL)
-		return true;
-	now = sign_decide(sign->connection, sign->key, &sign->subject, sign->algorithm);
-	if (now.allowed && now.demand == before->demand && now.confirm == before->confirm)
-		return true;
-	refuse(sign,
-		now.allowed ? "the rules or the token changed while the request waited"
-			    : now.reason,
-		now.allowed ? "try again" : now.remedy);
-	return false;
-}
-
 static void on_opened(
 	void *owner, struct provider *provider, enum ks_error error, const char *words)
 {
@@ -508,6 +515,7 @@ static void decide(struct sign *sign)
 		return;
 	}
 	sign->verdict = sign_decide(connection, sign->key, &sign->subject, sign->algorithm);
+	sign->configured = connection->agent->configured;
 	if (!sign->verdict.allowed)
 		refuse(sign, sign->verdict.reason, sign->verdict.remedy);
 	else if (sign->verdict.confirm && !remembered(sign))

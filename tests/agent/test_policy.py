@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 import lab
-from bed import PROVIDER, AgentTest
+from bed import PIN, PROVIDER, AgentTest
 from lab import client as c
 from lab.hangfs import HangFS
 from lab.keys import add_message, fingerprint_of, private, string
@@ -323,6 +323,21 @@ class Reload(PolicyTest):
         self.assertEqual(client.receive(), (c.FAILURE, b""))
         self.assertIn("a rule refuses it", self.agent.refusals()[0])
 
+    def test_a_pin_that_comes_after_the_rules_changed_gets_no_signature(self):
+        self.write("rule all { then = pin }\n")
+        self.assertEqual(self.keystile("reload").returncode, 0)
+        self.key = self.load(PROVIDER)
+        go = self.agent.home / "go"
+        self.askpass.does(f"while ! test -e {go}; do sleep 0.02; done; echo {PIN}")
+        client = self.client()
+        client.send(c.SIGN, client.sign_request(self.key, self.login()))
+        self.askpass.wait_until_asked()
+        self.write("rule all { then = refuse }\n")
+        self.assertEqual(self.keystile("reload").returncode, 0)
+        go.touch()
+        self.assertEqual(client.receive(), (c.FAILURE, b""))
+        self.assertIn("a rule refuses it", self.agent.refusals()[0])
+
     def test_a_file_system_that_hangs_keeps_nobody_waiting_nor_the_agent_from_ending(self):
         self.add("mine")
         path = self.agent.home / ".config" / "keystile" / "keystile.conf"
@@ -397,6 +412,24 @@ class Command(PolicyTest):
                 self.assertEqual((answer["allowed"], answer.get("rule"), answer["demand"], answer["confirm"]),
                                  (allowed, rule, demand, confirm))
                 self.assertTrue(answer["reason"])
+
+    def test_a_certificate_is_found_by_its_key(self):
+        folder = self.agent.home
+        for name in ("ca", "id"):
+            lab.run_well(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name])
+        lab.run_well(["ssh-keygen", "-q", "-s", folder / "ca", "-I", "x", "-n", "joe", folder / "id.pub"])
+        plain = lab.keys.blob_of_line((folder / "id.pub").read_text())
+        done = self.agent.run("ssh-add", "-q", folder / "id")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.write(f'rule one {{ key = "{fingerprint_of(plain)}" then = refuse }}')
+        self.assertEqual(self.keystile("reload").returncode, 0)
+        with lab.AgentClient(self.agent) as one:
+            self.assertEqual(one.remove(plain), c.SUCCESS)
+            blobs = [key.blob for key in one.list()]
+        self.assertNotIn(plain, blobs)
+        certificate, = (blob for blob in blobs if b"-cert-v01" in blob)
+        self.assertIn("refused by the rule one", self.tested(fingerprint=fingerprint_of(certificate)))
+        self.assertIn("refused by the rule one", self.tested(fingerprint=fingerprint_of(plain)))
 
     def test_what_makes_no_sense_is_refused(self):
         key = ("--key", fingerprint_of(self.key))
