@@ -11,3 +11,4 @@ from .place import (AGENT, BUILD, CONTROL, LIBEXEC, PATIENCE, ROOT, Folder, Proc
                     environment, listens, run, run_well, runs, wait_for)
 from .softhsm import SoftHSM
 from .sshd import Sshd
+from .terminal import Terminal
