@@ -415,11 +415,10 @@ class Processes(OriginTest):
 
     @unittest.skipUnless(ROOT, "only root can change the root folder and stay in the namespaces")
     def test_a_process_with_another_root_is_remote(self):
-        root = self.agent.home / "root"
-        root.mkdir()
-        subprocess.run(["mount", "--rbind", "--make-rslave", "/", str(root)], check=True)
-        self.addCleanup(subprocess.run, ["umount", "-R", "-l", str(root)], check=True)
-        self.assert_remote(self.connect(wrapper=["chroot", str(root)]), NAMESPACE)
+        actor = self.actor()
+        self.assert_local(actor.connect(self.agent))
+        actor.change_root(self.agent.home)
+        self.assert_remote(actor.connect("/" + os.path.basename(self.agent.socket)), NAMESPACE)
 
     def test_a_process_that_became_another_program_before_it_asks_gets_no_signature(self):
         for name, becomes in (("anything", "/usr/bin/sleep"), ("ssh", "/usr/bin/sleep"), ("anything", "/usr/bin/ssh")):

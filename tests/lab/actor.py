@@ -24,6 +24,9 @@ for line in here.makefile():
             here.sendall(str(error).encode()[:100])
             continue
         socket.send_fds(here, [b"."], [there.fileno()])
+    elif order == "chroot":
+        os.chroot(rest)
+        os.chdir("/")
     elif order == "become":
         os.execv(rest, [rest, "3600"])
 """
@@ -62,6 +65,10 @@ class Actor:
             raise AssertionError(f"the other process could not connect: {words!r}")
         self.clients.append(AgentClient(socket.socket(fileno=fds[0])))
         return self.clients[-1]
+
+    def change_root(self, folder):
+        """From now on the process sees nothing but this folder, which is / to it; only root may do that."""
+        self.orders.sendall(f"chroot {folder}\n".encode())
 
     def become(self, program):
         """The process goes on as another program, such as /bin/sleep."""
