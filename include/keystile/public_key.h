@@ -83,6 +83,11 @@ struct signature_facts {
  * caller's, freed by public_key_free().
  */
 KS_MUST_CHECK enum ks_error public_key_parse(struct bytes blob, struct public_key **out);
+/*
+ * KS_OK when the blob names a kind that is known; what follows may be anything. Enough where blobs
+ * are only compared with those of keys that proved themselves.
+ */
+KS_MUST_CHECK enum ks_error public_key_kind_known(struct bytes blob);
 void public_key_free(struct public_key **key); /* clears the pointer */
 
 /* What is refused unless it is permitted by name: all that rests on SHA-1; bits. */

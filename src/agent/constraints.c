@@ -62,18 +62,33 @@ static size_t count_strings(struct bytes content, size_t behind)
 	return reader.failed ? SIZE_MAX : count;
 }
 
+static enum ks_error copy(struct bytes bytes, struct buf *blob)
+{
+	buf_put(blob, bytes);
+	return buf_status(blob);
+}
+
 /* It must be a key that is known here, or nobody could say what it permits. */
-static enum ks_error take_key(struct reader *reader, struct buf *blob)
+static enum ks_error take_certificate(struct reader *reader, struct buf *blob)
 {
 	struct bytes bytes = reader_string(reader);
 	struct public_key *key;
 	enum ks_error error = public_key_parse(bytes, &key);
 
 	public_key_free(&key);
-	if (error != KS_OK)
-		return error;
-	buf_put(blob, bytes);
-	return buf_status(blob);
+	return error == KS_OK ? copy(bytes, blob) : error;
+}
+
+/*
+ * Its kind must be known too. The rest is not looked at, as there may be thousands: it is compared
+ * with keys that hosts proved to have, and what is no key permits nothing.
+ */
+static enum ks_error take_host_key(struct reader *reader, struct buf *blob)
+{
+	struct bytes bytes = reader_string(reader);
+	enum ks_error error = public_key_kind_known(bytes);
+
+	return error == KS_OK ? copy(bytes, blob) : error;
 }
 
 static enum ks_error parse_host_keys(struct reader *reader, struct destination_host *host)
@@ -88,7 +103,7 @@ static enum ks_error parse_host_keys(struct reader *reader, struct destination_h
 		return KS_NO_MEMORY;
 	host->key_count = count;
 	for (size_t i = 0; i < count && error == KS_OK; i++) {
-		error = take_key(reader, &host->keys[i].blob);
+		error = take_host_key(reader, &host->keys[i].blob);
 		host->keys[i].ca = reader_bool(reader);
 	}
 	return error == KS_OK ? reader_end(reader) : error;
@@ -179,7 +194,7 @@ static enum ks_error parse_certificates(struct parser *parser)
 		return KS_NO_MEMORY;
 	constraints->certificate_count = count;
 	for (size_t i = 0; i < count && error == KS_OK; i++)
-		error = take_key(&list, &constraints->certificates[i]);
+		error = take_certificate(&list, &constraints->certificates[i]);
 	return error;
 }
 

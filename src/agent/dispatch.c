@@ -6,75 +6,27 @@
 
 #include <stdio.h>
 
-#include <keystile/cleanup.h>
 #include <keystile/log.h>
 
 #include "agent.h"
 #include "expiry.h"
+#include "key_list.h"
 #include "key_request.h"
-#include "key_rules.h"
-#include "listed.h"
 #include "listener.h"
 #include "lock.h"
 #include "provider.h"
 #include "provider_request.h"
 #include "sign.h"
 
-/* Clients refuse longer lists (CONFORMANCE: framing). */
-#define LIST_KEYS_MAX 2048
-
 static const char session_bind_name[] = "session-bind@openssh.com";
 static const char query_name[] = "query";
 
-static bool shown(const struct connection *connection, struct key *key)
-{
-	return key_source(key) != NULL &&
-	       key_listed(key, &connection->binds, origin_remote(&connection->origin)) &&
-	       listed_here(connection, key);
-}
-
-/* Puts the keys of one kind, as far as they fit. */
-static void put_keys(
-	struct connection *connection, bool security_keys, struct buf *out, uint32_t *count)
-{
-	for (struct key *key = connection->agent->keyring.first; key != NULL; key = key->next) {
-		AUTO(text) comment = NULL;
-
-		if (key_is_security_key(key) != security_keys || !shown(connection, key))
-			continue;
-		comment = listed_comment(connection, key);
-		if (comment == NULL) {
-			out->failed = true;
-			return;
-		}
-		if (*count >= LIST_KEYS_MAX ||
-			out->len + 8 + key->blob.len + bytes_of(comment).len > MESSAGE_MAX) {
-			log_warning(
-				"the list of keys was cut: clients take %d keys", LIST_KEYS_MAX);
-			return;
-		}
-		buf_put_string(out, buf_bytes(&key->blob));
-		buf_put_text(out, comment);
-		(*count)++;
-	}
-}
-
-/* Security keys come last: some clients give up at the first one that they don't know. */
 static void list(struct connection *connection, struct bytes body)
 {
 	struct buf reply = {.max = MESSAGE_MAX};
-	uint32_t count = 0;
 
 	(void)body;
-	buf_put_u8(&reply, MESSAGE_LIST_REPLY);
-	buf_put_u32(&reply, 0);
-	if (!lock_locked(connection->agent->lock)) {
-		put_keys(connection, false, &reply, &count);
-		put_keys(connection, true, &reply, &count);
-	}
-	if (buf_status(&reply) == KS_OK)
-		for (int i = 0; i < 4; i++)
-			reply.data[1 + i] = (uint8_t)(count >> (24 - 8 * i));
+	key_list_put(connection, &reply);
 	connection_reply(connection, &reply);
 }
 

@@ -110,6 +110,31 @@ static enum ks_error install(struct key_change *change, struct bytes blob)
 }
 
 static void begin_next(struct provider *provider);
+static void close_doubtful(struct provider *provider);
+
+/*
+ * The worker has taken a key that can't be listed: that it must not keep. The addition becomes its
+ * own removal, before all that wait; this takes no memory that could lack again.
+ */
+static void undo(struct key_change *change, struct bytes blob)
+{
+	struct provider *provider = change->provider;
+
+	change->remove = true;
+	change->yields = true;
+	change->from_afar = false;
+	change->changed = NULL;
+	buf_clear(&change->blob);
+	buf_put(&change->blob, blob);
+	if (buf_status(&change->blob) != KS_OK) {
+		change_free(change);
+		close_doubtful(provider);
+		return;
+	}
+	change->next = provider->changes;
+	provider->changes = change;
+	begin_next(provider);
+}
 
 static void go_on(struct provider *provider)
 {
@@ -122,6 +147,23 @@ static void close_doubtful(struct provider *provider)
 {
 	log_error("a key could not be removed: all keys of %s go with its worker", provider->name);
 	provider_close(provider);
+}
+
+/* Installs the key; true when that failed and is being undone, which ends the change later. */
+static bool undoing(struct key_change *change, enum ks_error *error, struct bytes blob)
+{
+	struct provider *provider = change->provider;
+
+	*error = install(change, blob);
+	if (*error == KS_OK)
+		return false;
+	if (change->changed != NULL)
+		change->changed(change->owner, *error, bytes_of(NULL));
+	if (provider->state == PROVIDER_CLOSED)
+		change_free(change);
+	else
+		undo(change, blob);
+	return true;
 }
 
 static void on_done(
@@ -138,8 +180,8 @@ static void on_done(
 	}
 	provider->changes = change->next;
 	change->operation = NULL;
-	if (error == KS_OK && !change->remove)
-		error = install(change, result);
+	if (error == KS_OK && !change->remove && undoing(change, &error, result))
+		return;
 	doubtful = change->remove && error != KS_OK && error != KS_NO_KEY;
 	if (change->remove && !doubtful)
 		drop_again(change);
@@ -183,8 +225,13 @@ static void begin_next(struct provider *provider)
 
 		if (error == KS_OK && !overtaken)
 			return;
+		bool doubtful = change->remove && error != KS_OK;
 		provider->changes = change->next;
 		answer(change, error, bytes_of(NULL));
+		if (doubtful) {
+			close_doubtful(provider);
+			return;
+		}
 		provider_let_go(provider);
 	}
 }

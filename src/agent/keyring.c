@@ -87,6 +87,15 @@ bool key_is_security_key(const struct key *key)
 	return key->kind == KEY_SK_ED25519 || key->kind == KEY_SK_ECDSA_P256;
 }
 
+bool key_is_from_afar(const struct key *key)
+{
+	const struct key_source *source = key->sources;
+
+	while (source != NULL && (source->hidden || source->from_afar))
+		source = source->next;
+	return source == NULL;
+}
+
 struct key_source *key_source(const struct key *key)
 {
 	for (struct key_source *source = key->sources; source != NULL; source = source->next)

@@ -101,6 +101,8 @@ struct key_source *key_source(const struct key *key);
 struct key *key_reference(struct key *key);
 void key_release(struct key **key);
 bool key_is_security_key(const struct key *key);
+/* All that offers it now was added by an ssh that may have relayed it. */
+bool key_is_from_afar(const struct key *key);
 /* Parsed when it is first asked for: most keys of a long list never are. NULL when out of memory.
  */
 const struct public_key *key_public(struct key *key);

@@ -16,6 +16,8 @@
 #include "expiry.h"
 
 #define BACK_OFF_MAX_MS 60000
+/* Our own worker for added keys outlives an add that fails: another one may follow at once. */
+#define UNUSED_MS 5000
 /* A worker that lived that long starts again with a clean sheet. */
 #define LONG_LIFE_MS (5 * 60 * 1000)
 
@@ -149,10 +151,40 @@ void provider_hold(struct provider *provider)
 	provider->held++;
 }
 
+static bool is_wanted(const struct provider *provider)
+{
+	const struct provider_wait *wait = provider->waits;
+
+	while (wait != NULL && wait->opened == NULL)
+		wait = wait->next;
+	return wait != NULL || provider->held > 0 || provider->established;
+}
+
+static void on_unused(uv_timer_t *timer)
+{
+	struct provider *provider = timer->data;
+
+	if (!is_wanted(provider))
+		provider_close(provider);
+}
+
+/* Closes it unless somebody wants it; one that costs nothing but its process stays for a while. */
+static void close_unwanted(struct provider *provider)
+{
+	bool ours = provider->needs->takes_keys && !provider->needs->loads_path;
+
+	if (is_wanted(provider) || provider->state == PROVIDER_CLOSED)
+		return;
+	if (!ours || provider->worker == NULL)
+		provider_close(provider);
+	else if (provider->state == PROVIDER_READY)
+		uv_timer_start(&provider->retry, on_unused, UNUSED_MS, 0);
+}
+
 void provider_let_go(struct provider *provider)
 {
-	if (--provider->held == 0 && !provider->established)
-		provider_close(provider);
+	provider->held--;
+	close_unwanted(provider);
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -325,22 +357,13 @@ struct provider_wait *provider_wait(struct provider *provider, provider_opened *
 	return wait;
 }
 
-static bool is_wanted(const struct provider *provider)
-{
-	const struct provider_wait *wait = provider->waits;
-
-	while (wait != NULL && wait->opened == NULL)
-		wait = wait->next;
-	return wait != NULL || provider->held > 0 || provider->established;
-}
-
 void provider_wait_abandon(struct provider_wait *wait)
 {
 	struct provider *provider = wait->provider;
 
 	wait->opened = NULL;
-	if (provider != NULL && !is_wanted(provider))
-		provider_close(provider);
+	if (provider != NULL)
+		close_unwanted(provider);
 }
 
 void provider_hand_over(struct provider *provider, struct provider *existing)

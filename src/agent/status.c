@@ -14,6 +14,7 @@
 
 #include "agent.h"
 #include "connection.h"
+#include "key_list.h"
 #include "known_hosts.h"
 #include "listener.h"
 #include "lock.h"
@@ -84,15 +85,27 @@ static void warn_of_listener(json_t *list, const struct agent *agent, const char
 	warn_of(list, words != NULL && listener_named(agent, name) == NULL, words);
 }
 
+static json_t *left_out_json(unsigned count)
+{
+	AUTO(text) sentence = text_format("lists of keys are cut, as clients take no longer ones: "
+					  "%u of the keys are in none",
+		count);
+
+	return foreign_text(sentence);
+}
+
 static json_t *warnings(const struct agent *agent)
 {
 	json_t *list = json_array();
 	const char *obstacle = prompt_obstacle(agent);
 	const char *websafe = agent->settings.websafe_allow;
 	const char *refused = reload_refusal(agent->reload);
+	unsigned left_out = key_list_left_out(agent);
 
 	if (refused != NULL)
 		json_array_append_new(list, refused_json(refused));
+	if (left_out > 0)
+		json_array_append_new(list, left_out_json(left_out));
 	warn_of(list, agent->config.allow_remote_without_presence,
 		"allow-remote-without-presence is set: remote hosts sign without a touch or a PIN");
 	warn_of(list, agent->config.remote_memory_keys_confirm,

@@ -200,6 +200,18 @@ static enum ks_error read_plain(struct public_key *key)
 	return reader_end(&in);
 }
 
+enum ks_error public_key_kind_known(struct bytes blob)
+{
+	struct reader in = reader_of(blob);
+	struct bytes name = reader_string(&in);
+	enum key_kind kind;
+	bool certificate;
+
+	if (in.failed)
+		return KS_BAD_INPUT;
+	return key_kind_by_name(name, &kind, &certificate) ? KS_OK : KS_UNSUPPORTED;
+}
+
 enum ks_error public_key_parse(struct bytes blob, struct public_key **out)
 {
 	struct reader in = reader_of(blob);

@@ -8,6 +8,7 @@ import unittest
 import lab
 from bed import AgentTest
 from lab import client as c
+from lab.added import AddedKey
 from lab.keys import string, u32
 
 KINDS = {"ed25519": [], "ecdsa": ["-b", "256"], "ecdsa-384": ["-b", "384"], "ecdsa-521": ["-b", "521"],
@@ -333,6 +334,20 @@ class Remote(KeysTest):
         self.assertTrue(any("without-presence" in one for one in self.agent.status()["warnings"]))
 
 
+class ManyKeys(KeysTest):
+    def test_status_tells_of_keys_that_no_list_has_room_for(self):
+        one, room = self.client(), 63
+        for _ in range(room + 1):
+            self.assertEqual(self.cuts(), [])
+            body = AddedKey("ed25519").fields() + string("x" * 4096)
+            self.assertEqual(one.call(c.ADD, body)[0], c.SUCCESS, self.agent.log())
+        self.assertEqual(len(self.blobs()), room)
+        self.assertIn("1 of the keys", *self.cuts())
+
+    def cuts(self):
+        return [one for one in self.agent.status()["warnings"] if "lists of keys are cut" in one]
+
+
 class AddedBySsh(KeysTest):
     """AddKeysToAgent: ssh connects once more to add the key that it has just used."""
 
@@ -388,6 +403,24 @@ class AddedBySsh(KeysTest):
         self.addCleanup(lab.place.end, ssh, signal.SIGTERM)
         lab.wait_for("the relay listens", lambda: lab.listens(relay))
         return self.client(str(relay))
+
+    def test_keys_of_strangers_behind_ssh_stand_after_the_persons_own(self):
+        stranger = self.relayed("-R")
+        for number in range(2):
+            self.assertEqual(stranger.call(c.ADD, self.message(comment=f"strange {number}")[0])[0], c.SUCCESS)
+        self.assertEqual(self.client().call(c.ADD, self.message(comment="mine")[0])[0], c.SUCCESS)
+        self.assertEqual([one.comment for one in self.serves()], ["mine", "strange 0", "strange 1"])
+
+    def test_adds_that_fail_one_after_the_other_take_one_worker(self):
+        stranger = self.relayed("-R")
+        key = AddedKey("ed25519")
+        point = key.blob[-32:]
+        bad = key.blob + string(bytes(32) + point) + string("of no seed")
+        workers = set()
+        for _ in range(3):
+            self.assertEqual(stranger.call(c.ADD, bad)[0], c.FAILURE)
+            workers |= {one.pid for one in self.agent.workers()}
+        self.assertEqual(len(workers), 1)
 
     def test_a_stranger_behind_ssh_changes_no_key_that_is_there(self):
         """What is relayed by ssh -R comes from ssh too; it may add, as said, and nothing else."""
