@@ -118,6 +118,7 @@ static void watch_signals(struct life *life)
 
 	sigemptyset(&watched);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that got too long is an error like others */
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		uv_signal_init(&agent->loop, &agent->signals[i]);
 		agent->signals[i].data = life;
@@ -316,6 +317,7 @@ static void deinit(struct life *life)
 		rmdir(life->place->folder);
 	if (life->place != NULL)
 		socket_place_deinit(life->place);
+	audit_deinit(agent);
 	keyring_deinit(&agent->keyring);
 	ssh_seen_deinit(&agent->ssh_seen);
 	config_deinit(&agent->config);

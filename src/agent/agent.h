@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "approvals.h"
+#include "audit.h"
 #include "children.h"
 #include "config.h"
 #include "expiry.h"
@@ -64,6 +65,7 @@ struct agent {
 	struct refusals refusals;
 	struct approvals approvals;
 	struct reload *reload;
+	struct audit audit;
 	struct control *controls;
 	uint64_t started_ms; /* of uv_now() */
 	int null_fd;	     /* /dev/null, for children */

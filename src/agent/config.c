@@ -21,6 +21,7 @@
 #define DEFAULT_PROVIDERS "/usr/lib*/*,/usr/local/lib*/*"
 #define DEFAULT_OPERATION_TIMEOUT_MS 60000
 #define DEFAULT_PROMPT_TIMEOUT_MS 120000
+#define DEFAULT_AUDIT_SIZE ((uint64_t)16 << 20)
 
 /*
  * Programs whose connections carry what somebody elsewhere said: servers for remote shells, relays
@@ -122,6 +123,7 @@ enum ks_error config_defaults(struct config *out)
 		.operation_timeout_ms = DEFAULT_OPERATION_TIMEOUT_MS,
 		.prompt_timeout_ms = DEFAULT_PROMPT_TIMEOUT_MS,
 		.unbound_ssh_remote = true,
+		.audit_size = DEFAULT_AUDIT_SIZE,
 		.relays = config_list_copy(default_relays),
 	};
 	if (out->allowed_providers != NULL && out->relays != NULL)

@@ -46,6 +46,8 @@ enum config_prompts {
 	CONFIG_PROMPTS_PINENTRY,
 };
 
+enum config_audit { CONFIG_AUDIT_OFF, CONFIG_AUDIT_JOURNAL, CONFIG_AUDIT_FILE };
+
 /* Owned by whoever holds it; zeroed means safe to deinit. No text is NULL but where it is said. */
 struct config {
 	char *allowed_providers; /* text_match_list() patterns; -P takes precedence */
@@ -68,6 +70,9 @@ struct config {
 	struct config_listener *listeners;
 	size_t listener_count;
 	struct policy_rules rules;
+	enum config_audit audit;
+	bool audit_all;	     /* also what is asked all the time and changes nothing */
+	uint64_t audit_size; /* bytes, of the file; the one before takes as many again */
 };
 
 KS_MUST_CHECK enum ks_error config_defaults(struct config *out);

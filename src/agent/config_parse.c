@@ -13,6 +13,7 @@
 #include <keystile/text.h>
 
 #include "config.h"
+#include "config_audit.h"
 #include "config_check.h"
 #include "config_listener.h"
 #include "config_rule.h"
@@ -185,6 +186,8 @@ static const struct {
 	{"askpass", check_path},
 	{"pinentry", check_path},
 	{"pinentry-terminal", check_terminal},
+	{"audit", config_check_audit},
+	{"audit-size", config_check_audit_size},
 	{"relays", check_relay},
 	{"worker|environment", check_variable},
 };
@@ -212,6 +215,9 @@ static cfg_t *options_new(const struct config *config)
 		CFG_STR("askpass", 0, CFGF_NODEFAULT),
 		CFG_STR("pinentry", 0, CFGF_NODEFAULT),
 		CFG_STR("pinentry-terminal", 0, CFGF_NODEFAULT),
+		CFG_STR("audit", 0, CFGF_NODEFAULT),
+		CFG_BOOL("audit-all", cfg_false, CFGF_NODEFAULT),
+		CFG_STR("audit-size", 0, CFGF_NODEFAULT),
 		CFG_STR_LIST("relays", 0, CFGF_NODEFAULT),
 		CFG_SEC("worker", worker, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("listener", config_listener_options,
@@ -336,6 +342,7 @@ static bool take_all(cfg_t *cfg, struct config *config)
 	take_choice(cfg, "remote-memory-keys", "confirm", &config->remote_memory_keys_confirm);
 	take_choice(cfg, "remote-comments", "as-is", &config->remote_comments_as_is);
 	take_prompts(cfg, &config->prompts);
+	config_take_audit(cfg, config);
 	return take_text(cfg, "allowed-providers", &config->allowed_providers) &&
 	       take_text(cfg, "askpass", &config->askpass) &&
 	       take_text(cfg, "pinentry", &config->pinentry) &&

@@ -12,6 +12,7 @@
 #include <keystile/log.h>
 
 #include "agent.h"
+#include "audit.h"
 #include "dispatch.h"
 #include "listener.h"
 
@@ -40,6 +41,7 @@ void connection_close(struct connection *connection)
 	connection->request = NULL;
 	if (request != NULL)
 		request->abandon(request);
+	audit_abandoned(connection);
 	vault_release(connection);
 	while (*at != connection)
 		at = &(*at)->next;
@@ -74,6 +76,7 @@ void connection_reply(struct connection *connection, struct buf *body)
 		connection_answer(connection, MESSAGE_FAILURE);
 		return;
 	}
+	audit_answered(connection, body->data[0]);
 	buf_deinit(body);
 	if (stream_send(&connection->stream, &out, -1) != KS_OK)
 		connection_close(connection);
@@ -209,6 +212,7 @@ static void handle_message(struct connection *connection)
 	/* One without a body never claimed a vault. */
 	if (connection->vault != NULL)
 		body = BYTES(connection->vault->memory.data, connection->vault->memory.len);
+	audit_begin(connection, type_of(connection));
 	if (connection->discard)
 		dispatch_refuse(connection, type_of(connection));
 	else

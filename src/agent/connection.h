@@ -16,6 +16,7 @@
 #define MESSAGE_HEADER 4
 
 struct agent;
+struct audit_record;
 struct listener;
 
 struct connection {
@@ -37,9 +38,10 @@ struct connection {
 	struct vault *vault; /* while it is read, NULL before */
 	bool discard;	     /* the body is read past and answered by failure */
 	bool waits_for_vault;
-	bool comes_slowly;	 /* the body, in pieces too small to be queued as a whole */
-	uint64_t waits_since_ms; /* of uv_now() */
-	struct request *request; /* in work, or NULL */
+	bool comes_slowly;	    /* the body, in pieces too small to be queued as a whole */
+	uint64_t waits_since_ms;    /* of uv_now() */
+	struct request *request;    /* in work, or NULL */
+	struct audit_record *audit; /* of the message at hand, or NULL */
 	bool closing;
 };
 

@@ -9,6 +9,7 @@
 #include <keystile/log.h>
 
 #include "agent.h"
+#include "audit.h"
 #include "expiry.h"
 #include "key_list.h"
 #include "key_request.h"
@@ -55,7 +56,9 @@ static void bind_session(struct connection *connection, struct bytes content)
 	bool forwarding = false;
 	enum session_bind_result result =
 		session_bind_add(&connection->binds, content, &forwarding);
+	enum origin_rule rule;
 
+	audit_request(connection, "bind");
 	/* The flag counts whether the rest was believed or not: nothing but the flag is unproven.
 	 */
 	if (forwarding)
@@ -64,8 +67,9 @@ static void bind_session(struct connection *connection, struct bytes content)
 		connection_answer(connection, MESSAGE_SUCCESS);
 		return;
 	}
-	origin_worsen(&connection->origin,
-		result == SESSION_BIND_REFUSED ? ORIGIN_REFUSED_BIND : ORIGIN_UNVERIFIABLE_BIND);
+	rule = result == SESSION_BIND_REFUSED ? ORIGIN_REFUSED_BIND : ORIGIN_UNVERIFIABLE_BIND;
+	audit_reason(connection, origin_words(rule));
+	origin_worsen(&connection->origin, rule);
 	connection_answer(connection, MESSAGE_EXTENSION_FAILURE);
 }
 
@@ -73,6 +77,7 @@ static void query(struct connection *connection)
 {
 	struct buf reply = {0};
 
+	audit_request(connection, "query");
 	buf_put_u8(&reply, MESSAGE_EXTENSION_RESPONSE);
 	buf_put_text(&reply, query_name);
 	buf_put_text(&reply, session_bind_name);
@@ -168,24 +173,34 @@ void dispatch_first_is_no_bind(struct connection *connection)
 		origin_worsen(&connection->origin, ORIGIN_SSH_WITHOUT_BIND);
 }
 
+/* Of a message that find_rule() did not find. */
+static const char *why_refused(const struct connection *connection, uint8_t type)
+{
+	for (size_t i = 0; i < RULE_COUNT; i++)
+		if (rules[i].type == type)
+			return may(connection, rules[i].who)
+				       ? "the agent is locked"
+				       : "remote connections may list and sign, and nothing else";
+	return "a message that is not known";
+}
+
 static void note_refusal(struct connection *connection, const struct rule *rule)
 {
-	const char *reason = "the agent is locked";
 	const char *remedy = "ssh-add -X unlocks it";
 	char what[128];
 
 	snprintf(what, sizeof(what), "%s, connection %llu (%s)", rule->what,
 		(unsigned long long)connection->id, origin_words(connection->origin.rule));
-	if (!may(connection, rule->who)) {
-		reason = "remote connections may list and sign, and nothing else";
+	if (!may(connection, rule->who))
 		remedy = "do it on the machine where the agent runs";
-	}
-	refusals_add(&connection->agent->refusals, what, reason, remedy);
+	refusals_add(
+		&connection->agent->refusals, what, why_refused(connection, rule->type), remedy);
 }
 
 void dispatch_refuse(struct connection *connection, uint8_t type)
 {
 	log_debug("connection %llu: message %u refused", (unsigned long long)connection->id, type);
+	audit_reason(connection, why_refused(connection, type));
 	for (size_t i = 0; i < RULE_COUNT; i++)
 		if (rules[i].type == type && rules[i].what != NULL)
 			note_refusal(connection, &rules[i]);
@@ -197,9 +212,8 @@ void dispatch(struct connection *connection, uint8_t type, struct bytes body)
 	const struct rule *rule = find_rule(connection, type);
 
 	expiry_check(connection->agent);
-	if (rule != NULL) {
+	if (rule != NULL)
 		rule->handle(connection, body);
-		return;
-	}
-	dispatch_refuse(connection, type);
+	else
+		dispatch_refuse(connection, type);
 }

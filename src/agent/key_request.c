@@ -16,6 +16,7 @@
 #include <keystile/text.h>
 
 #include "agent.h"
+#include "audit.h"
 #include "expiry.h"
 #include "key_change.h"
 #include "key_rules.h"
@@ -69,6 +70,7 @@ static void note_refusal(
 	AUTO(text) fingerprint = blob.len > 0 ? public_key_fingerprint(blob) : NULL;
 	AUTO(text) what = text_format("adding key %s", fingerprint != NULL ? fingerprint : "?");
 
+	audit_reason(connection, words);
 	refusals_add(
 		&connection->agent->refusals, what != NULL ? what : "adding a key", words, remedy);
 }
@@ -247,6 +249,8 @@ void key_request_add(struct connection *connection, struct bytes body)
 	const char *words = error == KS_OK ? objection(connection, &message) : ks_error_text(error);
 	struct key_request *add = NULL;
 
+	if (error == KS_OK)
+		audit_key(connection, buf_bytes(&message.blob), message.comment);
 	if (words != NULL)
 		note_refusal(connection, buf_bytes(&message.blob), words,
 			error != KS_OK ? "the log says what of it" : NULL);
@@ -300,6 +304,8 @@ void key_request_remove(struct connection *connection, struct bytes body)
 
 	if (message_parse_remove(body, &blob) == KS_OK)
 		key = keyring_find(&connection->agent->keyring, blob);
+	if (key != NULL)
+		audit_key(connection, buf_bytes(&key->blob), key->comment);
 	if (key == NULL || !key_listed(key, &connection->binds, false)) {
 		connection_answer(connection, MESSAGE_FAILURE);
 	} else if (key_added_source(key) != NULL) {

@@ -14,6 +14,7 @@
 #include <keystile/secret.h>
 
 #include "agent.h"
+#include "audit.h"
 #include "connection.h"
 #include "message.h"
 #include "password_hash.h"
@@ -117,6 +118,7 @@ static void refuse_signatures(struct agent *agent)
 			(unsigned long long)connection->id);
 		refusals_add(
 			&agent->refusals, what, "the agent was locked", "ssh-add -X unlocks it");
+		audit_reason(connection, "the agent was locked");
 		connection->request = NULL;
 		request->abandon(request);
 		connection_answer(connection, MESSAGE_FAILURE);
@@ -150,6 +152,7 @@ static void on_delay(uv_timer_t *timer)
 	struct attempt *attempt = lock->in_work;
 
 	lock->in_work = NULL;
+	audit_reason(attempt->connection, "the password was wrong");
 	finish(attempt, MESSAGE_FAILURE);
 	serve(lock);
 }
@@ -260,6 +263,9 @@ static void serve(struct lock *lock)
 		struct attempt *attempt = next_attempt(lock);
 
 		unlink_waiting(attempt);
+		if (attempt->to_lock == lock->locked)
+			audit_reason(attempt->connection,
+				lock->locked ? "it is locked already" : "it is not locked");
 		if (attempt->to_lock == lock->locked || begin_deriving(lock, attempt) != KS_OK)
 			finish(attempt, MESSAGE_FAILURE);
 	}

@@ -78,3 +78,24 @@ const char *origin_words(enum origin_rule rule)
 
 	return rule < ORIGIN_RULE_COUNT ? words[rule] : "unknown";
 }
+
+const char *origin_name(enum origin_rule rule)
+{
+	static const char *const names[ORIGIN_RULE_COUNT] = {
+		[ORIGIN_LOCAL] = "local",
+		[ORIGIN_REMOTE_LISTENER] = "remote-listener",
+		[ORIGIN_FORWARDING_BIND] = "forwarding-bind",
+		[ORIGIN_REFUSED_BIND] = "refused-bind",
+		[ORIGIN_UNVERIFIABLE_BIND] = "unverifiable-bind",
+		[ORIGIN_RELAY] = "relay",
+		[ORIGIN_SSH_SECOND_CONNECTION] = "ssh-second-connection",
+		[ORIGIN_SSH_WITHOUT_BIND] = "ssh-without-bind",
+		[ORIGIN_SSH_OTHER_DATA] = "ssh-other-data",
+		[ORIGIN_NAMESPACE] = "namespace",
+		[ORIGIN_UNKNOWN_PROCESS] = "unknown-process",
+		[ORIGIN_CHANGED_PROCESS] = "changed-process",
+		[ORIGIN_UNKNOWN_CLIENT] = "unknown-client",
+	};
+
+	return rule < ORIGIN_RULE_COUNT && names[rule] != NULL ? names[rule] : "other";
+}

@@ -59,6 +59,8 @@ struct origin origin_at_accept(const struct origin_facts *facts, const struct co
 bool origin_peer_forwards_later(const struct peer *peer);
 /* The peer is OpenSSH's client, from which more is expected. */
 bool origin_peer_is_ssh(const struct peer *peer);
+/* For programs: "forwarding-bind" and the like; static. */
+const char *origin_name(enum origin_rule rule);
 /* For a person: "relayed by sshd" and the like; static. */
 const char *origin_words(enum origin_rule rule);
 

@@ -14,6 +14,7 @@
 #include <keystile/text.h>
 
 #include "agent.h"
+#include "audit.h"
 #include "provider.h"
 
 struct provider_request {
@@ -63,6 +64,8 @@ static void note_refusal(
 	char quoted[TEXT_QUOTED_MAX];
 	AUTO(text) what = text_format("provider %s", text_quote(bytes_of(given), quoted));
 
+	audit_provider(connection, given);
+	audit_reason(connection, words);
 	refusals_add(
 		&connection->agent->refusals, what != NULL ? what : "a provider", words, remedy);
 }
@@ -182,6 +185,7 @@ static void begin(struct provider_request *add, bool remove)
 {
 	struct connection *connection = add->connection;
 
+	audit_provider(connection, add->given);
 	connection->request = &add->request;
 	add->wait = provider_open(
 		connection->agent, add->given, remove, remove ? on_found : on_opened, add);

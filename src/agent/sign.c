@@ -14,6 +14,8 @@
 #include <keystile/text.h>
 
 #include "agent.h"
+#include "audit.h"
+#include "audit_sign.h"
 #include "known_hosts.h"
 #include "prompt_text.h"
 #include "provider.h"
@@ -74,6 +76,7 @@ static void refuse(struct sign *sign, const char *reason, const char *remedy)
 		rule[0] != '\0' ? ", rule " : "", rule);
 	refusals_add(
 		&connection->agent->refusals, what != NULL ? what : "a signature", reason, remedy);
+	audit_reason(connection, reason);
 	sign->request.state = REQUEST_ANSWERED;
 	sign_free(sign);
 	connection_answer(connection, MESSAGE_FAILURE);
@@ -129,6 +132,7 @@ static bool presence_given(const struct sign *sign, const struct operation *oper
 {
 	uint32_t given = presence_signed(facts);
 
+	audit_sign_presence(sign->connection, operation, facts);
 	if (operation->pin_given && (operation->presence & KS_PRESENCE_PIN) != 0)
 		given |= KS_PRESENCE_PIN;
 	/* A module's own word about a touch is worth nothing. */
@@ -403,6 +407,7 @@ static void hand_to_worker(struct sign *sign)
 	}
 	sign->token = source->token->id;
 	sign->worker = source->token->provider->worker;
+	audit_token(sign->connection, source->token);
 	sign->request.state = REQUEST_SIGNING;
 	frame.sign.token = sign->token;
 	frame.sign.algorithm = (uint32_t)sign->algorithm;
@@ -465,8 +470,11 @@ static bool remembered(const struct sign *sign)
 {
 	struct approval_scope scope = scope_of(sign);
 
-	return sign->verdict.remember_s > 0 && !remote(sign) &&
-	       approvals_cover(&sign->connection->agent->approvals, &scope, expiry_now_ms());
+	if (sign->verdict.remember_s == 0 || remote(sign) ||
+		!approvals_cover(&sign->connection->agent->approvals, &scope, expiry_now_ms()))
+		return false;
+	audit_sign_remembered(sign->connection);
+	return true;
 }
 
 static void remember(const struct sign *sign)
@@ -487,6 +495,7 @@ static void on_confirmed(void *owner, enum prompt_status status, int pin_fd)
 	if (status != PROMPT_YES) {
 		refuse(sign, "the person did not allow it", NULL);
 	} else if (still_decided(sign)) {
+		audit_sign_confirmed(sign->connection);
 		remember(sign);
 		wait_for_worker(sign);
 	}
@@ -516,6 +525,7 @@ static void decide(struct sign *sign)
 	}
 	sign->verdict = sign_decide(connection, sign->key, &sign->subject, sign->algorithm);
 	sign->configured = connection->agent->configured;
+	audit_sign_verdict(connection, &sign->verdict);
 	if (!sign->verdict.allowed)
 		refuse(sign, sign->verdict.reason, sign->verdict.remedy);
 	else if (sign->verdict.confirm && !remembered(sign))
@@ -558,11 +568,14 @@ void sign_begin(struct connection *connection, const struct message_sign *messag
 	struct sign *sign = public_key == NULL ? NULL : sign_new(connection, key, message);
 
 	if (sign == NULL) {
+		audit_key(connection, message->blob, NULL);
+		audit_reason(connection, "there is no such key");
 		connection_answer(connection, MESSAGE_FAILURE);
 		return;
 	}
 	subject_parse(buf_bytes(&sign->data), message->blob, public_key, &sign->subject);
 	sign_check_ssh(connection, &sign->subject);
+	audit_sign(connection, key, &sign->subject, sign->data.len);
 	connection->request = &sign->request;
 	if (connection->binds.count > 0)
 		sign->names = known_hosts_await(connection->agent->known_hosts, on_names, sign);

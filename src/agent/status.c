@@ -123,6 +123,8 @@ static json_t *warnings(const struct agent *agent)
 		"allow-ssh-dss is set: DSA keys are taken, with SHA-1 and 1024 bits");
 	warn_of(list, !agent->vaults.whole.memory.locked,
 		"memory for secrets could not be locked (RLIMIT_MEMLOCK)");
+	warn_of(list, audit_lost(agent) > 0,
+		"lines of the audit log were lost; the agent's log says why");
 	warn_of(list, obstacle != NULL, obstacle);
 	for (size_t i = 0; i < agent->config.listener_count; i++)
 		warn_of_listener(list, agent, agent->config.listeners[i].name);

@@ -2,6 +2,7 @@
  * keystile: what the person asks the agent for. One command a run; see keystile(1).
  */
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,12 @@
 #include <keystile/cleanup.h>
 #include <keystile/version.h>
 
+#include "audit.h"
 #include "control.h"
 #include "policy.h"
 #include "status.h"
+
+#define LOG_LINES 20
 
 enum { EXIT_FINE = 0, EXIT_NO_AGENT = 1, EXIT_USAGE = 2 };
 
@@ -24,6 +28,8 @@ static const char usage[] =
 	"                            [--executable PATH] [--listener NAME] [--json]\n"
 	"                                 which rule would decide, and why\n"
 	"       keystile reload           read the configuration anew\n"
+	"       keystile log [-f] [-n LINES] [--json]\n"
+	"                                 what the audit log says\n"
 	"       keystile help             this\n"
 	"       keystile --version\n"
 	"The agent is that of KEYSTILE_CONTROL, else of SSH_AUTH_SOCK, else your own one.\n"
@@ -123,6 +129,40 @@ static int run_policy(int count, char **words)
 	return finish();
 }
 
+/* False: the command line is wrong. */
+static bool read_log_wish(int argc, char **argv, struct audit_wish *wish)
+{
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "+fn:", options, NULL)) != -1) {
+		char *end = NULL;
+
+		if (option == 'f') {
+			wish->follow = true;
+		} else if (option == 'j') {
+			wish->as_json = true;
+		} else if (option == 'n' && optarg[0] >= '0' && optarg[0] <= '9') {
+			unsigned long count = strtoul(optarg, &end, 10);
+
+			wish->count = count > AUDIT_COUNT_MAX ? AUDIT_COUNT_MAX : (unsigned)count;
+		}
+		if (option == '?' || (option == 'n' && (end == NULL || *end != '\0')))
+			return false;
+	}
+	return optind == argc && wish->count > 0;
+}
+
+static int run_log(int argc, char **argv)
+{
+	struct audit_wish wish = {.count = LOG_LINES};
+	struct page page = page_of(stdout);
+
+	if (!read_log_wish(argc, argv, &wish))
+		return bad_usage();
+	return audit_print(&page, &wish) == KS_OK ? finish() : EXIT_NO_AGENT;
+}
+
 static bool is_one_of(const char *word, const char *a, const char *b)
 {
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
@@ -140,6 +180,8 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2 && strcmp(argv[1], "status") == 0)
 		return run_status(false);
+	if (argc >= 2 && strcmp(argv[1], "log") == 0)
+		return run_log(argc - 1, argv + 1);
 	if (argc == 3 && strcmp(argv[1], "status") == 0 && strcmp(argv[2], "--json") == 0)
 		return run_status(true);
 	if (argc == 2 && strcmp(argv[1], "reload") == 0)

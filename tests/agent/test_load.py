@@ -76,7 +76,9 @@ class Limits(LoadTest):
         script = folder.path / "agent"
         script.write_text(f'#!/bin/sh\nulimit -n {self.most}\nexec {lab.AGENT} "$@"\n')
         script.chmod(0o755)
-        return super().start(program=script, **options)
+        agent = super().start(program=script, **options)
+        lab.wait_for("its own sockets are there too", lambda: lab.listens(agent.remote_socket))
+        return agent
 
     def paused(self):
         return "new ones wait" in self.agent.log()
