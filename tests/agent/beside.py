@@ -6,9 +6,7 @@ We follow the newest ssh-agent: what one before OpenSSH 10 answers otherwise is 
 """
 import dataclasses
 import os
-import re
 import shutil
-import subprocess
 import unittest
 
 import lab
@@ -19,14 +17,7 @@ CLOSED = "closed"
 # What a single message is answered with, by its number, where there is no body to compare.
 FAILURE, SUCCESS, EXTENSION_FAILURE = "05", "06", "1c"
 NO_LIST = "0c00000000"
-
-
-def _release():
-    told = subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=True).stderr
-    return int(re.match(r"OpenSSH_(\d+)\.", told).group(1))
-
-
-NEWER = _release() >= 10
+NEWER = lab.openssh_release() >= 10
 
 
 @dataclasses.dataclass

@@ -146,16 +146,17 @@ class Adding(KeysTest):
         self.assertEqual(client.call(c.ADD)[0], c.FAILURE)
         self.assertEqual(self.blobs(), [])
 
-    def test_a_dsa_key_is_refused_and_the_option_allows_it(self):
-        path = self.folder / "dsa"
-        lab.run(["ssh-keygen", "-q", "-t", "dsa", "-N", "", "-f", str(path)])
-        self.assertNotEqual(self.ssh_add(path).returncode, 0)
-        self.assertEqual(self.blobs(), [])
-        self.agent = self.start(options=("-O", "allow-ssh-dss"))
-        self.assertEqual(self.ssh_add(path).returncode, 0)
-        blob = lab.keys.blob_of_line(pathlib.Path(f"{path}.pub").read_text())
-        with lab.AgentClient(self.agent) as one:
-            self.assertIsNotNone(one.sign(blob, b"data"))
+    if lab.openssh_release() < 10:  # newer ones make no such keys
+        def test_a_dsa_key_is_refused_and_the_option_allows_it(self):
+            path = self.folder / "dsa"
+            lab.run(["ssh-keygen", "-q", "-t", "dsa", "-N", "", "-f", str(path)])
+            self.assertNotEqual(self.ssh_add(path).returncode, 0)
+            self.assertEqual(self.blobs(), [])
+            self.agent = self.start(options=("-O", "allow-ssh-dss"))
+            self.assertEqual(self.ssh_add(path).returncode, 0)
+            blob = lab.keys.blob_of_line(pathlib.Path(f"{path}.pub").read_text())
+            with lab.AgentClient(self.agent) as one:
+                self.assertIsNotNone(one.sign(blob, b"data"))
 
     @unittest.skipUnless(os.getuid() == 0, "only root can look into processes that can't be dumped")
     def test_the_agent_itself_links_no_backend_and_the_key_is_in_another_process(self):

@@ -24,7 +24,8 @@ class Certified:
     def __init__(self, kind):
         with lab.Folder() as folder:
             for name, one in (("ca", "ed25519"), ("host", kind)):
-                lab.run_well(["ssh-keygen", "-q", "-t", one.split(":")[0], "-N", "", "-m", "PEM",
+                lab.run_well(["ssh-keygen", "-q", "-t", one.split(":")[0], "-N", "",
+                              *(["-m", "PEM"] if one != "ed25519" else []),
                               *(["-b", one.split(":")[1]] if ":" in one else []), "-f", folder.path / name])
             lab.run_well(["ssh-keygen", "-q", "-s", folder.path / "ca", "-h", "-I", "host", "-n", "host.example",
                           folder.path / "host.pub"])

@@ -8,7 +8,7 @@ from .notifications import Notifications
 from .pinentry import Pinentry
 from .keys import KINDS, HostKey, sshsig, userauth, verify
 from .place import (AGENT, BUILD, CONTROL, LIBEXEC, PATIENCE, ROOT, Folder, Process, descendants,
-                    environment, listens, run, run_well, runs, wait_for)
+                    environment, listens, openssh_release, run, run_well, runs, wait_for)
 from .softhsm import SoftHSM
 from .sshd import Sshd
 from .terminal import Terminal

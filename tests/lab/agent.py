@@ -1,6 +1,7 @@
 """keystile-agent in a home of its own, started in the foreground as ssh-agent -D -a is."""
 import json
 import os
+import pathlib
 import shlex
 import signal
 import subprocess
@@ -38,7 +39,7 @@ class Agent:
         except AssertionError as error:
             self._abandon()
             raise AssertionError(f"{error}\n{self._last_words}") from None
-        if program is None:
+        if pathlib.Path(program or place.AGENT).name != "ssh-agent":  # which has none; a wrapper of ours does
             self._wait_for_own_sockets()
 
     def _write_config(self, text):

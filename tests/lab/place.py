@@ -2,6 +2,7 @@
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -92,6 +93,11 @@ def run_well(command, **options):
     if done.returncode != 0:
         raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done
+
+
+def openssh_release():
+    """The first number of the version that is installed."""
+    return int(re.match(r"OpenSSH_(\d+)\.", run_well(["ssh", "-V"]).stderr).group(1))
 
 
 def listens(path):
