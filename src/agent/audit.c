@@ -148,15 +148,8 @@ void audit_token(struct connection *connection, const struct token *token)
 
 void audit_provider(struct connection *connection, const char *given)
 {
-	struct bytes name = bytes_of(given);
-	const char *query = strchr(given, '?');
-
-	if (record_of(connection) == NULL)
-		return;
-	/* Behind it a PKCS#11 URI may carry a PIN (RFC 7512). */
-	if (strncmp(given, "pkcs11:", strlen("pkcs11:")) == 0 && query != NULL)
-		name.len = (size_t)(query - given);
-	audit_set(connection, "provider", audit_path(name));
+	if (record_of(connection) != NULL)
+		audit_set(connection, "provider", audit_path(provider_shown(given)));
 }
 
 /* ---- Beginning ---- */

@@ -17,7 +17,7 @@
 
 #define BACK_OFF_MAX_MS 60000
 /* Our own worker for added keys outlives an add that fails: another one may follow at once. */
-#define UNUSED_MS 5000
+#define UNUSED_MS 10000
 /* A worker that lived that long starts again with a clean sheet. */
 #define LONG_LIFE_MS (5 * 60 * 1000)
 
@@ -35,6 +35,13 @@ const struct ks_needs *provider_backend(const char *given)
 			return ks_backends[i];
 	}
 	return paths;
+}
+
+struct bytes provider_shown(const char *given)
+{
+	bool uri = strncmp(given, "pkcs11:", strlen("pkcs11:")) == 0;
+
+	return BYTES((const uint8_t *)given, uri ? strcspn(given, "?") : strlen(given));
 }
 
 struct provider *provider_by_name(struct agent *agent, const char *canonical)

@@ -71,6 +71,8 @@ struct provider {
 	struct key_change *changes;	  /* see key_change.h */
 };
 
+/* As much of a name as may be shown and written down: a PKCS#11 URI may carry a PIN (RFC 7512). */
+struct bytes provider_shown(const char *given);
 /* The backend that a provider's name belongs to, NULL when none is built in. */
 const struct ks_needs *provider_backend(const char *given);
 

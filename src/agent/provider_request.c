@@ -62,7 +62,7 @@ static void note_refusal(
 	struct connection *connection, const char *given, const char *words, const char *remedy)
 {
 	char quoted[TEXT_QUOTED_MAX];
-	AUTO(text) what = text_format("provider %s", text_quote(bytes_of(given), quoted));
+	AUTO(text) what = text_format("provider %s", text_quote(provider_shown(given), quoted));
 
 	audit_provider(connection, given);
 	audit_reason(connection, words);

@@ -215,12 +215,14 @@ static json_t *provider_json(const struct provider *provider)
 		[PROVIDER_WAITING] = "failed, will be started again",
 		[PROVIDER_CLOSED] = "closed",
 	};
+	struct bytes shown = provider_shown(provider->given);
+	AUTO(text) given = strndup((const char *)shown.data, shown.len);
 	json_t *tokens = json_array();
 
 	for (const struct token *token = provider->tokens; token != NULL; token = token->next)
 		json_array_append_new(tokens, token_json(token));
 	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:o,s:b,s:o}", "name",
-		foreign_text(provider->name != NULL ? provider->name : provider->given), "backend",
+		foreign_text(provider->name != NULL ? provider->name : given), "backend",
 		provider->needs->name, "state", states[provider->state], "pid",
 		provider->worker != NULL ? (int)provider->worker->pid : 0, "restarts",
 		(int)provider->restarts, "last_error", foreign_text(provider->last_error),

@@ -177,7 +177,10 @@ class Greetings(Case):
         (self.folder / "keystile-worker-pkcs11").write_text("nonsense")
         (self.folder / "keystile-worker-pkcs11").chmod(0o700)
         self.assertEqual(self.add("/usr/lib/puppet.so", PIN), client.FAILURE)
-        self.refused_with("puppet.so", "it ended by itself")
+        # Some versions of libuv have a shell try it, others see at once that it can't be run.
+        self.refused_with("puppet.so")
+        newest = self.agent.refusals()[0]
+        self.assertTrue("it ended by itself" in newest or "no worker could be started" in newest, newest)
         self.unharmed()
 
     def test_a_worker_that_is_missing(self):

@@ -124,7 +124,7 @@ class Presence(Case):
             for least in (1, 3):
                 begun = time.monotonic()
                 self.signs(one, key, demand=w.TOUCH)
-                self.assertGreaterEqual(time.monotonic() - begun, least)
+                self.assertGreater(time.monotonic() - begun, least - 0.1)  # clocks are not exact
             operation = one.begin_sign(key.blob, token=1, demand=w.TOUCH)
             one.expect(w.TOUCH_AWAITED, operation)
             one.send(w.TOUCH_ANSWER, operation, w.u32(w.OK))

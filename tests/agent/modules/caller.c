@@ -4,6 +4,7 @@
  * into a file. It is no PKCS#11 module beyond that: all of it happens when it is loaded, or run as
  * a program.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define OTHERS_MAX_MS 20000
 
 static const char *ask(const char *path)
 {
@@ -42,7 +45,7 @@ static void note(const char *who, const char *path, const char *notes)
 	fclose(file);
 }
 
-/* Gets rid of the parents by whom the agent could know it. */
+/* Gets rid of the parents by whom the agent could know it. Its copy of the pipe goes with it. */
 static void be_orphan(const char *path, const char *notes)
 {
 	pid_t parent = getpid();
@@ -60,19 +63,27 @@ __attribute__((constructor)) static void call(void)
 {
 	const char *path = getenv("CALLER_SOCKET");
 	const char *notes = getenv("CALLER_NOTES");
+	struct pollfd others = {.events = POLLIN};
+	int ends[2];
 	pid_t child;
 
-	if (path == NULL || notes == NULL)
+	if (path == NULL || notes == NULL || pipe(ends) != 0)
 		return;
 	note("module", path, notes);
 	child = fork();
 	if (child == 0) {
+		close(ends[0]);
 		note("child", path, notes);
 		be_orphan(path, notes);
 		_exit(0);
 	}
+	close(ends[1]);
 	if (child > 0)
 		waitpid(child, NULL, 0);
+	/* A worker's end is that of all it started: not before they have tried. */
+	others.fd = ends[0];
+	poll(&others, 1, OTHERS_MAX_MS);
+	close(ends[0]);
 }
 
 int main(void)
