@@ -40,10 +40,11 @@ class AttackTest(AgentTest):
 
     def stopped_worker(self):
         """It answers nothing until SIGCONT."""
-        pid = self.worker().pid
-        self.addCleanup(lambda: os.kill(pid, signal.SIGCONT) if self.agent.process else None)
-        os.kill(pid, signal.SIGSTOP)
-        return pid
+        worker = self.worker()
+        self.addCleanup(lambda: os.kill(worker.pid, signal.SIGCONT) if self.agent.process else None)
+        os.kill(worker.pid, signal.SIGSTOP)
+        lab.wait_for("the worker stands still", worker.stopped)
+        return worker.pid
 
     def wait_until_listed(self, *blobs):
         lab.wait_for("the list is as it should be", lambda: self.blobs() == list(blobs))

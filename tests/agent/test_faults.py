@@ -1,6 +1,5 @@
 """What breaks around the agent costs who asked for it: others are served, nothing is lost, and the reason is said."""
 import os
-import pathlib
 import signal
 import time
 
@@ -527,7 +526,7 @@ class Workers(Case):
     def test_a_worker_that_is_stopped(self):
         blob = self.load("fake:still")[0]
         worker = lab.Process(self.worker_of("still"))
-        os.kill(worker.pid, signal.SIGSTOP)
+        self.stop(worker.pid)
         waiting = self.begin_sign(blob)
         self.served(self.good, ROUNDS)
         self.assertEqual(waiting.receive()[0], client.FAILURE)
@@ -539,9 +538,7 @@ class Workers(Case):
     def stop(self, pid):
         """Until each of its threads has stopped: the signal alone may come too late for one."""
         os.kill(pid, signal.SIGSTOP)
-        tasks = pathlib.Path(f"/proc/{pid}/task")
-        lab.wait_for("it stopped", lambda: all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T"
-                                               for task in tasks.iterdir()))
+        lab.wait_for("it stopped", lab.Process(pid).stopped)
 
     def test_a_stopped_worker_that_many_ask(self):
         blob = self.load("fake:still")[0]

@@ -131,7 +131,13 @@ class Process:
         return start == self.start and state not in "ZX"
 
     def stopped(self):
-        return self._read(self.pid)[3] == "T"
+        """All of its threads: after SIGSTOP some may still run for a moment."""
+        try:
+            tasks = pathlib.Path(f"/proc/{self.pid}/task").iterdir()
+            states = [task.joinpath("stat").read_text(errors="replace").rpartition(") ")[2][:1] for task in tasks]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return set(states) == {"T"}
 
     def __repr__(self):
         return f"{self.name}[{self.pid}]"
