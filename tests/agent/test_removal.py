@@ -98,7 +98,7 @@ class Exhaustion(AgentTest):
             self.client().raw(string(bytes([c.ADD_TOKEN]) + bytes(100))[:-1])
         begun = time.monotonic()
         self.assertIsNotNone(self.load("fake:whole", pin=""))
-        self.assertLess(time.monotonic() - begun, 4 * lab.place.PATIENCE)  # 5 s each, were they in a row
+        self.assertLess(time.monotonic() - begun, 60 * lab.place.PATIENCE)  # in a row they would take minutes
 
     def test_answers_that_keystile_never_reads_are_not_made(self):
         request = string(b'{"command": "status"}')

@@ -279,7 +279,7 @@ class Workers(Case):
     def test_it_dies_with_the_agent(self):
         self.agent.process.kill()
         self.agent.process.wait()
-        lab.wait_for("the worker dies with the agent", lambda: not self.found.alive(), seconds=1)
+        lab.wait_for("the worker dies with the agent", lambda: not self.found.alive())
         self.agent.process = None  # nothing to stop any more
         self.agent.folder.close()
 
@@ -296,7 +296,7 @@ class Workers(Case):
         self.assertEqual(len(below), 3, below)
         self.agent.process.kill()
         self.agent.process.wait()
-        lab.wait_for(f"all of {below} die with the agent", lambda: not any(one.alive() for one in below), seconds=2)
+        lab.wait_for(f"all of {below} die with the agent", lambda: not any(one.alive() for one in below))
         self.agent.process = None
         self.agent.folder.close()
 
