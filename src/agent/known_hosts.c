@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include <keystile/cleanup.h>
 #include <keystile/log.h>
 #include <keystile/text.h>
@@ -145,6 +147,8 @@ static void run(uv_work_t *work)
 	struct known_hosts *hosts = work->data;
 
 	look(&hosts->job);
+	/* What OpenSSL keeps for each thread would stay until the end, and not go then. */
+	OPENSSL_thread_stop();
 }
 
 /* ---- Rounds ---- */
