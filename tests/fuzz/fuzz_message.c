@@ -70,10 +70,14 @@ static void check_add_key(struct bytes body)
 static void check_password(struct bytes body)
 {
 	struct bytes password;
+	const uint8_t *nul;
 
-	if (message_parse_password(body, &password) == KS_OK)
-		require(within(password, body) &&
-			(password.len == 0 || memchr(password.data, '\0', password.len) == NULL));
+	if (message_parse_password(body, &password) != KS_OK)
+		return;
+	require(within(password, body));
+	/* As ssh-agent has it: one at the end belongs to the password. */
+	nul = password.len == 0 ? NULL : memchr(password.data, '\0', password.len);
+	require(nul == NULL || nul + 1 == password.data + password.len);
 }
 
 static void check_add_token(struct bytes body)
