@@ -1,6 +1,7 @@
 """
 tests/check: builds and runs everything, one line for each step, logs in build/check/, totals in the last line.
 A step's result is a Tally; single tests are counted from the TAP that test programs print.
+A test program that fails while others run beside it is run once more, alone; one that passes then is called unsteady.
 """
 import argparse
 import concurrent.futures
@@ -38,11 +39,14 @@ SANITIZERS = "address,undefined"
 CODE_FOLDERS = ("src", "include", "backends", "tests")
 VALGRIND = ("valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
             " --show-leak-kinds=definite")
+UNSTEADY_MAX = 3  # test programs of a step that may be run a second time
 FUZZ_SECONDS = 60  # for each target, but for all of them together no more than
 FUZZ_SECONDS_ALL = 240
 RESULT = re.compile(r"^(not )?ok\b\s*\d*\s*(.*)$")
 WRONG = re.compile(r"(error|warning):|undefined reference|ERROR:|^CMake Error", re.I)
 PLAN = re.compile(r"^1\.\.(\d+)")
+# What a sanitizer or valgrind finds is a fault, however seldom it shows.
+FINDING = re.compile(r"ERROR: \w+Sanitizer|runtime error:|==\d+== ?\S|Sanitizer: CHECK failed")
 
 
 @dataclasses.dataclass
@@ -52,12 +56,14 @@ class Tally:
     failed: int = 0
     skipped: int = 0
     words: list = dataclasses.field(default_factory=list)
+    unsteady: int = 0  # of the passed: test programs that passed only when they ran alone
 
     def __iadd__(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
         self.words += other.words
+        self.unsteady += other.unsteady
         return self
 
     @staticmethod
@@ -197,11 +203,37 @@ def run_tests(name, folder, wanted=lambda test: True, patience=1, **extra):
         return tally_tap(f"{name}, {title}", output, code)
 
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        for tally in pool.map(one, tests):
-            total += tally
+        tallies = list(pool.map(one, tests))
+    again = worth_a_second_run(tallies)
+    for place in again:
+        tallies[place] = after_second_run(tallies[place], one(tests[place]))
+    for tally in tallies:
+        total += tally
     if not tests:
         total += Tally.of(False, [f"{name}: no tests"])
     return total
+
+
+def worth_a_second_run(tallies):
+    """
+    Places of the test programs that are run again, alone: on a busy machine a test may fail by the
+    machine. It is no way around a failure: a second one counts, many at once count, and so does
+    whatever a sanitizer found.
+    """
+    failed = [place for place, tally in enumerate(tallies) if tally.failed]
+    if len(failed) > UNSTEADY_MAX:
+        return []
+    return [place for place in failed
+            if not any(FINDING.search(word) for word in tallies[place].words)]
+
+
+def after_second_run(first, second):
+    """The second run counts; what failed in the first is shown all the same."""
+    if second.failed:
+        return second
+    second.unsteady = 1
+    second.words = ["UNSTEADY, passed when it ran alone:", *first.words, *second.words]
+    return second
 
 
 def sources(*endings):
@@ -373,6 +405,8 @@ def perform(name, step):
     for line in tally.words[:200]:
         print(line)
     verdict = "FAILED" if tally.failed else "ok"
+    if tally.unsteady:
+        verdict += f", {tally.unsteady} UNSTEADY"
     print(f"{name}: {verdict}, {tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped,"
           f" {time.monotonic() - started:.0f} s\n", flush=True)
     return tally
@@ -393,6 +427,8 @@ def main():
     total = Tally()
     for name in arguments.step or (QUICK if arguments.quick else STEPS):
         total += perform(name, STEPS[name])
+    if total.unsteady:
+        print(f"{total.unsteady} unsteady: see above what failed at first and find out why")
     print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped", flush=True)
     return 1 if total.failed or not total.passed else 0
 
