@@ -1,7 +1,7 @@
 /*
- * Questions to the person: one PIN or confirmation at a time, in a queue where local ones go
- * first and remote ones hold at most half of the places; touch notices never queue. Each runs
- * in a prompt helper of its own (include/keystile/prompt.h). Anything but an explicit yes is a no.
+ * Questions to the person: one PIN or confirmation at a time, in the order of prompt_queue.h; touch
+ * notices never queue. Each runs in a prompt helper of its own (include/keystile/prompt.h).
+ * Anything but an explicit yes is a no.
  */
 #ifndef AGENT_PROMPT_H
 #define AGENT_PROMPT_H
@@ -11,8 +11,7 @@
 #include <keystile/prompt.h>
 
 #include "mute.h"
-
-#define PROMPTS_WAITING_MAX 64
+#include "prompt_queue.h"
 
 struct agent;
 struct prompt;
@@ -25,9 +24,9 @@ typedef void prompt_answered(void *owner, enum prompt_status status, int pin_fd)
 
 /* Zeroed is empty. */
 struct prompts {
-	struct prompt *open;	/* being shown; a PIN or a confirmation */
-	struct prompt *waiting; /* in the order in which they came */
-	struct prompt *notices; /* being shown */
+	struct prompt *open; /* being shown; a PIN or a confirmation */
+	struct prompt_queue waiting;
+	struct prompt_queue notices; /* being shown, all of them */
 	unsigned long asked;
 	struct mutes mutes;
 	uv_timer_t starter; /* opens the next one from the loop */
@@ -59,6 +58,8 @@ void prompt_withdraw(struct prompt *prompt);
 /* Why nobody could be asked now, or NULL when somebody can be; static words. */
 const char *prompt_obstacle(const struct agent *agent);
 const char *prompt_about(const struct prompt *prompt);
+/* In the order in which they came; NULL: none. */
+const struct prompt *prompt_first(const struct prompt_queue *queue);
 const struct prompt *prompt_next(const struct prompt *prompt);
 
 #endif

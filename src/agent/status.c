@@ -287,8 +287,8 @@ static json_t *prompts(const struct agent *agent)
 	json_t *list = json_array();
 
 	append_prompts(list, agent->prompts.open, "open");
-	append_prompts(list, agent->prompts.waiting, "waiting");
-	append_prompts(list, agent->prompts.notices, "touch");
+	append_prompts(list, prompt_first(&agent->prompts.waiting), "waiting");
+	append_prompts(list, prompt_first(&agent->prompts.notices), "touch");
 	return list;
 }
 
