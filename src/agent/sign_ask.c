@@ -1,0 +1,124 @@
+/*
+ * What a signature asks of the person: the facts and the words of a prompt, and the PIN. The
+ * confirmation is in sign_confirm.c, the touch in sign_touch.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <keystile/cleanup.h>
+#include <keystile/log.h>
+#include <keystile/text.h>
+
+#include "agent.h"
+#include "known_hosts.h"
+#include "prompt_text.h"
+#include "provider.h"
+#include "sign_journey.h"
+
+struct prompt_facts sign_prompt_facts(const struct sign *sign, const struct token *token)
+{
+	return (struct prompt_facts){.token = token,
+		.key = sign->key,
+		.subject = &sign->subject,
+		.origin = &sign->connection->origin,
+		.peer = &sign->connection->peer,
+		.binds = &sign->connection->binds,
+		.tries_left = KS_TRIES_UNKNOWN};
+}
+
+/* An ssh forwards for one session; other programs that relay may be new processes each time. */
+static char *path_of(const struct peer *peer)
+{
+	if (origin_peer_is_ssh(peer))
+		return text_format(
+			"ssh %d %llu", (int)peer->pid, (unsigned long long)peer->start_time);
+	return strdup(peer->executable);
+}
+
+/* NULL when out of memory; the caller frees it. */
+static char *text_of(const struct sign *sign, struct prompt_facts facts)
+{
+	struct host_names hosts[SESSION_BINDS_MAX] = {0};
+	const struct connection *connection = sign->connection;
+	const char *const *guesses = (const char *const *)connection->agent->config.rules.hosts;
+	char *text = NULL;
+	bool failed = false;
+
+	for (size_t i = 0; i < connection->binds.count; i++) {
+		hosts[i] = known_hosts_names(
+			connection->agent->known_hosts, &connection->binds.records[i], guesses);
+		failed |= hosts[i].failed;
+	}
+	facts.hosts = hosts;
+	if (!failed)
+		text = prompt_text(&facts);
+	for (size_t i = 0; i < connection->binds.count; i++)
+		host_names_deinit(&hosts[i]);
+	return text;
+}
+
+enum ks_error sign_ask(struct sign *sign, enum prompt_kind kind, const struct prompt_facts *facts,
+	prompt_answered *answered, struct prompt **out)
+{
+	AUTO(text) text = text_of(sign, *facts);
+	AUTO(text) trouble = prompt_trouble(facts);
+	AUTO(text) about = subject_text(&sign->subject);
+	AUTO(text) path = sign_remote(sign) ? path_of(&sign->connection->peer) : NULL;
+	const char *words = "out of memory";
+	enum ks_error error = KS_NO_MEMORY;
+	struct prompt_wish wish = {.kind = kind,
+		.text = text,
+		.trouble = trouble,
+		.about = about,
+		.path = path,
+		.answered = answered,
+		.owner = sign};
+
+	*out = NULL;
+	if (text != NULL && trouble != NULL && about != NULL &&
+		(path != NULL || !sign_remote(sign)))
+		error = prompt_ask(sign->connection->agent, &wish, out, &words);
+	if (error != KS_OK)
+		log_warning("the person was not asked: %s", words);
+	return error;
+}
+
+static void on_pin(void *owner, enum prompt_status status, int pin_fd)
+{
+	struct sign *sign = owner;
+	enum ks_error verdict = status == PROMPT_YES ? KS_OK : KS_REFUSED;
+
+	if (status == PROMPT_NOBODY)
+		verdict = KS_PIN_NEEDED;
+	sign->prompt = NULL;
+	sign->request.state = REQUEST_SIGNING;
+	operation_answer_pin(sign->operation, verdict, pin_fd);
+}
+
+struct token *sign_token_in_use(const struct sign *sign, uint32_t token_id)
+{
+	for (struct key_source *source = sign->key->sources; source != NULL; source = source->next)
+		if (!source->hidden && source->token->provider->worker == sign->worker &&
+			source->token->id == token_id && token_id == sign->token)
+			return source->token;
+	return NULL;
+}
+
+void sign_pin_wanted(struct operation *operation, uint32_t token_id, int32_t tries_left, bool retry)
+{
+	struct sign *sign = operation->owner;
+	struct token *token = sign_token_in_use(sign, token_id);
+	struct prompt_facts facts = sign_prompt_facts(sign, token);
+	enum ks_error error = KS_NO_TOKEN;
+
+	if (token != NULL) {
+		facts.what = PROMPT_FOR_PIN;
+		facts.tries_left = tries_left;
+		facts.retry = retry;
+		error = sign_ask(sign, PROMPT_PIN, &facts, on_pin, &sign->prompt);
+	}
+	if (error == KS_OK)
+		sign->request.state = REQUEST_ASKING;
+	else
+		operation_answer_pin(operation, error, -1);
+}

@@ -1,0 +1,65 @@
+/*
+ * The question whether a key may be used, and the answers to it that are remembered: local ones
+ * alone, and only where a rule says so.
+ */
+#include "agent.h"
+#include "audit_sign.h"
+#include "prompt_text.h"
+#include "provider.h"
+#include "sign_journey.h"
+
+static struct approval_scope scope_of(const struct sign *sign)
+{
+	return (struct approval_scope){.rule = sign->verdict.rule,
+		.key_blob = buf_bytes(&sign->key->blob),
+		.subject = &sign->subject,
+		.peer = &sign->connection->peer};
+}
+
+bool sign_remembered(const struct sign *sign)
+{
+	struct approval_scope scope = scope_of(sign);
+
+	if (sign->verdict.remember_s == 0 || sign_remote(sign) ||
+		!approvals_cover(&sign->connection->agent->approvals, &scope, expiry_now_ms()))
+		return false;
+	audit_sign_remembered(sign->connection);
+	return true;
+}
+
+static void remember(const struct sign *sign)
+{
+	struct approval_scope scope = scope_of(sign);
+
+	if (sign->verdict.remember_s > 0 && !sign_remote(sign))
+		approvals_add(&sign->connection->agent->approvals, &scope, expiry_now_ms(),
+			(uint64_t)sign->verdict.remember_s * 1000);
+}
+
+static void on_confirmed(void *owner, enum prompt_status status, int pin_fd)
+{
+	struct sign *sign = owner;
+
+	(void)pin_fd;
+	sign->prompt = NULL;
+	if (status != PROMPT_YES) {
+		sign_refuse(sign, "the person did not allow it", NULL);
+	} else if (sign_still_decided(sign)) {
+		audit_sign_confirmed(sign->connection);
+		remember(sign);
+		sign_proceed(sign);
+	}
+}
+
+void sign_confirm(struct sign *sign)
+{
+	struct key_source *source = key_source(sign->key);
+	struct prompt_facts facts = sign_prompt_facts(sign, source->token);
+
+	facts.what = PROMPT_FOR_CONFIRM;
+	facts.remember_s = sign->verdict.remember_s;
+	sign->request.state = REQUEST_CONFIRMING;
+	if (sign_ask(sign, PROMPT_CONFIRM, &facts, on_confirmed, &sign->prompt) != KS_OK)
+		sign_refuse(sign, "the key must be confirmed, and nobody could be asked",
+			"start the agent where it can ask (SSH_ASKPASS, DISPLAY)");
+}

@@ -1,0 +1,86 @@
+/*
+ * One signature on its way, and what the files sign*.c that see to it call of each other. sign.c
+ * has the order; everybody else knows sign.h alone.
+ */
+#ifndef AGENT_SIGN_JOURNEY_H
+#define AGENT_SIGN_JOURNEY_H
+
+#include "connection.h"
+#include "keyring.h"
+#include "policy.h"
+#include "prompt.h"
+#include "prompt_text.h"
+#include "subject.h"
+#include "worker.h"
+
+struct sign {
+	struct request request; /* first: the connection knows only that */
+	struct connection *connection;
+	struct key *key;
+	struct buf data;
+	struct subject subject; /* borrows from data */
+	enum ks_algorithm algorithm;
+	struct policy_verdict verdict;
+	unsigned long configured; /* the agent's, at the time of the verdict */
+	uint32_t token;		  /* the worker's id, while SIGNING */
+	struct worker *worker;
+	struct known_hosts_wait *names; /* while what is known of the hosts is read */
+	struct provider_wait *wait;
+	struct operation *operation;
+	struct prompt *prompt; /* confirmation or PIN */
+	struct prompt *notice;
+};
+
+/* ---- sign.c ---- */
+
+/* Withdraws its prompts, abandons its operation; nobody is answered. */
+void sign_free(struct sign *sign);
+bool sign_remote(const struct sign *sign);
+/*
+ * The rules or the token may have become others while the request waited. False: it was refused,
+ * and sign is dead.
+ */
+KS_MUST_CHECK bool sign_still_decided(struct sign *sign);
+/* Nothing is left to be asked before the token: on to its worker, once that is there. */
+void sign_proceed(struct sign *sign);
+
+/* ---- sign_confirm.c ---- */
+
+/* The person said yes a while ago, and that still counts. */
+bool sign_remembered(const struct sign *sign);
+/* Asks, then goes on or refuses. */
+void sign_confirm(struct sign *sign);
+
+/* ---- sign_ask.c ---- */
+
+/* What every prompt about it says; token may be NULL. */
+struct prompt_facts sign_prompt_facts(const struct sign *sign, const struct token *token);
+/* As prompt_ask(); why nobody is asked is logged. */
+KS_MUST_CHECK enum ks_error sign_ask(struct sign *sign, enum prompt_kind kind,
+	const struct prompt_facts *facts, prompt_answered *answered, struct prompt **out);
+/*
+ * The token that signs, while its worker says that the key is there; NULL for every other. The key
+ * may have got another source meanwhile, whose token must not be named for a PIN that this worker
+ * gets.
+ */
+struct token *sign_token_in_use(const struct sign *sign, uint32_t token_id);
+/* operation_events.ask_pin */
+void sign_pin_wanted(
+	struct operation *operation, uint32_t token_id, int32_t tries_left, bool retry);
+
+/* ---- sign_touch.c ---- */
+
+/* operation_events.touch */
+void sign_touch_wanted(struct operation *operation, uint32_t token_id, bool awaited);
+
+/* ---- sign_result.c ---- */
+
+/* Answers "failure"; sign is dead. remedy: what the person can do, or NULL. */
+void sign_refuse(struct sign *sign, const char *reason, const char *remedy);
+/* The same for an error; words are foreign text. */
+void sign_refuse_error(struct sign *sign, enum ks_error error, struct bytes words);
+/* operation_events.done */
+void sign_done(
+	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result);
+
+#endif
