@@ -4,6 +4,7 @@ from .actor import Actor
 from .agent import Agent
 from .askpass import Askpass
 from .client import AgentClient, Closed
+from .display import Display
 from .notifications import Notifications
 from .pinentry import Pinentry
 from .keys import KINDS, HostKey, sshsig, userauth, verify
