@@ -23,8 +23,10 @@
 #include "known_hosts.h"
 #include "listener.h"
 #include "lock.h"
+#include "prompt_where.h"
 #include "provider.h"
 #include "reload.h"
+#include "user_manager.h"
 
 /* Descriptors kept for workers, prompts and everything else that is not a client. */
 #define DESCRIPTORS_KEPT 96
@@ -287,7 +289,10 @@ static enum ks_error init(struct life *life, struct agent_start *start)
 	agent->lock = lock_new(agent);
 	agent->known_hosts = known_hosts_new(&agent->loop);
 	agent->reload = reload_new(agent, controls_reloaded);
-	if (agent->lock == NULL || agent->known_hosts == NULL || agent->reload == NULL)
+	agent->surroundings.start = agent->settings.environment;
+	agent->user_manager = user_manager_new(agent, prompt_where_told);
+	if (agent->lock == NULL || agent->known_hosts == NULL || agent->reload == NULL ||
+		agent->user_manager == NULL)
 		return KS_NO_MEMORY;
 	agent->started_ms = uv_now(&agent->loop);
 	raise_descriptor_limit(agent);
@@ -321,6 +326,7 @@ static void deinit(struct life *life)
 	keyring_deinit(&agent->keyring);
 	ssh_seen_deinit(&agent->ssh_seen);
 	config_deinit(&agent->config);
+	surroundings_deinit(&agent->surroundings);
 	uv_walk(&agent->loop, on_walk, NULL);
 	uv_run(&agent->loop, UV_RUN_NOWAIT);
 	/*
@@ -328,7 +334,7 @@ static void deinit(struct life *life)
 	 * for the one, and OpenSSL takes itself down under the other.
 	 */
 	if (!known_hosts_free(&agent->known_hosts) || !reload_free(&agent->reload) ||
-		uv_loop_close(&agent->loop) != 0)
+		!user_manager_free(&agent->user_manager) || uv_loop_close(&agent->loop) != 0)
 		_exit(agent->exit_status);
 	close(agent->null_fd);
 }

@@ -17,6 +17,7 @@
 #include "prompt.h"
 #include "refusals.h"
 #include "ssh_seen.h"
+#include "surroundings.h"
 #include "vault.h"
 
 struct connection;
@@ -26,6 +27,7 @@ struct listener;
 struct lock;
 struct provider;
 struct reload;
+struct user_manager;
 
 /* What the command line says, beyond where the socket is. */
 struct settings {
@@ -61,6 +63,10 @@ struct agent {
 	struct provider *providers;
 	struct expiry expiry;
 	struct prompts prompts;
+	struct surroundings surroundings; /* of the person, for prompts */
+	struct user_manager *user_manager;
+	const char *surroundings_trouble; /* why the manager said nothing; NULL: it did, or was not
+					     asked; static */
 	struct ssh_seen ssh_seen;
 	struct refusals refusals;
 	struct approvals approvals;

@@ -16,9 +16,11 @@
 #include "agent.h"
 #include "peer.h"
 #include "policy_control.h"
+#include "prompt_where.h"
 #include "reload.h"
 #include "status.h"
 #include "stream.h"
+#include "surroundings_control.h"
 
 #define CONTROLS_MAX 16
 #define READ_PIECE ((size_t)4096)
@@ -31,6 +33,7 @@ struct control {
 	bool descriptor_seen;
 	bool greeted;
 	uint64_t awaits_run; /* of reload.h; 0: none */
+	bool awaits_look;    /* for a display, before its status is told */
 };
 
 static void control_close(struct control *control)
@@ -79,6 +82,13 @@ static enum ks_error greet(struct control *control, const json_t *request)
 		json_pack("{s:i,s:s}", "keystile", CONTROL_VERSION, "version", KEYSTILE_VERSION));
 }
 
+/* It says how people would be asked, so that has to be known. */
+static enum ks_error answer_status(struct control *control)
+{
+	control->awaits_look = prompt_where_look(control->agent, PROMPT_PIN);
+	return control->awaits_look ? KS_OK : reply(control, status_json(control->agent));
+}
+
 static enum ks_error act(struct control *control, const json_t *request)
 {
 	const char *command = json_string_value(json_object_get(request, "command"));
@@ -88,7 +98,9 @@ static enum ks_error act(struct control *control, const json_t *request)
 	if (command == NULL)
 		command = "";
 	if (strcmp(command, "status") == 0)
-		return reply(control, status_json(control->agent));
+		return answer_status(control);
+	if (strcmp(command, "env-update") == 0)
+		return reply(control, surroundings_update_json(control->agent, request));
 	if (strcmp(command, "policy-show") == 0)
 		return reply(control, policy_show_json(control->agent));
 	if (strcmp(command, "policy-test") == 0)
@@ -123,7 +135,7 @@ static int next_message(struct control *control)
 
 static bool may_read(const struct control *control)
 {
-	return control->awaits_run == 0 && stream_idle(&control->stream);
+	return control->awaits_run == 0 && !control->awaits_look && stream_idle(&control->stream);
 }
 
 /* Nothing is read or answered while an answer is made or waits to be read: see connection.h. */
@@ -160,6 +172,26 @@ void controls_reloaded(struct agent *agent, uint64_t run, const char *refusal)
 		next = control->next;
 		if (control->awaits_run == run)
 			answer_reload(control, refusal);
+	}
+}
+
+static void answer_look(struct control *control)
+{
+	control->awaits_look = false;
+	if (reply(control, status_json(control->agent)) != KS_OK)
+		control_close(control);
+	else
+		work_off(control);
+}
+
+void controls_looked(struct agent *agent)
+{
+	struct control *next;
+
+	for (struct control *control = agent->controls; control != NULL; control = next) {
+		next = control->next;
+		if (control->awaits_look)
+			answer_look(control);
 	}
 }
 

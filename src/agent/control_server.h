@@ -13,6 +13,8 @@ struct agent;
 void control_accept(struct agent *agent, int fd);
 /* See reload_done: answers those who asked for that run. */
 void controls_reloaded(struct agent *agent, uint64_t run, const char *refusal);
+/* Answers those who wait for the look that prompt_where_look() began. */
+void controls_looked(struct agent *agent);
 void controls_close(struct agent *agent);
 
 #endif

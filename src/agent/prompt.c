@@ -7,18 +7,20 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include <keystile/log.h>
 
 #include "agent.h"
 #include "prompt_run.h"
-#include "prompt_way.h"
+#include "prompt_where.h"
 
 struct prompt {
 	struct prompt_place place; /* first; while it waits, and of a notice while it is shown */
 	struct agent *agent;
 	struct prompt_question question;
 	char *about;
-	char *path; /* NULL: local */
+	char *path;   /* NULL: local */
+	bool looking; /* for a display, without which it is not started */
 	bool running;
 	bool withdrawn;
 	prompt_answered *answered;
@@ -26,18 +28,9 @@ struct prompt {
 	struct prompt_run run;
 };
 
-static struct prompt_way_choice way_for(const struct agent *agent, enum prompt_kind kind)
-{
-	const struct prompt_way_facts facts = {.config = &agent->config,
-		.environment = agent->settings.environment,
-		.pinentry_installed = access(prompt_way_pinentry(&agent->config), X_OK) == 0};
-
-	return prompt_way_choose(&facts, kind);
-}
-
 const char *prompt_obstacle(const struct agent *agent)
 {
-	return way_for(agent, PROMPT_PIN).obstacle;
+	return prompt_where(agent, PROMPT_PIN).obstacle;
 }
 
 const char *prompt_about(const struct prompt *prompt)
@@ -118,13 +111,46 @@ static void on_ended(struct prompt_run *run, enum prompt_status status)
 
 /* ---- The next one ---- */
 
-static enum ks_error start(struct prompt *prompt)
+/* The way is chosen now: where the person is may have changed while it waited. */
+static enum ks_error start(struct prompt *prompt, const struct prompt_way_choice *way)
 {
-	enum ks_error error = prompt_run_start(&prompt->run, &prompt->question);
+	struct prompt_question *question = &prompt->question;
+	enum ks_error error = KS_NO_MEMORY;
 
+	question->way = way->way;
+	question->notify = way->notify;
+	question->program = strdup(way->program);
+	question->terminal = strdup(way->terminal);
+	if (question->program != NULL && question->terminal != NULL)
+		error = prompt_run_start(&prompt->run, question);
 	prompt->running = error == KS_OK;
 	prompt->agent->prompts.asked += prompt->running;
 	return error;
+}
+
+/* One that is open or a notice, and does not run. */
+static void give_up(struct prompt *prompt, enum prompt_status status)
+{
+	struct prompts *prompts = &prompt->agent->prompts;
+
+	if (prompts->open == prompt)
+		prompts->open = NULL;
+	else
+		prompt_queue_remove(&prompts->notices, &prompt->place);
+	prompt->answered(prompt->owner, status, -1);
+	prompt_run_close(&prompt->run);
+}
+
+static void begin(struct prompt *prompt)
+{
+	struct prompt_way_choice way = prompt_where(prompt->agent, prompt->question.kind);
+
+	if (way.obstacle != NULL) {
+		log_warning("the person was not asked: %s", way.obstacle);
+		give_up(prompt, PROMPT_NOBODY);
+	} else if (start(prompt, &way) != KS_OK) {
+		give_up(prompt, PROMPT_FAILED);
+	}
 }
 
 /* The person said no on this way while it waited. */
@@ -142,15 +168,41 @@ static void open_next(struct agent *agent)
 
 	while (prompts->open == NULL && prompts->waiting.first != NULL) {
 		struct prompt *prompt = prompt_at(prompt_queue_take(&prompts->waiting));
-		bool muted = is_muted(prompt);
 
 		prompts->open = prompt;
-		if (!muted && start(prompt) == KS_OK)
-			return;
-		prompts->open = NULL;
-		prompt->answered(prompt->owner, muted ? PROMPT_NO : PROMPT_FAILED, -1);
-		prompt_run_close(&prompt->run);
+		if (is_muted(prompt))
+			give_up(prompt, PROMPT_NO);
+		else if (!prompt->looking)
+			begin(prompt);
 	}
+}
+
+static struct prompt *looking_notice(const struct prompts *prompts)
+{
+	struct prompt_place *place = prompts->notices.first;
+
+	while (place != NULL && !prompt_at(place)->looking)
+		place = place->next;
+	return prompt_at(place);
+}
+
+void prompts_looked(struct agent *agent)
+{
+	struct prompts *prompts = &agent->prompts;
+	struct prompt *prompt = prompts->open;
+
+	for (struct prompt_place *place = prompts->waiting.first; place != NULL;
+		place = place->next)
+		prompt_at(place)->looking = false;
+	if (prompt != NULL && prompt->looking) {
+		prompt->looking = false;
+		begin(prompt);
+	}
+	while ((prompt = looking_notice(prompts)) != NULL) {
+		prompt->looking = false;
+		begin(prompt);
+	}
+	open_next(agent);
 }
 
 static void on_starter(uv_timer_t *starter)
@@ -160,16 +212,11 @@ static void on_starter(uv_timer_t *starter)
 
 /* ---- A question ---- */
 
-static struct prompt_question question_of(
-	const struct prompt_wish *wish, const struct prompt_way_choice *way, uint32_t timeout_ms)
+static struct prompt_question question_of(const struct prompt_wish *wish, uint32_t timeout_ms)
 {
 	return (struct prompt_question){.kind = wish->kind,
-		.way = way->way,
-		.notify = way->notify,
 		.text = strdup(wish->text),
 		.trouble = strdup(wish->trouble != NULL ? wish->trouble : ""),
-		.program = strdup(way->program),
-		.terminal = strdup(way->terminal),
 		.timeout_seconds = timeout_ms / 1000};
 }
 
@@ -177,19 +224,17 @@ static bool is_complete(const struct prompt *prompt)
 {
 	const struct prompt_question *question = &prompt->question;
 
-	return question->text != NULL && question->trouble != NULL && question->program != NULL &&
-	       question->terminal != NULL && prompt->about != NULL;
+	return question->text != NULL && question->trouble != NULL && prompt->about != NULL;
 }
 
-static struct prompt *prompt_new(
-	struct agent *agent, const struct prompt_wish *wish, const struct prompt_way_choice *way)
+static struct prompt *prompt_new(struct agent *agent, const struct prompt_wish *wish)
 {
 	struct prompt *prompt = calloc(1, sizeof(*prompt));
 
 	if (prompt == NULL)
 		return NULL;
 	*prompt = (struct prompt){.agent = agent,
-		.question = question_of(wish, way, agent->config.prompt_timeout_ms),
+		.question = question_of(wish, agent->config.prompt_timeout_ms),
 		.about = strdup(wish->about),
 		.path = wish->path != NULL ? strdup(wish->path) : NULL,
 		.answered = wish->answered,
@@ -204,9 +249,10 @@ static struct prompt *prompt_new(
 	return NULL;
 }
 
-static enum ks_error show_notice(struct prompt *prompt, struct prompt **out)
+static enum ks_error show_notice(
+	struct prompt *prompt, const struct prompt_way_choice *way, struct prompt **out)
 {
-	enum ks_error error = start(prompt);
+	enum ks_error error = prompt->looking ? KS_OK : start(prompt, way);
 
 	if (error != KS_OK) {
 		prompt_run_close(&prompt->run);
@@ -221,11 +267,12 @@ enum ks_error prompt_ask(struct agent *agent, const struct prompt_wish *wish, st
 	const char **words)
 {
 	struct prompts *prompts = &agent->prompts;
-	struct prompt_way_choice way = way_for(agent, wish->kind);
+	struct prompt_way_choice way = prompt_where(agent, wish->kind);
+	bool looking = prompt_where_look(agent, wish->kind);
 	struct prompt *prompt;
 
 	*out = NULL;
-	*words = way.obstacle;
+	*words = looking ? NULL : way.obstacle;
 	if (*words != NULL)
 		return KS_PIN_NEEDED;
 	if (wish->path != NULL && mute_holds(&prompts->mutes, wish->path, uv_now(&agent->loop))) {
@@ -237,11 +284,12 @@ enum ks_error prompt_ask(struct agent *agent, const struct prompt_wish *wish, st
 	if (*words != NULL)
 		return KS_BUSY;
 	*words = "out of memory";
-	prompt = prompt_new(agent, wish, &way);
+	prompt = prompt_new(agent, wish);
 	if (prompt == NULL)
 		return KS_NO_MEMORY;
+	prompt->looking = looking;
 	if (wish->kind == PROMPT_NOTICE)
-		return show_notice(prompt, out);
+		return show_notice(prompt, &way, out);
 	*out = prompt;
 	prompt_queue_add(&prompts->waiting, &prompt->place);
 	/* Started from the loop, so that the asker is never answered from within its own call. */
@@ -251,12 +299,19 @@ enum ks_error prompt_ask(struct agent *agent, const struct prompt_wish *wish, st
 
 void prompt_withdraw(struct prompt *prompt)
 {
+	struct prompts *prompts = &prompt->agent->prompts;
+
 	prompt->withdrawn = true;
 	if (prompt->running) {
 		prompt_run_stop(&prompt->run);
 		return;
 	}
-	prompt_queue_remove(&prompt->agent->prompts.waiting, &prompt->place);
+	if (prompts->open == prompt) {
+		prompts->open = NULL;
+		uv_timer_start(&prompts->starter, on_starter, 0, 0);
+	}
+	prompt_queue_remove(&prompts->waiting, &prompt->place);
+	prompt_queue_remove(&prompts->notices, &prompt->place);
 	prompt_run_close(&prompt->run);
 }
 
@@ -274,8 +329,10 @@ void prompts_deinit(struct agent *agent)
 		prompt_withdraw(prompt_at(prompts->waiting.first));
 	if (prompts->open != NULL)
 		prompt_withdraw(prompts->open);
-	for (struct prompt_place *notice = prompts->notices.first; notice != NULL;
-		notice = notice->next)
+	for (struct prompt_place *notice = prompts->notices.first, *next; notice != NULL;
+		notice = next) {
+		next = notice->next;
 		prompt_withdraw(prompt_at(notice));
+	}
 	uv_close((uv_handle_t *)&prompts->starter, NULL);
 }

@@ -55,6 +55,8 @@ KS_MUST_CHECK enum ks_error prompt_ask(struct agent *agent, const struct prompt_
 	struct prompt **out, const char **words);
 /* The asker has gone, or the touch is over: the prompt goes, nobody is called. */
 void prompt_withdraw(struct prompt *prompt);
+/* The look that prompt_where_look() began is over: see there. */
+void prompts_looked(struct agent *agent);
 /* Why nobody could be asked now, or NULL when somebody can be; static words. */
 const char *prompt_obstacle(const struct agent *agent);
 const char *prompt_about(const struct prompt *prompt);

@@ -9,6 +9,9 @@
 #define DEFAULT_ASKPASS "/usr/bin/ssh-askpass"
 #define DEFAULT_PINENTRY "/usr/bin/pinentry"
 #define LOCAL_BUS "unix:"
+#define NO_DISPLAY                                                                                 \
+	"nobody can be asked: no display is known; run `keystile env --update` in your desktop "   \
+	"session"
 
 /* NULL where it is not set or empty. */
 static const char *variable(const struct prompt_way_facts *facts, const char *name)
@@ -35,6 +38,11 @@ static bool requires(const struct prompt_way_facts *facts, const char *word)
 	return value != NULL && strcmp(value, word) == 0;
 }
 
+const char *prompt_way_name(enum prompt_way way)
+{
+	return way == PROMPT_BY_PINENTRY ? "pinentry" : "askpass";
+}
+
 const char *prompt_way_pinentry(const struct config *config)
 {
 	return config->pinentry != NULL ? config->pinentry : DEFAULT_PINENTRY;
@@ -48,11 +56,11 @@ static struct prompt_way_choice by_askpass(const struct prompt_way_facts *facts)
 	if (program == NULL)
 		program = variable(facts, "SSH_ASKPASS");
 	choice.program = program != NULL ? program : DEFAULT_ASKPASS;
+	choice.wants_display = !requires(facts, "never");
 	if (requires(facts, "never"))
 		choice.obstacle = "SSH_ASKPASS_REQUIRE is set to never";
 	else if (!requires(facts, "force") && !has_display(facts))
-		choice.obstacle = "nobody can be asked: the agent was started without DISPLAY or "
-				  "WAYLAND_DISPLAY";
+		choice.obstacle = NO_DISPLAY;
 	return choice;
 }
 
@@ -62,14 +70,14 @@ static struct prompt_way_choice by_pinentry(
 	const char *terminal = facts->config->pinentry_terminal;
 	struct prompt_way_choice choice = {.way = PROMPT_BY_PINENTRY,
 		.program = prompt_way_pinentry(facts->config),
-		.terminal = terminal != NULL ? terminal : ""};
+		.terminal = terminal != NULL ? terminal : "",
+		.wants_display = terminal == NULL};
 
 	/* It would read there what is typed into the question that is shown beside it. */
 	if (kind == PROMPT_NOTICE && terminal != NULL)
 		choice.obstacle = "pinentry-terminal is for questions: notices need a desktop";
 	else if (terminal == NULL && !has_display(facts))
-		choice.obstacle = "nobody can be asked: the agent was started without DISPLAY or "
-				  "WAYLAND_DISPLAY, and pinentry-terminal is not configured";
+		choice.obstacle = NO_DISPLAY ", or configure pinentry-terminal";
 	return choice;
 }
 

@@ -36,6 +36,16 @@ static void remember(const struct sign *sign)
 			(uint64_t)sign->verdict.remember_s * 1000);
 }
 
+static void refuse(struct sign *sign, bool asked)
+{
+	if (asked)
+		sign_refuse(sign, "the person did not allow it", NULL);
+	else
+		sign_refuse(sign, "the key must be confirmed, and nobody could be asked",
+			"run `keystile env --update` in your desktop session, or start the agent "
+			"where it can ask (SSH_ASKPASS, DISPLAY)");
+}
+
 static void on_confirmed(void *owner, enum prompt_status status, int pin_fd)
 {
 	struct sign *sign = owner;
@@ -43,7 +53,7 @@ static void on_confirmed(void *owner, enum prompt_status status, int pin_fd)
 	(void)pin_fd;
 	sign->prompt = NULL;
 	if (status != PROMPT_YES) {
-		sign_refuse(sign, "the person did not allow it", NULL);
+		refuse(sign, status != PROMPT_NOBODY);
 	} else if (sign_still_decided(sign)) {
 		audit_sign_confirmed(sign->connection);
 		remember(sign);
@@ -60,6 +70,5 @@ void sign_confirm(struct sign *sign)
 	facts.remember_s = sign->verdict.remember_s;
 	sign->request.state = REQUEST_CONFIRMING;
 	if (sign_ask(sign, PROMPT_CONFIRM, &facts, on_confirmed, &sign->prompt) != KS_OK)
-		sign_refuse(sign, "the key must be confirmed, and nobody could be asked",
-			"start the agent where it can ask (SSH_ASKPASS, DISPLAY)");
+		refuse(sign, false);
 }

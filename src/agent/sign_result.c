@@ -37,8 +37,8 @@ static const char *remedy_for(enum ks_error error)
 {
 	switch (error) {
 	case KS_PIN_NEEDED:
-		return "give the PIN with ssh-add -s, or start the agent where it can ask "
-		       "(SSH_ASKPASS, DISPLAY)";
+		return "give the PIN with ssh-add -s, run `keystile env --update` in your desktop "
+		       "session, or start the agent where it can ask (SSH_ASKPASS, DISPLAY)";
 	case KS_PIN_WRONG:
 		return "try again with the right PIN; a wrong one is never sent twice";
 	case KS_PIN_LAST_TRY:
