@@ -1,144 +1,168 @@
 /*
- * A child process, its one answer, and its certain end.
+ * A program, its request, its one answer, and its certain end.
  */
 #include "apart.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <spawn.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <keystile/cleanup.h>
 #include <keystile/log.h>
+#include <keystile/text.h>
 
-/* Numbers of the descriptors that the child keeps besides the standard ones. */
-#define ANSWER_FD 3
-#define SECRET_FD 4
+#define PROGRAM "keystile-library-call"
+#define FIRST_FREE_FD (LIBRARY_CALL_SECRET_FD + 1)
+/* To load a library takes no person's time: who waits for ssh-add hears of it before giving up. */
+#define CHECK_SECONDS 15
 
 struct child {
 	pid_t pid;
-	int answers; /* reading end */
+	int answers;	   /* reading end */
+	int requests;	   /* writing end; -1 once there is no more to write */
+	struct bytes left; /* to write */
 };
 
-/* ---- The child ---- */
+/* What the program is given. */
+struct given {
+	int answers;
+	int request;
+	int secret; /* or -1 */
+};
 
-/* Both are moved out of the way first, as either may have the other's number. */
-static bool keep_descriptors(int answers, int secret)
+/* ---- Its start ---- */
+
+/* Beside the worker's own file, in the folder where the agent found that. NULL with errno. */
+static char *program_path(void)
 {
-	int answers_high = fcntl(answers, F_DUPFD, SECRET_FD + 1);
-	int secret_high = secret < 0 ? -1 : fcntl(secret, F_DUPFD, SECRET_FD + 1);
-	unsigned first_other = secret < 0 ? SECRET_FD : SECRET_FD + 1;
+	char own[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", own, sizeof(own));
 
-	return answers_high >= 0 && dup2(answers_high, ANSWER_FD) == ANSWER_FD &&
-	       (secret < 0 || (secret_high >= 0 && dup2(secret_high, SECRET_FD) == SECRET_FD)) &&
-	       close_range(first_other, ~0U, 0) == 0;
+	if (len < 0)
+		return NULL;
+	errno = ENAMETOOLONG;
+	while (len > 0 && own[len - 1] != '/')
+		len--;
+	return len == 0 || len == sizeof(own) ? NULL : text_format("%.*s" PROGRAM, (int)len, own);
 }
 
-/* PR_SET_PDEATHSIG comes too late for a worker that ended just before. */
-static bool die_with_worker(pid_t worker)
+/*
+ * Both are out of the way of the numbers that the program has its descriptors by: what is put there
+ * first must not be what is to be put elsewhere.
+ */
+static bool make_pipe(int *reading, int *writing)
 {
-	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == worker;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return false;
+	*reading = fcntl(ends[0], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+	*writing = fcntl(ends[1], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+	close(ends[0]);
+	close(ends[1]);
+	return *reading >= 0 && *writing >= 0;
 }
 
-static void write_all(struct bytes bytes)
+/* Standard input, output and error are those of the worker. 0 or what went wrong. */
+static int hand_descriptors(posix_spawn_file_actions_t *actions, const struct given *given)
 {
-	while (bytes.len > 0) {
-		ssize_t written = write(ANSWER_FD, bytes.data, bytes.len);
+	int first_other = given->secret < 0 ? LIBRARY_CALL_SECRET_FD : FIRST_FREE_FD;
+	int error =
+		posix_spawn_file_actions_adddup2(actions, given->answers, LIBRARY_CALL_ANSWER_FD);
 
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return;
-		bytes.data += written;
-		bytes.len -= (size_t)written;
+	if (error == 0)
+		error = posix_spawn_file_actions_adddup2(
+			actions, given->request, LIBRARY_CALL_REQUEST_FD);
+	if (error == 0 && given->secret >= 0)
+		error = posix_spawn_file_actions_adddup2(
+			actions, given->secret, LIBRARY_CALL_SECRET_FD);
+	if (error == 0)
+		error = posix_spawn_file_actions_addclosefrom_np(actions, first_other);
+	return error;
+}
+
+/* It leads a process group. The environment is what the agent built for this worker. */
+static int spawn(char *program, const struct given *given, pid_t *pid)
+{
+	char *const arguments[] = {program, NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int error = posix_spawn_file_actions_init(&actions);
+
+	if (error != 0)
+		return error;
+	error = posix_spawnattr_init(&attributes);
+	if (error == 0) {
+		error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+		if (error == 0)
+			error = hand_descriptors(&actions, given);
+		if (error == 0)
+			error = posix_spawn(
+				pid, program, &actions, &attributes, arguments, environ);
+		posix_spawnattr_destroy(&attributes);
 	}
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
 }
 
-static _Noreturn void child_main(
-	pid_t worker, int answers, int secret, apart_function *function, const void *argument)
+static enum ks_error not_started(struct ks_operation *operation, int error)
 {
-	struct buf answer = {0};
-	size_t opened;
-
-	log_to(NULL, NULL); /* the other sink is the agent's socket */
-	(void)setpgid(0, 0);
-	if (!die_with_worker(worker) || !keep_descriptors(answers, secret))
-		_exit(1);
-	buf_init(&answer, APART_ANSWER_MAX);
-	opened = buf_open_string(&answer);
-	function(argument, secret < 0 ? -1 : SECRET_FD, &answer);
-	buf_close_string(&answer, opened);
-	if (buf_status(&answer) == KS_OK)
-		write_all(buf_bytes(&answer));
-	_exit(0);
-}
-
-/* ---- The worker ---- */
-
-static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER; /* of a process */
-
-void apart_pause(void)
-{
-	pthread_mutex_lock(&making);
-}
-
-void apart_resume(void)
-{
-	pthread_mutex_unlock(&making);
-}
-
-static pid_t make_process(void)
-{
-	pid_t pid;
-
-	pthread_mutex_lock(&making);
-	pid = fork();
-	if (pid != 0)
-		pthread_mutex_unlock(&making);
-	return pid;
+	log_error("%s can't be started: %s", PROGRAM, strerror(error));
+	ks_explain(operation, "%s can't be started: %s", PROGRAM, strerror(error));
+	return error == ENOENT || error == EACCES ? KS_DEVICE_FAILED : KS_NO_MEMORY;
 }
 
 static enum ks_error child_start(
-	struct child *child, apart_function *function, const void *argument, int secret)
+	struct child *child, struct ks_operation *operation, int secret, struct bytes request)
 {
-	pid_t worker = getpid();
-	int ends[2];
+	AUTO(fd) answers_here = -1;
+	AUTO(fd) answers_there = -1;
+	AUTO(fd) request_here = -1;
+	AUTO(fd) request_there = -1;
+	AUTO(fd) secret_there = -1;
+	AUTO(text) program = program_path();
+	int error;
 
-	if (pipe2(ends, O_CLOEXEC) != 0) {
-		log_error("no pipe for a process: %s", strerror(errno));
-		return KS_NO_MEMORY;
-	}
-	child->pid = make_process();
-	if (child->pid == 0)
-		child_main(worker, ends[1], secret, function, argument);
-	close(ends[1]);
-	child->answers = ends[0];
-	if (child->pid > 0)
-		return KS_OK;
-	log_error("no process for the library: %s", strerror(errno));
-	close(ends[0]);
-	return KS_NO_MEMORY;
+	if (program == NULL || !make_pipe(&answers_here, &answers_there) ||
+		!make_pipe(&request_there, &request_here) ||
+		fcntl(request_here, F_SETFL, O_NONBLOCK) != 0)
+		return not_started(operation, errno);
+	if (secret >= 0 && (secret_there = fcntl(secret, F_DUPFD_CLOEXEC, FIRST_FREE_FD)) < 0)
+		return not_started(operation, errno);
+	error = spawn(
+		program, &(struct given){answers_there, request_there, secret_there}, &child->pid);
+	if (error != 0)
+		return not_started(operation, error);
+	child->answers = TAKE_FD(answers_here);
+	child->requests = TAKE_FD(request_here);
+	child->left = request;
+	return KS_OK;
 }
 
-/* Whatever it is at, and what it started with it; returns as waitpid() does. */
-static int child_end(struct child *child)
-{
-	int status = 0;
-	pid_t pid;
+/* ---- What goes to and fro ---- */
 
-	kill(-child->pid, SIGKILL); /* its group, where it has come to have one */
-	kill(child->pid, SIGKILL);
-	do {
-		pid = waitpid(child->pid, &status, 0);
-	} while (pid < 0 && errno == EINTR);
-	close(child->answers);
-	return status;
+/* A program that reads no more has ended, which is heard of by its answer's pipe. */
+static void send_request(struct child *child)
+{
+	ssize_t written = write(child->requests, child->left.data, child->left.len);
+
+	if (written < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (written > 0) {
+		child->left.data += written;
+		child->left.len -= (size_t)written;
+	}
+	if (written > 0 && child->left.len > 0)
+		return;
+	close(child->requests);
+	child->requests = -1;
 }
 
 /* True when all of the answer is there: a string. */
@@ -153,13 +177,13 @@ static bool complete(const struct buf *received)
 /* False at the end of the pipe, and for more than an answer may have. */
 static bool receive(const struct child *child, struct buf *received)
 {
-	uint8_t *room = buf_reserve(received, APART_ANSWER_MAX - received->len);
+	uint8_t *room = buf_reserve(received, LIBRARY_ANSWER_MAX - received->len);
 	ssize_t got;
 
-	if (room == NULL || received->len == APART_ANSWER_MAX)
+	if (room == NULL || received->len == LIBRARY_ANSWER_MAX)
 		return false;
 	do {
-		got = read(child->answers, room, APART_ANSWER_MAX - received->len);
+		got = read(child->answers, room, LIBRARY_ANSWER_MAX - received->len);
 	} while (got < 0 && errno == EINTR);
 	if (got <= 0)
 		return false;
@@ -167,21 +191,65 @@ static bool receive(const struct child *child, struct buf *received)
 	return true;
 }
 
-static enum ks_error await_answer(
-	const struct child *child, struct ks_operation *operation, struct buf *received)
+static int64_t now_ms(void)
 {
-	struct pollfd events[] = {{.fd = child->answers, .events = POLLIN},
-		{.fd = ks_cancel_fd(operation), .events = POLLIN}};
+	struct timespec now;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* How long to wait for the next event: up to end, and no longer than the operation has. */
+static int wait_ms(const struct ks_operation *operation, int64_t end)
+{
+	int64_t left = end - now_ms();
+	int most = ks_time_left_ms(operation);
+
+	if (left < 0)
+		return 0;
+	return left < most ? (int)left : most;
+}
+
+/* KS_TIMEOUT when end has come. */
+static enum ks_error await_answer(
+	struct child *child, struct ks_operation *operation, int64_t end, struct buf *received)
+{
 	while (!complete(received)) {
-		if (poll(events, 2, ks_time_left_ms(operation)) < 0 && errno != EINTR)
+		struct pollfd events[] = {{.fd = child->answers, .events = POLLIN},
+			{.fd = ks_cancel_fd(operation), .events = POLLIN},
+			{.fd = child->requests, .events = POLLOUT}};
+		int count = poll(events, 3, wait_ms(operation, end));
+
+		if (count < 0 && errno != EINTR)
 			return KS_DEVICE_FAILED;
 		if (ks_cancelled(operation))
 			return KS_CANCELLED;
-		if (events[0].revents != 0 && !receive(child, received))
+		if (count == 0 && now_ms() >= end)
+			return KS_TIMEOUT;
+		if (count > 0 && events[2].revents != 0)
+			send_request(child);
+		if (count > 0 && events[0].revents != 0 && !receive(child, received))
 			return KS_DEVICE_FAILED;
 	}
 	return KS_OK;
+}
+
+/* ---- Its end ---- */
+
+/* Whatever it is at, and what it started with it; returns as waitpid() does. */
+static int child_end(struct child *child)
+{
+	int status = 0;
+	pid_t pid;
+
+	kill(-child->pid, SIGKILL);
+	do {
+		pid = waitpid(child->pid, &status, 0);
+	} while (pid < 0 && errno == EINTR);
+	close(child->answers);
+	if (child->requests >= 0)
+		close(child->requests);
+	return status;
 }
 
 /* Why there is no answer. A process that was well until we ended it had nothing to say. */
@@ -196,21 +264,42 @@ static void explain_end(struct ks_operation *operation, int status)
 	}
 }
 
-enum ks_error apart_run(struct ks_operation *operation, apart_function *function,
-	const void *argument, int secret, struct buf *answer)
+static enum ks_error explain_slowness(struct ks_operation *operation)
 {
-	struct child child;
-	AUTO(buf) received = {0};
-	enum ks_error error = child_start(&child, function, argument, secret);
+	log_error("the library was not loaded within %d seconds", CHECK_SECONDS);
+	ks_explain(operation, "the library was not loaded within %d seconds", CHECK_SECONDS);
+	return KS_DEVICE_FAILED;
+}
 
+static enum ks_error encode(const struct library_call *call, struct buf *request)
+{
+	struct library_call complete = *call;
+
+	complete.worker = (uint32_t)getpid();
+	library_call_encode(&complete, request);
+	return buf_status(request);
+}
+
+enum ks_error apart_call(struct ks_operation *operation, const struct library_call *call,
+	int secret, struct buf *answer)
+{
+	int64_t end = call->kind == LIBRARY_CHECK ? now_ms() + CHECK_SECONDS * 1000 : INT64_MAX;
+	struct child child;
+	AUTO(buf) received = {.max = LIBRARY_ANSWER_MAX};
+	AUTO(buf) request = {.max = LIBRARY_CALL_MAX};
+	enum ks_error error = encode(call, &request);
+
+	if (error == KS_OK)
+		error = child_start(&child, operation, secret, buf_bytes(&request));
 	if (error != KS_OK)
 		return error;
-	buf_init(&received, APART_ANSWER_MAX);
-	error = await_answer(&child, operation, &received);
+	error = await_answer(&child, operation, end, &received);
 	/* At the end of the pipe the child is as good as ended: its own end is what is told. */
 	int status = child_end(&child);
 	if (error == KS_DEVICE_FAILED)
 		explain_end(operation, status);
+	if (error == KS_TIMEOUT)
+		return explain_slowness(operation);
 	if (error != KS_OK)
 		return error;
 	struct reader in = reader_of(buf_bytes(&received));

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "library.h"
+#include "library_call.h"
 
 static void kept_key_free(struct kept_key *kept)
 {

@@ -13,7 +13,6 @@
 #include "sk_api.h"
 
 #define NUMBER_MAX 64 /* the longest of what a signature consists of */
-#define SECRET_MAX 4096
 
 struct library {
 	void *handle;
@@ -21,7 +20,7 @@ struct library {
 	sk_sign_function *sign;
 };
 
-static void answer_error(struct buf *answer, enum ks_error error, const char *words)
+void library_answer_error(struct buf *answer, enum ks_error error, const char *words)
 {
 	buf_put_u32(answer, (uint32_t)error);
 	buf_put_text(answer, words);
@@ -42,7 +41,7 @@ static bool is_no_library(struct buf *answer, const char *why)
 
 	snprintf(words, sizeof(words), "it is no security key library that can be loaded: %s",
 		text_quote_words(bytes_of(why), quoted));
-	answer_error(answer, KS_DEVICE_FAILED, words);
+	library_answer_error(answer, KS_DEVICE_FAILED, words);
 	return false;
 }
 
@@ -54,7 +53,7 @@ static bool is_of_another_version(struct buf *answer, uint32_t version)
 		"the library is made for version %u of OpenSSH's security key interface, not for "
 		"%u; use one of OpenSSH 8.9 or later",
 		(unsigned)(version >> 16), (unsigned)(SK_VERSION_MAJOR >> 16));
-	answer_error(answer, KS_DEVICE_FAILED, words);
+	library_answer_error(answer, KS_DEVICE_FAILED, words);
 	return false;
 }
 
@@ -75,13 +74,12 @@ static bool load(const char *path, struct library *library, struct buf *answer)
 	return true;
 }
 
-void library_check(const void *argument, int secret, struct buf *answer)
+void library_check(const struct library_call *call, struct buf *answer)
 {
 	struct library library;
 
-	(void)secret;
-	if (load(argument, &library, answer))
-		answer_error(answer, KS_OK, "");
+	if (load(call->path, &library, answer))
+		library_answer_error(answer, KS_OK, "");
 }
 
 static void answer_failure(struct buf *answer, int value)
@@ -90,18 +88,19 @@ static void answer_failure(struct buf *answer, int value)
 
 	switch (value) {
 	case SK_ERROR_UNSUPPORTED:
-		answer_error(answer, KS_UNSUPPORTED,
+		library_answer_error(answer, KS_UNSUPPORTED,
 			"the library or the security key can't do what this key needs");
 		return;
 	case SK_ERROR_PIN_REQUIRED:
-		answer_error(answer, KS_PIN_NEEDED, "the security key wants its PIN");
+		library_answer_error(answer, KS_PIN_NEEDED, "the security key wants its PIN");
 		return;
 	case SK_ERROR_DEVICE_NOT_FOUND:
-		answer_error(answer, KS_NO_TOKEN, "plug in the security key that holds this key");
+		library_answer_error(
+			answer, KS_NO_TOKEN, "plug in the security key that holds this key");
 		return;
 	default:
 		snprintf(words, sizeof(words), "the library could not sign (error %d)", value);
-		answer_error(answer, KS_DEVICE_FAILED, words);
+		library_answer_error(answer, KS_DEVICE_FAILED, words);
 	}
 }
 
@@ -115,36 +114,35 @@ static void answer_response(struct buf *answer, const struct sk_sign_response *r
 {
 	if (response == NULL || !is_number(response->sig_r, response->sig_r_len) ||
 		!is_number(response->sig_s, response->sig_s_len)) {
-		answer_error(answer, KS_DEVICE_FAILED, "the library gave no usable signature");
+		library_answer_error(
+			answer, KS_DEVICE_FAILED, "the library gave no usable signature");
 		return;
 	}
-	answer_error(answer, KS_OK, "");
+	library_answer_error(answer, KS_OK, "");
 	buf_put_u8(answer, response->flags);
 	buf_put_u32(answer, response->counter);
 	buf_put_string(answer, BYTES(response->sig_r, response->sig_r_len));
 	buf_put_string(answer, BYTES(response->sig_s, response->sig_s_len));
 }
 
-void library_sign(const void *argument, int secret, struct buf *answer)
+void library_sign(const struct library_call *call, const struct secret *secret, struct buf *answer)
 {
-	const struct library_sign *request = argument;
+	struct reader in = reader_of(BYTES(secret->data, secret->len));
+	struct bytes key_handle = reader_string(&in);
+	const char *pin = call->with_pin ? (const char *)in.data : NULL;
 	struct sk_sign_response *response = NULL;
 	struct library library;
-	struct secret hidden;
 
-	if (secret_init(&hidden, SECRET_MAX) != KS_OK || secret_read(&hidden, secret) != KS_OK) {
-		answer_error(answer, KS_NO_MEMORY, "the key handle could not be handed over");
+	if (in.failed || (call->with_pin && memchr(in.data, '\0', in.left) == NULL)) {
+		library_answer_error(
+			answer, KS_BAD_INPUT, "the key handle could not be handed over");
 		return;
 	}
-	if (!load(request->path, &library, answer))
+	if (!load(call->path, &library, answer))
 		return;
-	struct reader in = reader_of(BYTES(hidden.data, hidden.len));
-	struct bytes key_handle = reader_string(&in);
-	const char *pin = request->with_pin ? (const char *)in.data : NULL;
-	int value = library.sign(request->algorithm, request->data.data, request->data.len,
-		request->application, key_handle.data, key_handle.len, request->flags, pin, NULL,
-		&response);
-
+	int value =
+		library.sign(call->algorithm, call->data.data, call->data.len, call->application,
+			key_handle.data, key_handle.len, call->flags, pin, NULL, &response);
 	if (value == 0)
 		answer_response(answer, response);
 	else

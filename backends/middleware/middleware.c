@@ -11,7 +11,6 @@
 #include <keystile/library_path.h>
 
 #include "apart.h"
-#include "library.h"
 #include "response.h"
 #include "sign.h"
 
@@ -64,12 +63,13 @@ static void middleware_close(void *state)
 
 static enum ks_error check_library(const char *path, struct ks_operation *operation)
 {
+	const struct library_call call = {.kind = LIBRARY_CHECK, .path = path};
 	struct file_identity file;
 	AUTO(buf) answer = {0};
 	enum ks_error error = library_path_check(operation, path, &file);
 
 	if (error == KS_OK)
-		error = apart_run(operation, library_check, path, -1, &answer);
+		error = apart_call(operation, &call, -1, &answer);
 	if (error == KS_OK)
 		error = response_read_check(operation, buf_bytes(&answer));
 	return error;
@@ -120,12 +120,8 @@ static enum ks_error middleware_add(
 	void *state, struct ks_operation *operation, const struct secret *key, struct buf *blob)
 {
 	struct middleware *middleware = state;
-	enum ks_error error;
 
-	apart_pause();
-	error = keys_add(&middleware->keys, operation, key, blob);
-	apart_resume();
-	return error;
+	return keys_add(&middleware->keys, operation, key, blob);
 }
 
 static enum ks_error middleware_remove(

@@ -11,7 +11,6 @@
 #include <keystile/log.h>
 
 #include "apart.h"
-#include "library.h"
 #include "response.h"
 #include "sk_api.h"
 
@@ -42,7 +41,7 @@ static void put_raw(struct secret *out, const void *data, size_t len)
 	out->len += len;
 }
 
-/* What library_sign() reads: string key handle, then PIN and NUL where there is one. */
+/* The secret of a library_call: string key handle, then PIN and NUL where there is one. */
 static enum ks_error secret_for(const struct signing *signing, const struct secret *pin, int *out)
 {
 	struct bytes handle = signing->key->key.key_handle;
@@ -68,7 +67,8 @@ static enum ks_error secret_for(const struct signing *signing, const struct secr
 static enum ks_error call_library(
 	const struct signing *signing, const struct secret *pin, struct buf *answer)
 {
-	const struct library_sign call = {
+	const struct library_call call = {
+		.kind = LIBRARY_SIGN,
 		.path = signing->path,
 		.algorithm = signing->key->key.kind == KEY_SK_ED25519 ? SK_ED25519 : SK_ECDSA,
 		.application = signing->key->application,
@@ -81,7 +81,7 @@ static enum ks_error call_library(
 
 	if (error != KS_OK)
 		return error;
-	return apart_run(signing->operation, library_sign, &call, hidden, answer);
+	return apart_call(signing->operation, &call, hidden, answer);
 }
 
 static int64_t since_ms(const struct timespec *then)

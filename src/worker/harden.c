@@ -23,9 +23,8 @@
 #define ADDRESS_SPACE_MAX ((rlim_t)4 << 30)
 
 /* Somebody's privileges would be lent to code that the caller chose. */
-static bool refuse_set_id(int channel)
+static bool refuse_set_id(void)
 {
-	(void)channel;
 	errno = EPERM;
 	return getauxval(AT_SECURE) == 0;
 }
@@ -56,24 +55,22 @@ static bool close_other_descriptors(int channel)
 {
 	int flags = fcntl(channel, F_GETFL);
 
-	return fill_standard_descriptors() && is_our_channel(channel) && flags >= 0 &&
+	return is_our_channel(channel) && flags >= 0 &&
 	       fcntl(channel, F_SETFL, flags & ~O_NONBLOCK) == 0 &&
 	       fcntl(channel, F_SETFD, FD_CLOEXEC) == 0 &&
 	       close_range((unsigned)channel + 1, ~0U, 0) == 0;
 }
 
-static bool refuse_new_privileges(int channel)
+static bool refuse_new_privileges(void)
 {
-	(void)channel;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
 /* Other processes of the same person can't read our memory; no core file holds a PIN. */
-static bool refuse_dumps(int channel)
+static bool refuse_dumps(void)
 {
 	const struct rlimit none = {0, 0};
 
-	(void)channel;
 #ifndef KEYSTILE_SANITIZED /* LeakSanitizer traces its own process */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return false;
@@ -105,9 +102,8 @@ static bool limit(int resource, rlim_t most)
 	return setrlimit((__rlimit_resource_t)resource, &now) == 0;
 }
 
-static bool limit_resources(int channel)
+static bool limit_resources(void)
 {
-	(void)channel;
 #ifndef KEYSTILE_SANITIZED /* shadow memory is mapped by the terabyte */
 	if (!limit(RLIMIT_AS, ADDRESS_SPACE_MAX))
 		return false;
@@ -122,11 +118,10 @@ static bool leave_the_terminal(int channel)
 	return setsid() >= 0 || getsid(0) == getpid() || getpgrp() == getpid();
 }
 
-static bool reset_signals(int channel)
+static bool reset_signals(void)
 {
 	sigset_t none;
 
-	(void)channel;
 	/* Fails for SIGKILL, SIGSTOP and what the C library keeps to itself: they are as they are.
 	 */
 	for (int number = 1; number < NSIG; number++)
@@ -135,32 +130,53 @@ static bool reset_signals(int channel)
 	       sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 
-static bool narrow_umask(int channel)
+static bool narrow_umask(void)
 {
-	(void)channel;
 	umask(077);
 	return true;
 }
 
-static const struct right {
+struct right {
+	const char *name;
+	bool (*give_up)(void);
+};
+
+struct channel_right {
 	const char *name;
 	bool (*give_up)(int channel);
-} rights[] = {
+};
+
+static const struct right rights[] = {
 	{"the privileges of a set-id program", refuse_set_id},
-	{"descriptors other than the agent's socket", close_other_descriptors},
+	{"standard descriptors that are closed", fill_standard_descriptors},
 	{"new privileges", refuse_new_privileges},
 	{"memory dumps", refuse_dumps},
-	{"a life after the agent's", die_with_the_agent},
 	{"unlimited resources", limit_resources},
-	{"the terminal", leave_the_terminal},
 	{"inherited signal handling", reset_signals},
 	{"files that others can read", narrow_umask},
 };
 
-const char *harden(int channel)
+static const struct channel_right channel_rights[] = {
+	{"descriptors other than the agent's socket", close_other_descriptors},
+	{"a life after the agent's", die_with_the_agent},
+	{"the terminal", leave_the_terminal},
+};
+
+const char *harden_program(void)
 {
 	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++)
-		if (!rights[i].give_up(channel))
+		if (!rights[i].give_up())
 			return rights[i].name;
 	return NULL;
+}
+
+const char *harden(int channel)
+{
+	const char *kept = harden_program();
+
+	for (size_t i = 0; kept == NULL && i < sizeof(channel_rights) / sizeof(channel_rights[0]);
+		i++)
+		if (!channel_rights[i].give_up(channel))
+			kept = channel_rights[i].name;
+	return kept;
 }

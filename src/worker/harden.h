@@ -7,8 +7,14 @@
 #define KEYSTILE_WORKER_HARDEN_H
 
 /*
- * Gives everything up but descriptor channel, stdin, stdout and stderr. NULL when all of it
- * worked, otherwise the name of what was kept, with errno set; the process must then end.
+ * What a worker, and a program that it starts for itself, gives up alike; exec() gives some of it
+ * back. NULL, or the name of what was kept, with errno.
+ */
+const char *harden_program(void);
+
+/*
+ * A worker: gives everything up but descriptor channel, stdin, stdout and stderr. NULL when all of
+ * it worked, otherwise the name of what was kept, with errno set; the process must then end.
  */
 const char *harden(int channel);
 

@@ -9,6 +9,7 @@ import lab
 from bed import LOCAL, PIN, PROVIDER, AgentTest
 from lab import client as c
 from lab.keys import string, u32
+from lab.security_key import Instructed
 
 CALLER = lab.BUILD / "tests" / "modules" / "caller.so"
 NOBODY = 65534
@@ -513,17 +514,24 @@ class UnboundSsh(OriginTest):
 class Workers(OriginTest):
     """What a card's broken module may reach: not the agent."""
 
-    def test_a_worker_and_what_it_starts_are_not_served(self):
+    def refuses_what_runs_below(self, backend, load):
         link, notes = self.agent.home / "link.sock", self.agent.home / "notes"
         environment = {"CALLER_SOCKET": str(link), "CALLER_NOTES": str(notes)}
         words = ", ".join(f'"{name}={value}"' for name, value in environment.items())
-        agent = self.start(config=f"worker pkcs11 {{ environment = {{{words}}} }}\n",
+        agent = self.start(config=f"worker {backend} {{ environment = {{{words}}} }}\n",
                            options=["-P", f"{lab.BUILD}/*"])
         link.symlink_to(agent.socket)
-        self.assertEqual(self.client(agent).add_token(CALLER), c.FAILURE)
+        self.assertEqual(load(self.client(agent)), c.FAILURE)
         lab.wait_for("all have tried", lambda: notes.read_text().count("\n") == 3)
         self.assertEqual(notes.read_text(), "module: closed\nchild: closed\norphan: closed\n", agent.log())
         lab.wait_for("nothing of them is left", lambda: not lab.descendants(agent.pid))
+
+    def test_a_worker_and_what_it_starts_are_not_served(self):
+        self.refuses_what_runs_below("pkcs11", lambda client: client.add_token(CALLER))
+
+    def test_the_program_that_a_worker_calls_a_library_with_is_not_served(self):
+        key = Instructed().private + string("a key") + c.constraint("sk-provider@openssh.com", string(str(CALLER)))
+        self.refuses_what_runs_below("middleware", lambda client: client.call(c.ADD_CONSTRAINED, key)[0])
 
     def test_the_same_code_elsewhere_is_served(self):
         notes = self.agent.home / "notes"

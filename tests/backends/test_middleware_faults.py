@@ -77,6 +77,21 @@ class Libraries(Case):
         self.assertEqual(done.error, w.DEVICE_FAILED)
         self.assertIn("crashed", done.words)
 
+    def test_a_library_that_never_comes_to_the_end_of_being_loaded_is_given_up_in_words(self):
+        done = self.opened(MODULES / "authenticator-hangs.so")
+        self.assertEqual(done.error, w.DEVICE_FAILED)
+        self.assertIn("was not loaded within", done.words)
+
+    def test_the_loading_of_a_library_can_be_cancelled(self):
+        with Worker(None) as one:
+            one.greet()
+            one.call(w.LOCATE, string(f"middleware:{MODULES / 'authenticator-hangs.so'}"))
+            operation = one.begin(w.OPEN)
+            (child,) = lab.wait_for("the library is being loaded", lambda: lab.descendants(one.pid))
+            one.send(w.CANCEL, operation)
+            self.assertEqual(one.finish(operation)[1].error, w.CANCELLED)
+            self.assertFalse(child.alive())
+
     def test_a_library_that_is_taken_away_fails_in_words_and_may_come_back(self):
         key, away = Instructed(), self.folder.path / "away.so"
         with Worker(self.library) as one:

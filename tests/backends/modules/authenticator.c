@@ -1,7 +1,8 @@
 /*
  * A security key library whose authenticator is software and which misbehaves on request: a key
  * handle is 32 bytes of an Ed25519 key and, behind them, the word for what shall happen. What must
- * happen when it is loaded is chosen when it is compiled (LOADED_VERSION, CRASH_WHEN_LOADED).
+ * happen when it is loaded is chosen when it is compiled (LOADED_VERSION, CRASH_WHEN_LOADED,
+ * HANG_WHEN_LOADED).
  */
 #include <dirent.h>
 #include <signal.h>
@@ -37,6 +38,14 @@ sk_sign_function sk_sign;
 __attribute__((constructor)) static void crash_when_loaded(void)
 {
 	abort();
+}
+#endif
+
+#ifdef HANG_WHEN_LOADED
+__attribute__((constructor)) static void hang_when_loaded(void)
+{
+	for (;;)
+		pause();
 }
 #endif
 

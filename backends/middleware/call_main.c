@@ -1,0 +1,129 @@
+/*
+ * keystile-library-call: loads one security key library, makes one call into it and ends. It is a
+ * program and not a forked part of the worker, so that nothing of the worker's is in its memory and
+ * no lock that another thread of the worker held at that moment is held for ever in here.
+ * It gives up its rights before it reads a byte, and keeps but the pipe of its answer from there
+ * on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <keystile/cleanup.h>
+#include <keystile/log.h>
+
+#include "harden.h"
+#include "library.h"
+
+#define READ_BYTES ((size_t)64 * 1024)
+
+/* What its library starts gets no end of the pipe by exec(). */
+static bool keep_descriptors(void)
+{
+	return fcntl(LIBRARY_CALL_ANSWER_FD, F_SETFD, FD_CLOEXEC) == 0 &&
+	       close_range(LIBRARY_CALL_SECRET_FD + 1, ~0U, 0) == 0;
+}
+
+/* NULL, or what could not be given up. */
+static const char *give_up(void)
+{
+	const char *kept = harden_program();
+
+	if (kept == NULL && !keep_descriptors())
+		return "descriptors other than its pipes";
+	if (kept == NULL && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+		return "a life after the worker's";
+	return kept;
+}
+
+static enum ks_error read_request(struct buf *request)
+{
+	ssize_t got;
+
+	buf_init(request, LIBRARY_CALL_MAX + READ_BYTES);
+	do {
+		uint8_t *room = buf_reserve(request, READ_BYTES);
+
+		if (room == NULL)
+			return KS_NO_MEMORY;
+		got = read(LIBRARY_CALL_REQUEST_FD, room, READ_BYTES);
+		if (got > 0)
+			request->len += (size_t)got;
+	} while (got > 0 || (got < 0 && errno == EINTR));
+	close(LIBRARY_CALL_REQUEST_FD);
+	return got == 0 ? KS_OK : KS_BAD_INPUT;
+}
+
+static void sign(const struct library_call *call, struct buf *answer)
+{
+	struct secret secret;
+	enum ks_error error = secret_init(&secret, LIBRARY_SECRET_MAX);
+
+	if (error == KS_OK)
+		error = secret_read(&secret, LIBRARY_CALL_SECRET_FD);
+	close(LIBRARY_CALL_SECRET_FD);
+	if (error == KS_OK)
+		library_sign(call, &secret, answer);
+	else
+		library_answer_error(answer, error, "the key handle could not be handed over");
+	secret_deinit(&secret);
+}
+
+static void carry_out(struct buf *answer)
+{
+	AUTO(buf) request = {0};
+	struct library_call call;
+	enum ks_error error = read_request(&request);
+
+	if (error == KS_OK)
+		error = library_call_decode(buf_bytes(&request), &call);
+	if (error == KS_UNSUPPORTED)
+		library_answer_error(answer, KS_DEVICE_FAILED,
+			"keystile was upgraded meanwhile: add the key again");
+	else if (error != KS_OK)
+		library_answer_error(answer, error, "the request to the library is malformed");
+	/* PR_SET_PDEATHSIG came too late for a worker that had ended before. */
+	else if (getppid() != (pid_t)call.worker)
+		_exit(1);
+	else if (call.kind == LIBRARY_SIGN)
+		sign(&call, answer);
+	else
+		library_check(&call, answer);
+}
+
+static void write_all(struct bytes bytes)
+{
+	while (bytes.len > 0) {
+		ssize_t written = write(LIBRARY_CALL_ANSWER_FD, bytes.data, bytes.len);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return;
+		bytes.data += written;
+		bytes.len -= (size_t)written;
+	}
+}
+
+/* An answer is a string, so that the worker sees when all of it is there. */
+int main(void)
+{
+	AUTO(buf) answer = {0};
+	const char *kept = give_up();
+
+	if (kept != NULL) {
+		fprintf(stderr, "keystile-library-call: can't give up %s\n", kept);
+		return 2;
+	}
+	log_start("keystile-library-call", LOG_LEVEL_WARNING);
+	buf_init(&answer, LIBRARY_ANSWER_MAX);
+	size_t opened = buf_open_string(&answer);
+	carry_out(&answer);
+	buf_close_string(&answer, opened);
+	if (buf_status(&answer) == KS_OK)
+		write_all(buf_bytes(&answer));
+	_exit(0); /* what the library wants done at exit is not waited for */
+}
