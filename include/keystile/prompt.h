@@ -1,9 +1,9 @@
 /*
  * What the agent tells keystile-prompt, its prompt helper, on standard input, and what it
- * hears back. The helper runs one prompt program (askpass, pinentry) for one question, or shows a
- * touch notice on the desktop. A PIN
- * goes from the helper into the descriptor PROMPT_PIN_FD, a pipe whose other end the agent hands to
- * the worker unread. Answers are the helper's exit status; anything but PROMPT_YES is a no.
+ * hears back. The helper runs one prompt program (askpass, pinentry) for one question, asks on a
+ * terminal itself, or shows a touch notice on the desktop. A PIN goes from the helper into the
+ * descriptor PROMPT_PIN_FD, a pipe whose other end the agent hands to the worker unread. Answers
+ * are the helper's exit status; anything but PROMPT_YES is a no.
  */
 #ifndef KEYSTILE_PROMPT_H
 #define KEYSTILE_PROMPT_H
@@ -14,6 +14,7 @@
 #include <keystile/buffer.h>
 
 #define PROMPT_PIN_FD 3
+#define PROMPT_TERMINAL_FD 4 /* of a prompter */
 #define PROMPT_MAX ((size_t)32 * 1024)
 
 enum prompt_kind {
@@ -30,10 +31,12 @@ enum prompt_status {
 		3, /* the prompt program crashed, ended with an error or answered nonsense */
 };
 
-/* How a prompt program is talked to. */
+/* How the person is asked. */
 enum prompt_way {
-	PROMPT_BY_ASKPASS = 1,	/* the question is its argument, the answer its output */
+	PROMPT_BY_ASKPASS = 1,	/* the question is the program's argument, the answer its output */
 	PROMPT_BY_PINENTRY = 2, /* the Assuan protocol */
+	PROMPT_BY_PROMPTER = 3, /* in the terminal of `keystile prompter`, PROMPT_TERMINAL_FD */
+	PROMPT_BY_ASKER = 4,	/* in the terminal of the process that asks for a signature */
 };
 
 /* No text is ever NULL in a question that was decoded. */
@@ -43,12 +46,18 @@ struct prompt_question {
 	bool notify;	/* a notice: by desktop notification; the program only where that fails */
 	char *text;	/* the whole question, ready to be shown; lines end with \n */
 	char *trouble;	/* one line: what went wrong before, such as a wrong PIN; may be empty */
-	char *program;	/* to run; empty only with notify: there is none */
+	char *program;	/* to run; empty only with notify, or in a terminal: there is none */
 	char *terminal; /* that a pinentry may use; empty: none */
 	uint32_t timeout_seconds; /* after which the agent withdraws it */
+	/* In a terminal: the prompter or asker, which must be in its foreground; else 0. */
+	uint32_t holder;
+	uint64_t holder_start; /* its start time, as in keystile/process.h */
 };
 
-/* Appends u8 kind, u8 way, bool notify, the four strings, u32 timeout_seconds. */
+/*
+ * Appends u8 kind, u8 way, bool notify, the four strings, u32 timeout_seconds, u32 holder, u64
+ * holder_start.
+ */
 void prompt_question_encode(const struct prompt_question *question, struct buf *out);
 KS_MUST_CHECK enum ks_error prompt_question_decode(
 	struct bytes bytes, struct prompt_question *question);

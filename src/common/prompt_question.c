@@ -17,16 +17,24 @@ void prompt_question_encode(const struct prompt_question *question, struct buf *
 	buf_put_text(out, question->program);
 	buf_put_text(out, question->terminal);
 	buf_put_u32(out, question->timeout_seconds);
+	buf_put_u32(out, question->holder);
+	buf_put_u64(out, question->holder_start);
 	if (!out->failed && out->len - before > PROMPT_MAX)
 		out->failed = true;
+}
+
+static bool in_terminal(const struct prompt_question *question)
+{
+	return question->way == PROMPT_BY_PROMPTER || question->way == PROMPT_BY_ASKER;
 }
 
 static bool is_sensible(const struct prompt_question *question)
 {
 	return question->kind >= PROMPT_PIN && question->kind <= PROMPT_NOTICE &&
-	       question->way >= PROMPT_BY_ASKPASS && question->way <= PROMPT_BY_PINENTRY &&
+	       question->way >= PROMPT_BY_ASKPASS && question->way <= PROMPT_BY_ASKER &&
 	       (!question->notify || question->kind == PROMPT_NOTICE) &&
-	       (*question->program || question->notify);
+	       (*question->program || question->notify || in_terminal(question)) &&
+	       (question->holder != 0) == in_terminal(question) && question->holder <= INT32_MAX;
 }
 
 enum ks_error prompt_question_decode(struct bytes bytes, struct prompt_question *question)
@@ -44,6 +52,8 @@ enum ks_error prompt_question_decode(struct bytes bytes, struct prompt_question 
 	question->program = reader_text(&in, PROMPT_MAX);
 	question->terminal = reader_text(&in, PROMPT_MAX);
 	question->timeout_seconds = reader_u32(&in);
+	question->holder = reader_u32(&in);
+	question->holder_start = reader_u64(&in);
 	if (reader_end(&in) == KS_OK && is_sensible(question))
 		return KS_OK;
 	prompt_question_deinit(question);

@@ -1,8 +1,9 @@
 /*
- * keystile-prompt: stands between the agent and a prompt program, so that the agent never sees a
- * PIN and never waits. It hears one question on standard input, runs the program, judges how that
- * ended, and only then hands the PIN on. Its exit status is the answer (include/keystile/prompt.h);
- * a line on standard error says what failed, and nothing of what was typed.
+ * keystile-prompt: stands between the agent and a prompt program or a terminal, so that the agent
+ * never sees a PIN and never waits. It hears one question on standard input, runs the program,
+ * judges how that ended, and only then hands the PIN on. Its exit status is the answer
+ * (include/keystile/prompt.h); a line on standard error says what failed, and nothing of what was
+ * typed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 
 #include "ask.h"
 #include "notification.h"
+#include "terminal.h"
 
 static int fail(const char *words)
 {
@@ -37,12 +39,13 @@ static bool fill_standard_descriptors(void)
 	return true;
 }
 
-/* The pipe for the PIN may be missing; the prompt program must not have it either way. */
+/* The pipe for the PIN and the terminal may be missing; the prompt program must have neither. */
 static bool close_other_descriptors(void)
 {
-	if (fcntl(PROMPT_PIN_FD, F_SETFD, FD_CLOEXEC) != 0 && errno != EBADF)
-		return false;
-	return close_range(PROMPT_PIN_FD + 1, ~0U, 0) == 0;
+	for (int fd = PROMPT_PIN_FD; fd <= PROMPT_TERMINAL_FD; fd++)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 && errno != EBADF)
+			return false;
+	return close_range(PROMPT_TERMINAL_FD + 1, ~0U, 0) == 0;
 }
 
 static bool refuse_dumps(void)
@@ -98,25 +101,39 @@ static bool has_pin_pipe(void)
 	return fstat(PROMPT_PIN_FD, &facts) == 0 && S_ISFIFO(facts.st_mode);
 }
 
+static bool in_terminal(const struct prompt_question *question)
+{
+	return question->way == PROMPT_BY_PROMPTER || question->way == PROMPT_BY_ASKER;
+}
+
+/* What the question is waiting for is there, before anything else can get its number. */
+static bool has_descriptors(const struct prompt_question *question)
+{
+	if (question->way == PROMPT_BY_PROMPTER && !isatty(PROMPT_TERMINAL_FD))
+		return false;
+	return question->kind != PROMPT_PIN || has_pin_pipe();
+}
+
 static int ask_and_answer(const struct prompt_question *question)
 {
+	char words[TERMINAL_WORDS_MAX];
 	struct secret output = {0};
 	struct answer answer = {.status = PROMPT_FAILED, .words = "no memory for an answer"};
 	int signals;
 
-	/* Before anything else can get that number. */
-	if (question->kind == PROMPT_PIN && !has_pin_pipe())
-		return fail("there is no pipe to hand a PIN on");
+	if (!has_descriptors(question))
+		return fail("there is no pipe to hand a PIN on, or no terminal");
 	signals = ask_signals();
 	if (signals < 0)
 		return fail("no way to listen for signals");
 	if (question->notify && notification_show(question, signals))
 		answer = (struct answer){.status = PROMPT_NO};
-	else if (*question->program == '\0')
+	else if (!in_terminal(question) && *question->program == '\0')
 		answer = (struct answer){.status = PROMPT_NOBODY,
 			.words = "no notification service on the session bus shows notices"};
 	else if (secret_init(&output, ASK_OUTPUT_MAX) == KS_OK)
-		answer = ask(question, signals, &output);
+		answer = in_terminal(question) ? terminal_ask(question, signals, &output, words)
+					       : ask(question, signals, &output);
 	if (answer.pin.len > 0 && !hand_over(answer.pin))
 		answer = (struct answer){
 			.status = PROMPT_FAILED, .words = "the PIN could not be handed on"};

@@ -1,4 +1,5 @@
 """keystile-prompt alone, as the agent runs it: what it says, and who hears the PIN."""
+import fcntl
 import os
 import select
 
@@ -8,21 +9,22 @@ from lab.keys import string
 HELPER = lab.LIBEXEC / "keystile-prompt"
 PIN, CONFIRM, NOTICE = 1, 2, 3
 YES, NO, NOBODY, FAILED = 0, 1, 2, 3
-BY_ASKPASS, BY_PINENTRY = 1, 2
+BY_ASKPASS, BY_PINENTRY, BY_PROMPTER, BY_ASKER = 1, 2, 3, 4
 SECRET = "Geheim-4711"
 
 
 def question(kind, program, text="Enter it", way=BY_ASKPASS, notify=False, trouble="", terminal="",
-             timeout=90):
+             timeout=90, holder=0, start=0):
     """What the agent writes into the helper's standard input (include/keystile/prompt.h)."""
     return (bytes([kind, way, notify]) + string(text) + string(trouble) + string(str(program)) +
-            string(terminal) + timeout.to_bytes(4, "big"))
+            string(terminal) + timeout.to_bytes(4, "big") +
+            holder.to_bytes(4, "big") + start.to_bytes(8, "big"))
 
 
 class Helper:
-    """A running keystile-prompt; pin=False leaves descriptor 3 out."""
+    """A running keystile-prompt; pin=False leaves descriptor 3 out, terminal is its descriptor 4."""
 
-    def __init__(self, question, env, pin=True):
+    def __init__(self, question, env, pin=True, terminal=None):
         self.pin, pin_end = os.pipe()
         question_end, asking = os.pipe()
         self.words, words_end = os.pipe()
@@ -31,9 +33,13 @@ class Helper:
             actions.append((os.POSIX_SPAWN_DUP2, pin_end, 3))
         else:
             actions.append((os.POSIX_SPAWN_CLOSE, 3))
+        if terminal is not None:
+            # Not under a number that is given away before.
+            terminal = fcntl.fcntl(terminal, fcntl.F_DUPFD_CLOEXEC, 10)
+            actions.append((os.POSIX_SPAWN_DUP2, terminal, 4))
         self.pid = os.posix_spawn(HELPER, [HELPER], env, file_actions=actions)
         self.status = None
-        for end in (pin_end, question_end, words_end):
+        for end in (pin_end, question_end, words_end) + (() if terminal is None else (terminal,)):
             os.close(end)
         os.write(asking, question)
         os.close(asking)

@@ -3,6 +3,7 @@ from . import client, keys, memory, place, softhsm
 from .actor import Actor
 from .agent import Agent
 from .askpass import Askpass
+from .bare_terminal import Tty
 from .client import AgentClient, Closed
 from .display import Display
 from .notifications import Notifications

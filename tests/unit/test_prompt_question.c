@@ -12,6 +12,7 @@
 struct parts {
 	uint8_t kind, way, notify;
 	struct bytes program;
+	uint32_t holder;
 };
 
 static void put_parts(struct buf *out, struct bytes text, const struct parts *parts)
@@ -24,11 +25,13 @@ static void put_parts(struct buf *out, struct bytes text, const struct parts *pa
 	buf_put_string(out, parts->program);
 	buf_put_text(out, "/dev/tty7");
 	buf_put_u32(out, 90);
+	buf_put_u32(out, parts->holder);
+	buf_put_u64(out, 4711);
 }
 
 static void put_question(struct buf *out, uint8_t kind, struct bytes text, struct bytes program)
 {
-	put_parts(out, text, &(struct parts){kind, PROMPT_BY_ASKPASS, 0, program});
+	put_parts(out, text, &(struct parts){kind, PROMPT_BY_ASKPASS, 0, program, 0});
 }
 
 static void assert_refused(struct bytes bytes)
@@ -48,7 +51,9 @@ static void a_question_comes_back_as_it_was(void **state)
 	(void)state;
 	for (unsigned kind = PROMPT_PIN; kind <= PROMPT_NOTICE; kind++) {
 		struct prompt_question decoded, question = {.kind = kind,
-							.way = PROMPT_BY_PINENTRY,
+							.way = PROMPT_BY_PROMPTER,
+							.holder = 12,
+							.holder_start = UINT64_C(1) << 40,
 							.notify = kind == PROMPT_NOTICE,
 							.text = text,
 							.trouble = trouble,
@@ -65,7 +70,9 @@ static void a_question_comes_back_as_it_was(void **state)
 		assert_string_equal(decoded.program, program);
 		assert_string_equal(decoded.trouble, trouble);
 		assert_string_equal(decoded.terminal, terminal);
-		assert_int_equal(decoded.way, PROMPT_BY_PINENTRY);
+		assert_int_equal(decoded.way, PROMPT_BY_PROMPTER);
+		assert_int_equal(decoded.holder, 12);
+		assert_true(decoded.holder_start == UINT64_C(1) << 40);
 		assert_int_equal(decoded.notify, kind == PROMPT_NOTICE);
 		assert_int_equal(decoded.timeout_seconds, 90);
 		prompt_question_deinit(&decoded);
@@ -106,15 +113,21 @@ static void ways_and_notices_have_to_make_sense(void **state)
 		struct parts parts;
 		bool taken;
 	} table[] = {
-		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program}, true},
-		{{PROMPT_PIN, PROMPT_BY_PINENTRY, 0, program}, true},
-		{{PROMPT_NOTICE, PROMPT_BY_PINENTRY, 1, program}, true},
-		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 1, none}, true},
-		{{PROMPT_PIN, 0, 0, program}, false},
-		{{PROMPT_PIN, 3, 0, program}, false},
-		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 1, program}, false},
-		{{PROMPT_CONFIRM, PROMPT_BY_ASKPASS, 1, none}, false},
-		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 0, none}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 0}, true},
+		{{PROMPT_PIN, PROMPT_BY_PINENTRY, 0, program, 0}, true},
+		{{PROMPT_NOTICE, PROMPT_BY_PINENTRY, 1, program, 0}, true},
+		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 1, none, 0}, true},
+		{{PROMPT_PIN, 0, 0, program, 0}, false},
+		{{PROMPT_PIN, 3, 0, program, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 1, program, 0}, false},
+		{{PROMPT_CONFIRM, PROMPT_BY_ASKPASS, 1, none, 0}, false},
+		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 0, none, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_PROMPTER, 0, none, 12}, true},
+		{{PROMPT_NOTICE, PROMPT_BY_ASKER, 1, none, INT32_MAX}, true},
+		{{PROMPT_PIN, PROMPT_BY_ASKER, 0, none, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKER, 0, none, INT32_MAX + 1U}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 12}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKER + 1, 0, program, 12}, false},
 	};
 
 	(void)state;
@@ -145,7 +158,7 @@ static void a_question_has_at_most_32_kib(void **state)
 {
 	char *text = calloc(1, PROMPT_MAX + 2), program[] = "/askpass";
 	char none[] = "";
-	size_t room = PROMPT_MAX - 3 - 4 * 4 - 4 - strlen(program);
+	size_t room = PROMPT_MAX - 3 - 4 * 4 - 4 - 12 - strlen(program);
 	struct prompt_question decoded, question = {.kind = PROMPT_PIN,
 						.way = PROMPT_BY_ASKPASS,
 						.text = text,
