@@ -1,6 +1,6 @@
 """
-The faults of test_unnoticed.py, as they are put into the source by hand: `tests/mutate` does so, one after the other,
-and says which of them its test did not notice.
+Faults that are put into the source by hand: those of test_unnoticed.py, and each rule of who counts as remote taken
+away. `tests/mutate` puts them in, one after the other, and says which of them their test did not notice.
 """
 import dataclasses
 
@@ -11,14 +11,19 @@ HERE = "tests/agent/test_unnoticed.py"
 class Mutation:
     """One piece of text in a source file, which occurs there once, in place of which another stands."""
     fault: str
-    test: str  # of HERE; has to fail with it
+    test: str  # has to fail with it
     file: str
     old: str
     new: str
+    here: str = HERE  # where the test is
 
 
-def _in(file, *rows):
-    return [Mutation(fault, test, f"src/agent/{file}", old, new) for fault, test, old, new in rows]
+def _in(file, *rows, here=HERE):
+    return [Mutation(fault, test, f"src/agent/{file}", old, new, here) for fault, test, old, new in rows]
+
+
+def _origin(file, *rows):
+    return _in(file, *rows, here="tests/agent/test_origin.py")
 
 
 BIND_VERIFIED = "test_a_bind_is_verified"
@@ -136,4 +141,54 @@ ALL = [
     *_in("agent.c",
          ("the socket's folder left behind", LEFT_BEHIND, "\t\trmdir(life->place->folder);\n", "\t\t(void)0;\n"),
          ("the agent's own folder left behind", LEFT_BEHIND, "\t\trmdir(life->folder);\n", "\t\t(void)0;\n")),
+    *_origin("origin.c",
+             ("the remote socket taken for the local one",
+              "test_every_connection_to_the_remote_socket_is_remote", "if (facts->listener_remote)", "if (false)"),
+             ("an unknown process taken for a known one", "test_a_program_that_was_deleted_is_remote",
+              " || peer->executable_deleted ||\n", " ||\n"),
+             ("a process without an executable taken for a known one", "test_a_process_that_shows_nobody_what_it_is_is_remote",
+              "peer->pid <= 0 || peer->executable[0] == '\\0' || peer->executable_deleted ||\n\t\tpeer->start_time == 0)",
+              "peer->executable_deleted)"),
+             ("what sshd hands on", "test_what_sshd_hands_on_is_remote",
+              "if (config_is_relay(config, peer->executable))", "if (false && config != NULL)"),
+             ("what socat hands on", "test_what_socat_relays_is_remote_however_it_is_bound",
+              "if (config_is_relay(config, peer->executable))", "if (false && config != NULL)"),
+             ("what a relay of one's own hands on", "test_a_relay_of_ones_own_is_remote_once_it_is_configured",
+              "if (config_is_relay(config, peer->executable))", "if (false && config != NULL)"),
+             ("a container's socket", "test_a_process_to_which_the_socket_was_mounted_is_remote",
+              "if (peer->other_namespace)", "if (false)"),
+             ("what ssh hands on from the other side", "test_what_ssh_hands_on_from_the_other_side_is_remote",
+              "(facts->ssh_seen_before || peer->forked)", "peer->forked"),
+             ("a second connection of the same ssh", "test_its_second_connection_is_remote_also_after_the_first_is_closed",
+              "(facts->ssh_seen_before || peer->forked)", "peer->forked"),
+             ("what an ssh in the background hands on", "test_what_an_ssh_in_the_background_hands_on_is_remote",
+              "(facts->ssh_seen_before || peer->forked)", "facts->ssh_seen_before"),
+             ("unknown clients, though configured", "test_unknown_clients_can_be_configured_to_be_remote",
+              "if (config->unknown_clients_remote && !is_known(peer))", "if (false && !is_known(peer))")),
+    *_origin("peer.c",
+             ("another mount namespace", "test_a_process_in_another_namespace_is_remote",
+              "!same_namespace(folder, \"mnt\") || ", ""),
+             ("another pid namespace", "test_a_process_in_another_namespace_is_remote",
+              "!same_namespace(folder, \"pid\") ||\n", "\n"),
+             ("another user namespace", "test_a_process_in_another_namespace_is_remote",
+              "!same_namespace(folder, \"user\") || ", ""),
+             ("another root folder", "test_a_process_with_another_root_is_remote", " || !same_root(folder);", ";\n\t(void)same_root;"),
+             ("a number that is another process's by now",
+              "test_a_process_that_got_the_number_of_the_one_that_asked_gets_no_signature",
+              "peer->start_time == 0 || peer_start_time(peer->pid) != peer->start_time", "peer->start_time == 0"),
+             ("another program in the same process", "test_a_process_that_became_another_gets_no_signature",
+              "strcmp(executable, peer->executable) == 0;", "executable[0] != '\\0';")),
+    *_origin("sign_check.c",
+             ("an ssh that asks for another session", "test_another_session_than_the_bound_one_asks",
+              "\t\t!bytes_equal(subject->session_id, buf_bytes(&bind->session_id)))\n", "\t\tfalse)\n"),
+             ("an ssh that asks for no login", "test_what_is_no_login_is_not_signed_as_local",
+              "subject->kind != SUBJECT_LOGIN ||\n\t\t!bytes_equal(subject->session_id, buf_bytes(&bind->session_id)))\n",
+              "(subject->kind == SUBJECT_LOGIN &&\n\t\t!bytes_equal(subject->session_id, buf_bytes(&bind->session_id))))\n")),
+    *_origin("dispatch.c",
+             ("an ssh that does not bind first", "test_anything_before_the_bind_makes_it_remote",
+              "if (!connection->first_message_seen && !bind)", "if (false)"),
+             ("a forwarded agent", "test_a_forwarding_bind_makes_it_remote", "\tif (forwarding)\n", "\tif (false)\n")),
+    *_origin("connection.c",
+             ("a worker that asks its agent", "test_a_worker_and_what_it_starts_are_not_served",
+              "if (children_descends(&agent->children, peer->pid, peer->start_time)) {", "if (false) {")),
 ]

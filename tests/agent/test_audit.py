@@ -596,13 +596,55 @@ class Log(AuditTest):
 
 
 class Journal(bed.AgentTest):
-    config = "audit = journal\n"
+    """Who is in another namespace than the agent counts as remote, which matters to none of these."""
 
-    def test_where_there_is_no_journal_nobody_is_harmed(self):
-        if os.path.exists("/run/systemd/journal/socket"):
-            return self.assertIsNotNone(self.client().sign(self.key, b"x"))
-        self.assertIsNotNone(self.client().sign(self.key, b"x"))
+    config = "audit = journal\n"
+    provider = None
+
+    def start(self, **options):
+        self.journal = lab.Journal(lab.AGENT)
+        self.addCleanup(self.journal.close)
+        return super().start(program=self.journal.program, **options)
+
+    def lines(self):
+        """The messages, once each is found to be one of ours."""
+        for entry in self.journal.read():
+            self.assertEqual((entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"], entry["MESSAGE_ID"]),
+                             (b"6", b"keystile-audit", b"0c0b8a0e2b7d4c5e9a41d6f38e7b5a12"))
+        found = [json.loads(entry["MESSAGE"].decode("ascii")) for entry in self.journal.entries]
+        for line in found:
+            jsonschema.Draft7Validator(SCHEMA).validate(line)
+        return found
+
+    def refused(self, number):
+        """So many signatures."""
+        with lab.AgentClient(self.agent) as client:
+            for _ in range(number):
+                self.assertIsNone(client.sign(lab.HostKey().blob, TO_SIGN))
+
+    def test_a_line_goes_into_the_journal(self):
+        self.refused(1)
+        line = lab.wait_for("an entry", self.lines)[0]
+        self.assertEqual((line["event"], line["request"], line["answer"], line["reason"], line["agent"]),
+                         ("request", "sign", "refused", "there is no such key", self.agent.pid))
+        self.assertNotIn(TO_SIGN, self.journal.entries[0]["MESSAGE"])
+
+    def test_a_secret_does_not(self):
+        with lab.AgentClient(self.agent) as client:
+            self.assertEqual(client.add_token("fake:lab", PIN), c.FAILURE)
+        lab.wait_for("an entry", self.lines)
+        self.assertNotIn(PIN.encode(), b"".join(self.journal.entries[0].values()))
+
+    def test_what_was_lost_while_the_journal_was_away_is_counted(self):
+        self.journal.leave()
+        self.refused(3)
         lab.wait_for("the agent says so", lambda: "the audit log can't be written: No such file" in self.agent.log())
+        self.journal.listen()
+
+        def counted():
+            self.refused(1)
+            return [line for line in self.lines() if line["event"] == "lost"]
+        self.assertGreaterEqual(lab.wait_for("the lost are counted", counted)[0]["count"], 1)
 
 
 class Real(token_bed.Case):

@@ -448,6 +448,16 @@ class Processes(OriginTest):
             finally:
                 process.kill()
 
+    @unittest.skipUnless(ROOT, "only root can be another user")
+    def test_a_process_that_shows_nobody_what_it_is_is_remote(self):
+        nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        with lab.Agent(user="nobody") as agent, lab.Actor(wrapper=nobody) as actor:
+            for hides, reason in ((False, LOCAL), (True, UNKNOWN)):
+                if hides:
+                    actor.hide()
+                actor.connect(agent).list()
+                self.assertEqual(agent.newest_connection()["reason"], reason)
+
     def test_a_program_that_was_deleted_is_remote(self):
         actor = self.actor("short-lived")
         self.assert_local(actor.connect(self.agent))
@@ -485,6 +495,10 @@ class Processes(OriginTest):
 
     def test_a_process_that_ended_gets_no_signature(self):
         self.refused(lambda actor: actor.end())
+
+    @unittest.skipUnless(ROOT, "only root can choose the number of a process")
+    def test_a_process_that_got_the_number_of_the_one_that_asked_gets_no_signature(self):
+        self.refused(lambda actor: actor.end_and_come_again())
 
     def test_a_process_that_stays_what_it_is_gets_one(self):
         reply, key = self.answered(lambda actor: None)

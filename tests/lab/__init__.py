@@ -6,6 +6,7 @@ from .askpass import Askpass
 from .bare_terminal import Tty
 from .client import AgentClient, Closed
 from .display import Display
+from .journal import Journal
 from .notifications import Notifications
 from .pinentry import Pinentry
 from .keys import KINDS, HostKey, sshsig, userauth, verify

@@ -1,18 +1,22 @@
 """Another process that connects to an agent: of another program, user or namespace, as a test needs it."""
+import ctypes
+import errno
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 
 from . import place
 from .client import AgentClient
 
 PYTHON = "/usr/bin/python3"
+CLONE3 = 435  # the same on all platforms
 
 # Its standard input is a socket on which each line is an order; descriptors go back the same way.
 PROGRAM = """
-import os, socket, sys
+import ctypes, os, socket, sys
 here = socket.socket(fileno=0)
 for line in here.makefile():
     order, _, rest = line.rstrip("\\n").partition(" ")
@@ -27,6 +31,9 @@ for line in here.makefile():
     elif order == "chroot":
         os.chroot(rest)
         os.chdir("/")
+    elif order == "hide":
+        ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+        here.sendall(b"hidden")
     elif order == "become":
         os.execv(rest, [rest, "3600"])
 """
@@ -53,6 +60,7 @@ class Actor:
                                         cwd="/", start_new_session=True)
         theirs.close()
         self.clients = []
+        self.next = 0
 
     @property
     def pid(self):
@@ -70,6 +78,12 @@ class Actor:
         """From now on the process sees nothing but this folder, which is / to it; only root may do that."""
         self.orders.sendall(f"chroot {folder}\n".encode())
 
+    def hide(self):
+        """From now on the kernel shows what the process is to root alone."""
+        self.orders.sendall(b"hide\n")
+        if self.orders.recv(100) != b"hidden":
+            raise AssertionError("the other process did not hide")
+
     def become(self, program):
         """The process goes on as another program, such as /bin/sleep."""
         self.orders.sendall(f"become {program}\n".encode())
@@ -81,7 +95,26 @@ class Actor:
         self.process.kill()
         self.process.wait()
 
+    def end_and_come_again(self):
+        """
+        The process ends, and its number becomes that of another one of the same program; root may choose numbers.
+        Where somebody else got the number first, that is as good.
+        """
+        self.end()
+        wanted = ctypes.c_int(self.pid)
+        arguments = struct.pack("<11Q", 0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, ctypes.addressof(wanted), 1, 0)
+        pid = ctypes.CDLL(None, use_errno=True).syscall(CLONE3, arguments, len(arguments))
+        if pid == 0:
+            os.execv(self.executable, [self.executable, "-I", "-c", "import time; time.sleep(3600)"])
+        if pid < 0 and ctypes.get_errno() != errno.EEXIST:
+            raise OSError(ctypes.get_errno(), "no process with a number of choice")
+        self.next = pid
+        place.wait_for("another process has the number", lambda: os.path.exists(f"/proc/{self.pid}/exe"))
+
     def close(self):
+        if self.next > 0:
+            os.kill(self.next, signal.SIGKILL)
+            os.waitpid(self.next, 0)
         for client in self.clients:
             client.close()
         self.orders.close()

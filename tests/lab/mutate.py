@@ -52,10 +52,10 @@ class Copy:
                               check=False)
         return None if done.returncode == 0 else done.stdout[-2000:]
 
-    def test(self, name):
+    def test(self, here, name):
         """Whether the test passes, and what it printed."""
         runner = self.root / "tests" / "lab" / "tap.py"
-        command = ["/usr/bin/python3", runner, self.root / mutations.HERE, name, "--seconds", str(TEST_SECONDS)]
+        command = ["/usr/bin/python3", runner, self.root / here, name, "--seconds", str(TEST_SECONDS)]
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False,
                               env=dict(os.environ, KEYSTILE_BUILD=str(self.build)))
         return done.returncode == 0, done.stdout
@@ -78,7 +78,7 @@ def notices(copy, one):
         wrong = copy.builds()
         if wrong is not None:
             return f"it does not build:\n{wrong}"
-        passed, output = copy.test(one.test)
+        passed, output = copy.test(one.here, one.test)
         if passed:
             return f"{one.test} passes all the same"
         if not any(line.startswith("not ok") for line in output.splitlines()):
@@ -93,12 +93,12 @@ def main():
     parser.add_argument("wanted", nargs="*", help="only faults, files and tests whose names contain one of these")
     wanted = parser.parse_args().wanted
     chosen = [one for one in mutations.ALL
-              if not wanted or any(word in text for word in wanted for text in (one.fault, one.file, one.test))]
+              if not wanted or any(word in text for word in wanted for text in (one.fault, one.file, one.test, one.here))]
     unnoticed, started = 0, time.monotonic()
     with Copy() as copy:
         copy.make()
-        for name in sorted({one.test for one in chosen}):
-            passed, output = copy.test(name)
+        for here, name in sorted({(one.here, one.test) for one in chosen}):
+            passed, output = copy.test(here, name)
             if not passed:
                 raise SystemExit(f"{name} fails without any fault:\n{output}")
         for one in chosen:
