@@ -27,10 +27,15 @@ static struct mute *find(struct mutes *mutes, const char *path)
 
 bool mute_holds(const struct mutes *mutes, const char *path, uint64_t now_ms)
 {
-	for (size_t i = 0; i < MUTES_MAX; i++)
+	size_t quiet = 0;
+
+	for (size_t i = 0; i < MUTES_MAX; i++) {
 		if (is_path(&mutes->entries[i], path))
 			return now_ms < mutes->entries[i].until_ms;
-	return false;
+		quiet += now_ms < mutes->entries[i].until_ms;
+	}
+	/* Whoever has so many paths may have more. */
+	return quiet == MUTES_MAX;
 }
 
 static struct mute *first_to_end(struct mutes *mutes)

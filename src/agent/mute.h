@@ -8,16 +8,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MUTES_MAX 32
+#define MUTES_MAX 16
 
-/* A path is told by a text: the ssh process that forwards, or the program that relays. */
+/* A path is told by a text: prompt_path.h. */
 struct mute {
 	char path[160];
 	uint64_t until_ms;
 	uint64_t length_ms; /* of the last time */
 };
 
-/* Zeroed is empty. The entry that ends first gives way to a new one. */
+/*
+ * Zeroed is empty. The entry that ends first gives way to a new one. While all of them hold, every
+ * path is quiet, as somebody may have a new one for each question.
+ */
 struct mutes {
 	struct mute entries[MUTES_MAX];
 };

@@ -263,26 +263,38 @@ static enum ks_error show_notice(
 	return KS_OK;
 }
 
+/* Why it is not asked, in static words, with the error in *error; NULL: it may be. */
+static const char *hindrance(
+	const struct agent *agent, const struct prompt_wish *wish, enum ks_error *error)
+{
+	const struct prompts *prompts = &agent->prompts;
+
+	*error = KS_REFUSED;
+	if (wish->path != NULL && mute_holds(&prompts->mutes, wish->path, uv_now(&agent->loop)))
+		return "the person said no to requests that come this way a moment ago";
+	*error = KS_BUSY;
+	if (wish->kind != PROMPT_NOTICE)
+		return prompt_queue_full(&prompts->waiting, wish->path);
+	return prompt_queue_has(&prompts->notices, wish->path)
+		       ? "a touch is awaited already for a request that came this way"
+		       : NULL;
+}
+
 enum ks_error prompt_ask(struct agent *agent, const struct prompt_wish *wish, struct prompt **out,
 	const char **words)
 {
-	struct prompts *prompts = &agent->prompts;
 	struct prompt_way_choice way = prompt_where(agent, wish->kind);
 	bool looking = prompt_where_look(agent, wish->kind);
+	enum ks_error error;
 	struct prompt *prompt;
 
 	*out = NULL;
 	*words = looking ? NULL : way.obstacle;
 	if (*words != NULL)
 		return KS_PIN_NEEDED;
-	if (wish->path != NULL && mute_holds(&prompts->mutes, wish->path, uv_now(&agent->loop))) {
-		*words = "the person said no to requests that come this way a moment ago";
-		return KS_REFUSED;
-	}
-	if (wish->kind != PROMPT_NOTICE)
-		*words = prompt_queue_full(&prompts->waiting, wish->path);
+	*words = hindrance(agent, wish, &error);
 	if (*words != NULL)
-		return KS_BUSY;
+		return error;
 	*words = "out of memory";
 	prompt = prompt_new(agent, wish);
 	if (prompt == NULL)
@@ -291,9 +303,9 @@ enum ks_error prompt_ask(struct agent *agent, const struct prompt_wish *wish, st
 	if (wish->kind == PROMPT_NOTICE)
 		return show_notice(prompt, &way, out);
 	*out = prompt;
-	prompt_queue_add(&prompts->waiting, &prompt->place);
+	prompt_queue_add(&agent->prompts.waiting, &prompt->place);
 	/* Started from the loop, so that the asker is never answered from within its own call. */
-	uv_timer_start(&prompts->starter, on_starter, 0, 0);
+	uv_timer_start(&agent->prompts.starter, on_starter, 0, 0);
 	return KS_OK;
 }
 
@@ -302,6 +314,8 @@ void prompt_withdraw(struct prompt *prompt)
 	struct prompts *prompts = &prompt->agent->prompts;
 
 	prompt->withdrawn = true;
+	prompt_queue_remove(&prompts->waiting, &prompt->place);
+	prompt_queue_remove(&prompts->notices, &prompt->place);
 	if (prompt->running) {
 		prompt_run_stop(&prompt->run);
 		return;
@@ -310,8 +324,6 @@ void prompt_withdraw(struct prompt *prompt)
 		prompts->open = NULL;
 		uv_timer_start(&prompts->starter, on_starter, 0, 0);
 	}
-	prompt_queue_remove(&prompts->waiting, &prompt->place);
-	prompt_queue_remove(&prompts->notices, &prompt->place);
 	prompt_run_close(&prompt->run);
 }
 
@@ -327,12 +339,9 @@ void prompts_deinit(struct agent *agent)
 
 	while (prompts->waiting.first != NULL)
 		prompt_withdraw(prompt_at(prompts->waiting.first));
+	while (prompts->notices.first != NULL)
+		prompt_withdraw(prompt_at(prompts->notices.first));
 	if (prompts->open != NULL)
 		prompt_withdraw(prompts->open);
-	for (struct prompt_place *notice = prompts->notices.first, *next; notice != NULL;
-		notice = next) {
-		next = notice->next;
-		prompt_withdraw(prompt_at(notice));
-	}
 	uv_close((uv_handle_t *)&prompts->starter, NULL);
 }

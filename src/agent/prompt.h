@@ -38,10 +38,10 @@ void prompts_deinit(struct agent *agent);
 
 struct prompt_wish {
 	enum prompt_kind kind;
-	const char *text;    /* copied */
-	const char *trouble; /* what went wrong before, one line; copied; NULL: nothing */
-	const char *about;   /* one line for status; copied */
-	const char *path;    /* of a remote request, by which it is muted after a no; NULL: local */
+	const char *text;	   /* copied */
+	const char *trouble;	   /* what went wrong before, one line; copied; NULL: nothing */
+	const char *about;	   /* one line for status; copied */
+	const char *path;	   /* of a remote request, see prompt_path.h; copied; NULL: local */
 	prompt_answered *answered; /* of a notice: it went by itself, whatever the status */
 	void *owner;
 };
@@ -49,7 +49,7 @@ struct prompt_wish {
 /*
  * KS_OK: answered() comes later, never from within. KS_REFUSED: the person has said no to this path
  * a moment ago. KS_PIN_NEEDED: there is no way to ask anybody (words says why, static). KS_BUSY:
- * too many wait.
+ * too many wait, or a notice to this path is shown already.
  */
 KS_MUST_CHECK enum ks_error prompt_ask(struct agent *agent, const struct prompt_wish *wish,
 	struct prompt **out, const char **words);

@@ -29,6 +29,14 @@ const char *prompt_queue_full(const struct prompt_queue *queue, const char *path
 	return all >= PROMPT_QUEUE_MAX ? "too many questions wait for the person already" : NULL;
 }
 
+bool prompt_queue_has(const struct prompt_queue *queue, const char *path)
+{
+	for (const struct prompt_place *place = queue->first; place != NULL; place = place->next)
+		if (is_of(place, path))
+			return true;
+	return false;
+}
+
 void prompt_queue_add(struct prompt_queue *queue, struct prompt_place *place)
 {
 	struct prompt_place **end = &queue->first;

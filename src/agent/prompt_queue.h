@@ -28,6 +28,8 @@ struct prompt_queue {
 
 /* Why there is no place for another one of this path (NULL: local); NULL: there is. Static. */
 const char *prompt_queue_full(const struct prompt_queue *queue, const char *path);
+/* One of this path waits; never so of local ones (NULL). */
+bool prompt_queue_has(const struct prompt_queue *queue, const char *path);
 void prompt_queue_add(struct prompt_queue *queue, struct prompt_place *place);
 /* The next one, which does not wait any more; NULL: none waits. */
 struct prompt_place *prompt_queue_take(struct prompt_queue *queue);

@@ -11,6 +11,8 @@
 
 #include "agent.h"
 #include "known_hosts.h"
+#include "listener.h"
+#include "prompt_path.h"
 #include "prompt_text.h"
 #include "provider.h"
 #include "sign_journey.h"
@@ -24,15 +26,6 @@ struct prompt_facts sign_prompt_facts(const struct sign *sign, const struct toke
 		.peer = &sign->connection->peer,
 		.binds = &sign->connection->binds,
 		.tries_left = KS_TRIES_UNKNOWN};
-}
-
-/* An ssh forwards for one session; other programs that relay may be new processes each time. */
-static char *path_of(const struct peer *peer)
-{
-	if (origin_peer_is_ssh(peer))
-		return text_format(
-			"ssh %d %llu", (int)peer->pid, (unsigned long long)peer->start_time);
-	return strdup(peer->executable);
 }
 
 /* NULL when out of memory; the caller frees it. */
@@ -63,7 +56,10 @@ enum ks_error sign_ask(struct sign *sign, enum prompt_kind kind, const struct pr
 	AUTO(text) text = text_of(sign, *facts);
 	AUTO(text) trouble = prompt_trouble(facts);
 	AUTO(text) about = subject_text(&sign->subject);
-	AUTO(text) path = sign_remote(sign) ? path_of(&sign->connection->peer) : NULL;
+	const struct connection *connection = sign->connection;
+	AUTO(text) path = sign_remote(sign)
+				  ? prompt_path(&connection->peer, connection->listener->name)
+				  : NULL;
 	const char *words = "out of memory";
 	enum ks_error error = KS_NO_MEMORY;
 	struct prompt_wish wish = {.kind = kind,
@@ -77,7 +73,8 @@ enum ks_error sign_ask(struct sign *sign, enum prompt_kind kind, const struct pr
 	*out = NULL;
 	if (text != NULL && trouble != NULL && about != NULL &&
 		(path != NULL || !sign_remote(sign)))
-		error = prompt_ask(sign->connection->agent, &wish, out, &words);
+		error = prompt_ask(connection->agent, &wish, out, &words);
+	sign->not_asked = error != KS_OK ? words : NULL;
 	if (error != KS_OK)
 		log_warning("the person was not asked: %s", words);
 	return error;

@@ -2,6 +2,9 @@
  * The question whether a key may be used, and the answers to it that are remembered: local ones
  * alone, and only where a rule says so.
  */
+#include <keystile/cleanup.h>
+#include <keystile/text.h>
+
 #include "agent.h"
 #include "audit_sign.h"
 #include "prompt_text.h"
@@ -36,14 +39,17 @@ static void remember(const struct sign *sign)
 			(uint64_t)sign->verdict.remember_s * 1000);
 }
 
-static void refuse(struct sign *sign, bool asked)
+static void refuse_unasked(struct sign *sign, enum ks_error error)
 {
-	if (asked)
-		sign_refuse(sign, "the person did not allow it", NULL);
-	else
-		sign_refuse(sign, "the key must be confirmed, and nobody could be asked",
-			"run `keystile env --update` in your desktop session, or start the agent "
-			"where it can ask (SSH_ASKPASS, DISPLAY)");
+	const char *why = sign->not_asked != NULL ? sign->not_asked : "no way to ask";
+	AUTO(text) reason =
+		text_format("the key must be confirmed, and nobody could be asked: %s", why);
+
+	sign_refuse(sign, reason != NULL ? reason : why,
+		error == KS_PIN_NEEDED
+			? "run `keystile env --update` in your desktop session, or start the agent "
+			  "where it can ask (SSH_ASKPASS, DISPLAY)"
+			: "answer what is asked already, then try again");
 }
 
 static void on_confirmed(void *owner, enum prompt_status status, int pin_fd)
@@ -52,8 +58,10 @@ static void on_confirmed(void *owner, enum prompt_status status, int pin_fd)
 
 	(void)pin_fd;
 	sign->prompt = NULL;
-	if (status != PROMPT_YES) {
-		refuse(sign, status != PROMPT_NOBODY);
+	if (status == PROMPT_NOBODY) {
+		refuse_unasked(sign, KS_PIN_NEEDED);
+	} else if (status != PROMPT_YES) {
+		sign_refuse(sign, "the person did not allow it", NULL);
 	} else if (sign_still_decided(sign)) {
 		audit_sign_confirmed(sign->connection);
 		remember(sign);
@@ -65,10 +73,12 @@ void sign_confirm(struct sign *sign)
 {
 	struct key_source *source = key_source(sign->key);
 	struct prompt_facts facts = sign_prompt_facts(sign, source->token);
+	enum ks_error error;
 
 	facts.what = PROMPT_FOR_CONFIRM;
 	facts.remember_s = sign->verdict.remember_s;
 	sign->request.state = REQUEST_CONFIRMING;
-	if (sign_ask(sign, PROMPT_CONFIRM, &facts, on_confirmed, &sign->prompt) != KS_OK)
-		refuse(sign, false);
+	error = sign_ask(sign, PROMPT_CONFIRM, &facts, on_confirmed, &sign->prompt);
+	if (error != KS_OK)
+		refuse_unasked(sign, error);
 }

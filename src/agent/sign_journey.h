@@ -29,6 +29,7 @@ struct sign {
 	struct operation *operation;
 	struct prompt *prompt; /* confirmation or PIN */
 	struct prompt *notice;
+	const char *not_asked; /* why the person was not, the last time; static; NULL: they were */
 };
 
 /* ---- sign.c ---- */
@@ -55,7 +56,7 @@ void sign_confirm(struct sign *sign);
 
 /* What every prompt about it says; token may be NULL. */
 struct prompt_facts sign_prompt_facts(const struct sign *sign, const struct token *token);
-/* As prompt_ask(); why nobody is asked is logged. */
+/* As prompt_ask(); why nobody is asked is logged and kept in sign->not_asked. */
 KS_MUST_CHECK enum ks_error sign_ask(struct sign *sign, enum prompt_kind kind,
 	const struct prompt_facts *facts, prompt_answered *answered, struct prompt **out);
 /*

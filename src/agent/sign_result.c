@@ -58,7 +58,10 @@ void sign_refuse_error(struct sign *sign, enum ks_error error, struct bytes word
 {
 	char quoted[TEXT_WORDS_MAX];
 	char reason[512];
+	bool unasked = error == KS_BUSY || error == KS_REFUSED || error == KS_PIN_NEEDED;
 
+	if (words.len == 0 && unasked)
+		words = bytes_of(sign->not_asked);
 	snprintf(reason, sizeof(reason), "%s%s%s", ks_error_text(error), words.len > 0 ? ": " : "",
 		words.len > 0 ? text_quote_words(words, quoted) : "");
 	sign_refuse(sign, reason, remedy_for(error));

@@ -52,6 +52,28 @@ static void a_yes_or_a_long_quiet_time_begins_anew(void **state)
 	assert_false(mute_holds(&mutes, "a", 201 * MINUTE_MS));
 }
 
+static void path_name(char path[static 32], unsigned number)
+{
+	snprintf(path, 32, "path %u", number);
+}
+
+static void too_many_quiet_paths_make_every_path_quiet(void **state)
+{
+	struct mutes mutes = {0};
+	char path[32];
+
+	(void)state;
+	for (unsigned i = 0; i < MUTES_MAX; i++) {
+		path_name(path, i);
+		assert_false(mute_holds(&mutes, "another", i));
+		assert_false(mute_holds(&mutes, path, i));
+		mute_begin(&mutes, path, i);
+	}
+	assert_true(mute_holds(&mutes, "another", MUTES_MAX));
+	assert_true(mute_holds(&mutes, "another", MINUTE_MS - 1));
+	assert_false(mute_holds(&mutes, "another", MINUTE_MS));
+}
+
 static void many_paths_push_out_the_one_that_ends_first(void **state)
 {
 	struct mutes mutes = {0};
@@ -59,13 +81,15 @@ static void many_paths_push_out_the_one_that_ends_first(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i <= MUTES_MAX; i++) {
-		snprintf(path, sizeof(path), "path %u", i);
+		path_name(path, i);
 		mute_begin(&mutes, path, i);
 	}
-	assert_false(mute_holds(&mutes, "path 0", MUTES_MAX));
-	for (unsigned i = 1; i <= MUTES_MAX; i++) {
-		snprintf(path, sizeof(path), "path %u", i);
-		assert_true(mute_holds(&mutes, path, MUTES_MAX));
+	/* Its own is forgotten: it is quiet only as long as everybody is. */
+	assert_true(mute_holds(&mutes, "path 0", MUTES_MAX));
+	assert_false(mute_holds(&mutes, "path 0", MINUTE_MS + 1));
+	for (unsigned i = 2; i <= MUTES_MAX; i++) {
+		path_name(path, i);
+		assert_true(mute_holds(&mutes, path, MINUTE_MS + 1));
 	}
 }
 
@@ -75,6 +99,7 @@ int main(void)
 		cmocka_unit_test(a_no_mutes_its_path_alone_for_a_minute),
 		cmocka_unit_test(each_further_no_doubles_up_to_an_hour),
 		cmocka_unit_test(a_yes_or_a_long_quiet_time_begins_anew),
+		cmocka_unit_test(too_many_quiet_paths_make_every_path_quiet),
 		cmocka_unit_test(many_paths_push_out_the_one_that_ends_first),
 	};
 
