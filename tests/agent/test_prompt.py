@@ -4,7 +4,6 @@ import pathlib
 import select
 import signal
 import subprocess
-import time
 import unittest
 
 import lab
@@ -152,12 +151,13 @@ class Notices(Prompt):
 
 
 class Withdrawal(Prompt):
-    def withdrawn(self, kind, script, number=signal.SIGTERM):
+    def withdrawn(self, kind, script, number=signal.SIGTERM, least=1):
+        """Once so many processes run below the helper, those of the script as far as it has come."""
         self.askpass.does(script)
         asked = len(self.askpass.prompts())
         helper = self.start(kind)
         self.askpass.wait_until_asked(asked + 1)
-        time.sleep(0.05)
+        lab.wait_for("the script is at it", lambda: len(lab.descendants(helper.pid)) >= least)
         below = lab.descendants(helper.pid)
         helper.signal(number)
         self.assertEqual(helper.finish(), (NO, "", ""))
@@ -171,14 +171,14 @@ class Withdrawal(Prompt):
                     self.assertTrue(self.withdrawn(kind, "exec sleep 3600", number))
 
     def test_children_of_the_program_go_with_it(self):
-        below = self.withdrawn(PIN, "sleep 3600 & sleep 3600")
+        below = self.withdrawn(PIN, "sleep 3600 & sleep 3600", least=3)
         self.assertGreaterEqual(len(below), 3)
 
     def test_a_program_that_ignores_the_wish_is_killed(self):
-        self.withdrawn(PIN, "trap '' TERM; sleep 3600 & while :; do sleep 0.01; done")
+        self.withdrawn(PIN, "trap '' TERM; sleep 3600 & while :; do sleep 0.01; done", least=2)
 
     def test_an_answer_that_comes_with_the_withdrawal_is_not_used(self):
-        self.withdrawn(PIN, f"trap 'echo {SECRET}; exit 0' TERM; while :; do sleep 0.01; done")
+        self.withdrawn(PIN, f"trap 'echo {SECRET}; exit 0' TERM; while :; do sleep 0.01; done", least=2)
 
     def test_a_withdrawal_before_the_question_ends_the_helper(self):
         asking = subprocess.Popen([HELPER], stdin=subprocess.PIPE, env=self.env)

@@ -45,8 +45,8 @@ class Removal(AgentTest):
         for stage in ("locate", "open", "list"):
             with self.subTest(stage=stage):
                 client = self.client()
-                client.send(c.ADD_TOKEN, string(f"fake:slow-{stage},{stage}=slow") + string(""))
-                time.sleep(0.2)
+                client.send(c.ADD_TOKEN, string(f"fake:stuck-{stage},{stage}=stuck") + string(""))
+                lab.wait_for("it is loading", lambda: self.agent.status()["providers"])
                 with lab.AgentClient(self.agent) as other:
                     self.assertEqual(other.remove_all(), c.SUCCESS)
                 self.assertEqual(client.receive()[0], c.FAILURE)

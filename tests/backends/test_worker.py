@@ -23,6 +23,8 @@ SANITIZED = any(name in PROGRAM.read_bytes() for name in (b"__asan_init", b"__ts
 WRAPPED = "KEYSTILE_WORKER_WRAPPER" in os.environ
 ROOT = os.geteuid() == 0
 NOBODY = 65534
+# A deadline that comes while a question waits for its answer, not before it was put.
+ENOUGH_TO_ASK_MS = 1500
 
 
 def status(pid):
@@ -372,7 +374,7 @@ class Waiting(unittest.TestCase):
     def test_a_question_that_is_not_answered_ends_with_the_deadline(self):
         for option, question in (("pin=once", w.ASK_PIN), ("touch=given", w.TOUCH_AWAITED)):
             with self.subTest(option), Worker(f"fake:demo,{option}") as worker:
-                frames, done = worker.sign(worker.key(), timeout_ms=20)
+                frames, done = worker.sign(worker.key(), timeout_ms=ENOUGH_TO_ASK_MS)
                 self.assertEqual([one.type for one in frames], [question])
                 self.assertEqual(done.error, w.TIMEOUT)
 
@@ -380,7 +382,7 @@ class Waiting(unittest.TestCase):
     def test_an_answer_that_comes_too_late_is_dropped_with_its_pin(self):
         with Worker("fake:demo,pin=once") as worker:
             key = worker.key()
-            operation = worker.begin_sign(key, timeout_ms=20)
+            operation = worker.begin_sign(key, timeout_ms=ENOUGH_TO_ASK_MS)
             self.assertEqual(worker.finish(operation)[1].error, w.TIMEOUT)
             before = len(os.listdir(f"/proc/{worker.pid}/fd"))
             worker.give_pin(operation, b"1234")

@@ -55,7 +55,7 @@ class Actor:
             self.executable = str(self.folder.path / program)
             shutil.copy(os.path.realpath(PYTHON), self.executable)
         self.orders, theirs = socket.socketpair()
-        self.orders.settimeout(30 * place.PATIENCE)
+        self.orders.settimeout(place.ANSWER_SECONDS * place.PATIENCE)
         self.process = subprocess.Popen([*wrapper, self.executable, "-I", "-c", PROGRAM], stdin=theirs,
                                         cwd="/", start_new_session=True)
         theirs.close()

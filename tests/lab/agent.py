@@ -149,7 +149,7 @@ class Agent:
     def _left_behind(below):
         """Those that still live after a moment; they are killed then."""
         try:
-            place.wait_for("", lambda: not any(one.alive() for one in below), seconds=5)
+            place.wait_for("", lambda: not any(one.alive() for one in below), seconds=20)
             return []
         except AssertionError:
             left = [one for one in below if one.alive()]

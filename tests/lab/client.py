@@ -34,7 +34,7 @@ def constraint(name, body=b""):
 class AgentClient:
     """One connection, to an Agent or to a socket's path; or a socket that is connected already."""
 
-    def __init__(self, agent, seconds=30):
+    def __init__(self, agent, seconds=place.ANSWER_SECONDS):
         if isinstance(agent, socket.socket):
             self.socket = agent
             self.socket.settimeout(seconds * place.PATIENCE)

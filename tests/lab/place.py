@@ -16,6 +16,8 @@ LIBEXEC = BUILD / "libexec" / "keystile"
 
 # Every bound is multiplied with this; tests/check raises it under valgrind.
 PATIENCE = float(os.environ.get("KEYSTILE_TEST_PATIENCE", "1"))
+# Longer than the agent and its workers give an operation: what went wrong is told by them, not by a time-out here.
+ANSWER_SECONDS = 80
 
 # What the programs under test inherit from whoever runs the tests; all else is built here.
 PASSED_ON = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
@@ -68,7 +70,7 @@ def give_away(path, user):
             os.chown(name, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
 
 
-def wait_for(what, condition, seconds=15):
+def wait_for(what, condition, seconds=30):
     """Polls condition() until it is true, and returns what it gave; says `what` where it never is."""
     end = time.monotonic() + seconds * PATIENCE
     while True:
@@ -80,7 +82,7 @@ def wait_for(what, condition, seconds=15):
         time.sleep(0.01)
 
 
-def run(command, seconds=60, **options):
+def run(command, seconds=ANSWER_SECONDS, **options):
     """subprocess.run() with texts captured, no terminal to read from, and a bound."""
     options.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([str(word) for word in command], capture_output=True, text=True,
@@ -169,7 +171,7 @@ def descendants(pid):
         parents = {one.pid for one in more}
 
 
-def end(process, signal_first, seconds=10):
+def end(process, signal_first, seconds=20):
     """Ends a Popen of ours: a signal, then SIGKILL. Returns its code, None where it had to be killed."""
     process.send_signal(signal_first)
     try:

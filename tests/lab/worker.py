@@ -83,7 +83,7 @@ class Worker:
 
     def __init__(self, provider=None, program="fake", wrapper=None, third=None):
         self.socket, theirs = socket.socketpair()
-        self.socket.settimeout(30 * place.PATIENCE)
+        self.socket.settimeout(place.ANSWER_SECONDS * place.PATIENCE)
         self.log, self._next, self._code = [], 0, None
         self._words = ""
         self._stderr, writing = os.pipe()
