@@ -1,6 +1,6 @@
 /*
- * Policy as a table: every combination of what matters is written down with its verdict, and
- * what must hold whatever the facts are is checked over all of them.
+ * Policy without rules as a table: what matters is written down with its verdict, and what must
+ * hold whatever the facts are is checked over all of them. Rules: test_policy_rules.c.
  */
 #include <string.h>
 
@@ -9,98 +9,82 @@
 #include "policy.h"
 #include "test.h"
 
-enum { NONE = KS_PRESENCE_NONE, TOUCH = KS_PRESENCE_TOUCH, PIN = KS_PRESENCE_PIN };
-#define EITHER (KS_PRESENCE_TOUCH | KS_PRESENCE_PIN)
+#define LOGIN .subject = SUBJECT_LOGIN
+#define SSHSIG .subject = SUBJECT_SSHSIG
+#define CERTIFICATE .subject = SUBJECT_CERTIFICATE
+#define UNRECOGNISED .subject = SUBJECT_UNRECOGNISED
+#define REMOTE .remote = true
+#define PIN .provable = KS_PRESENCE_PIN
+#define TOUCH .provable = KS_PRESENCE_TOUCH
+#define EITHER .provable = KS_PRESENCE_TOUCH | KS_PRESENCE_PIN
+#define CONFIRM .confirm = true
+#define MEMORY .in_memory = true
+#define LOWERED .allow_remote_without_presence = true
+#define ASKS_FOR_MEMORY .confirm_remote_memory_keys = true
+#define SHA1 .algorithm_sha1 = true
+#define SHA1_ALLOWED .allow_rsa_sha1 = true
 
+/* One request a line; what is demanded for it where there are no rules. */
+/* clang-format off */
 static const struct {
 	struct policy_facts facts;
-	bool allowed;
-	uint32_t demand;
-	bool confirm;
+	const char *verdict;
 } table[] = {
 	/* Local: what the key demands, and nothing more. */
-	{{.subject = SUBJECT_LOGIN}, true, NONE, false},
-	{{.subject = SUBJECT_SSHSIG}, true, NONE, false},
-	{{.subject = SUBJECT_CERTIFICATE}, true, NONE, false},
-	{{.subject = SUBJECT_UNRECOGNISED}, true, NONE, false},
-	{{.subject = SUBJECT_LOGIN, .provable = EITHER}, true, NONE, false},
-	{{.subject = SUBJECT_LOGIN, .confirm = true}, true, NONE, true},
-	{{.subject = SUBJECT_UNRECOGNISED, .provable = PIN, .confirm = true}, true, NONE, true},
+	{{LOGIN}, "none"},
+	{{SSHSIG}, "none"},
+	{{CERTIFICATE}, "none"},
+	{{UNRECOGNISED}, "none"},
+	{{LOGIN, EITHER}, "none"},
+	{{LOGIN, CONFIRM}, "confirm"},
+	{{UNRECOGNISED, PIN, CONFIRM}, "confirm"},
 	/* Remote: what the token can prove, for this very request. */
-	{{.remote = true, .subject = SUBJECT_LOGIN, .provable = PIN}, true, PIN, false},
-	{{.remote = true, .subject = SUBJECT_LOGIN, .provable = TOUCH}, true, TOUCH, false},
-	{{.remote = true, .subject = SUBJECT_LOGIN, .provable = EITHER}, true, EITHER, false},
-	{{.remote = true, .subject = SUBJECT_SSHSIG, .provable = PIN}, true, PIN, false},
-	{{.remote = true, .subject = SUBJECT_CERTIFICATE, .provable = PIN}, true, PIN, false},
+	{{REMOTE, LOGIN, PIN}, "pin"},
+	{{REMOTE, LOGIN, TOUCH}, "touch"},
+	{{REMOTE, LOGIN, EITHER}, "touch-or-pin"},
+	{{REMOTE, SSHSIG, PIN}, "pin"},
+	{{REMOTE, CERTIFICATE, PIN}, "pin"},
 	/* A PIN or a touch satisfies a confirmation: one prompt, not two. */
-	{{.remote = true, .subject = SUBJECT_LOGIN, .provable = PIN, .confirm = true}, true, PIN,
-		false},
+	{{REMOTE, LOGIN, PIN, CONFIRM}, "pin"},
 	/* Remote and nothing provable: no. */
-	{{.remote = true, .subject = SUBJECT_LOGIN}, false, NONE, false},
-	{{.remote = true, .subject = SUBJECT_LOGIN, .confirm = true}, false, NONE, false},
-	{{.remote = true, .subject = SUBJECT_SSHSIG}, false, NONE, false},
+	{{REMOTE, LOGIN}, "refuse"},
+	{{REMOTE, LOGIN, CONFIRM}, "refuse"},
+	{{REMOTE, SSHSIG}, "refuse"},
 	/* Remote and unrecognised: no, whatever the token proves and the configuration allows. */
-	{{.remote = true, .subject = SUBJECT_UNRECOGNISED, .provable = EITHER}, false, NONE, false},
-	{{.remote = true,
-		 .subject = SUBJECT_UNRECOGNISED,
-		 .provable = PIN,
-		 .allow_remote_without_presence = true},
-		false, NONE, false},
+	{{REMOTE, UNRECOGNISED, EITHER}, "refuse"},
+	{{REMOTE, UNRECOGNISED, PIN, LOWERED}, "refuse"},
 	/* The word of its own that lowers the floor; a confirmation stays. */
-	{{.remote = true, .subject = SUBJECT_LOGIN, .allow_remote_without_presence = true}, true,
-		NONE, false},
-	{{.remote = true,
-		 .subject = SUBJECT_LOGIN,
-		 .provable = PIN,
-		 .allow_remote_without_presence = true},
-		true, NONE, false},
-	{{.remote = true,
-		 .subject = SUBJECT_LOGIN,
-		 .confirm = true,
-		 .allow_remote_without_presence = true},
-		true, NONE, true},
+	{{REMOTE, LOGIN, LOWERED}, "none"},
+	{{REMOTE, LOGIN, PIN, LOWERED}, "none"},
+	{{REMOTE, LOGIN, CONFIRM, LOWERED}, "confirm"},
 	/* Keys that were added with ssh-add: no token, so no to remote hosts unless configured. */
-	{{.subject = SUBJECT_LOGIN, .in_memory = true}, true, NONE, false},
-	{{.remote = true, .subject = SUBJECT_LOGIN, .in_memory = true}, false, NONE, false},
-	{{.remote = true,
-		 .subject = SUBJECT_LOGIN,
-		 .in_memory = true,
-		 .confirm_remote_memory_keys = true},
-		true, NONE, true},
-	{{.remote = true,
-		 .subject = SUBJECT_UNRECOGNISED,
-		 .in_memory = true,
-		 .confirm_remote_memory_keys = true},
-		false, NONE, false},
-	{{.remote = true,
-		 .subject = SUBJECT_UNRECOGNISED,
-		 .in_memory = true,
-		 .allow_remote_without_presence = true},
-		true, NONE, false},
+	{{LOGIN, MEMORY}, "none"},
+	{{REMOTE, LOGIN, MEMORY}, "refuse"},
+	{{REMOTE, LOGIN, MEMORY, ASKS_FOR_MEMORY}, "confirm"},
+	{{REMOTE, UNRECOGNISED, MEMORY, ASKS_FOR_MEMORY}, "refuse"},
+	{{REMOTE, UNRECOGNISED, MEMORY, LOWERED}, "none"},
 	/* A security key signs the touch itself, wherever its handle is kept. */
-	{{.remote = true, .subject = SUBJECT_LOGIN, .in_memory = true, .provable = EITHER}, true,
-		EITHER, false},
+	{{REMOTE, LOGIN, MEMORY, EITHER}, "touch-or-pin"},
 	/* Destination constraints and their like. */
-	{{.subject = SUBJECT_LOGIN, .refusal = "elsewhere"}, false, NONE, false},
-	{{.remote = true,
-		 .subject = SUBJECT_LOGIN,
-		 .refusal = "elsewhere",
-		 .provable = PIN,
-		 .allow_remote_without_presence = true},
-		false, NONE, false},
+	{{LOGIN, .refusal = "elsewhere"}, "refuse"},
+	{{REMOTE, LOGIN, .refusal = "elsewhere", PIN, LOWERED}, "refuse"},
 	/* SHA-1. */
-	{{.subject = SUBJECT_LOGIN, .algorithm_sha1 = true}, false, NONE, false},
-	{{.subject = SUBJECT_LOGIN, .algorithm_sha1 = true, .allow_rsa_sha1 = true}, true, NONE,
-		false},
-	{{.remote = true, .subject = SUBJECT_LOGIN, .provable = PIN, .algorithm_sha1 = true}, false,
-		NONE, false},
-	{{.remote = true,
-		 .subject = SUBJECT_LOGIN,
-		 .provable = PIN,
-		 .algorithm_sha1 = true,
-		 .allow_rsa_sha1 = true},
-		true, PIN, false},
+	{{LOGIN, SHA1}, "refuse"},
+	{{LOGIN, SHA1, SHA1_ALLOWED}, "none"},
+	{{REMOTE, LOGIN, PIN, SHA1}, "refuse"},
+	{{REMOTE, LOGIN, PIN, SHA1, SHA1_ALLOWED}, "pin"},
 };
+/* clang-format on */
+
+/* "refuse", "confirm", or what is demanded. */
+static const char *in_words(const struct policy_verdict *verdict)
+{
+	if (!verdict->allowed)
+		return "refuse";
+	if (verdict->demand == KS_PRESENCE_NONE && verdict->confirm)
+		return "confirm";
+	return verdict->confirm ? "both" : policy_demand_name(verdict->demand);
+}
 
 static void every_row_of_the_table_holds(void **state)
 {
@@ -108,10 +92,9 @@ static void every_row_of_the_table_holds(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct policy_verdict verdict = policy_decide(&table[i].facts, NULL);
 
-		if (verdict.allowed != table[i].allowed || verdict.demand != table[i].demand ||
-			verdict.confirm != table[i].confirm)
-			fail_msg("row %zu: allowed %d, demand %u, confirm %d: %s", i,
-				verdict.allowed, verdict.demand, verdict.confirm, verdict.reason);
+		if (strcmp(in_words(&verdict), table[i].verdict) != 0)
+			fail_msg("row %zu: %s, not %s: %s", i, in_words(&verdict), table[i].verdict,
+				verdict.reason);
 	}
 }
 

@@ -253,13 +253,34 @@ static const struct row then_rows[] = {
 	{{KEY("pin"), REMOTE, .provable = EITHER}, "pin: pin"},
 	{{KEY("any"), REMOTE, .provable = EITHER}, "any: touch-or-pin"},
 	{{KEY("refuse"), REMOTE, .provable = EITHER}, "refuse: refuse"},
+	/* remote, a PIN */
 	{{KEY("none"), REMOTE, .provable = PIN}, "none: pin"},
 	{{KEY("confirm"), REMOTE, .provable = PIN}, "confirm: pin"},
 	{{KEY("touch"), REMOTE, .provable = PIN}, "touch: refuse"},
+	{{KEY("pin"), REMOTE, .provable = PIN}, "pin: pin"},
+	{{KEY("any"), REMOTE, .provable = PIN}, "any: pin"},
+	{{KEY("refuse"), REMOTE, .provable = PIN}, "refuse: refuse"},
+	/* remote, a touch */
+	{{KEY("none"), REMOTE, .provable = TOUCH}, "none: touch"},
+	{{KEY("confirm"), REMOTE, .provable = TOUCH}, "confirm: touch"},
+	{{KEY("touch"), REMOTE, .provable = TOUCH}, "touch: touch"},
+	{{KEY("pin"), REMOTE, .provable = TOUCH}, "pin: refuse"},
 	{{KEY("any"), REMOTE, .provable = TOUCH}, "any: touch"},
+	{{KEY("refuse"), REMOTE, .provable = TOUCH}, "refuse: refuse"},
+	/* remote, nothing provable */
 	{{KEY("none"), REMOTE}, "none: refuse"},
 	{{KEY("confirm"), REMOTE}, "confirm: refuse"},
+	{{KEY("touch"), REMOTE}, "touch: refuse"},
 	{{KEY("pin"), REMOTE}, "pin: refuse"},
+	{{KEY("any"), REMOTE}, "any: refuse"},
+	{{KEY("refuse"), REMOTE}, "refuse: refuse"},
+	/* remote and ssh-add -c: what is asked for anyway satisfies it */
+	{{KEY("none"), REMOTE, .confirm = true, .provable = EITHER}, "none: touch-or-pin"},
+	{{KEY("confirm"), REMOTE, .confirm = true, .provable = EITHER}, "confirm: touch-or-pin"},
+	{{KEY("touch"), REMOTE, .confirm = true, .provable = EITHER}, "touch: touch"},
+	{{KEY("pin"), REMOTE, .confirm = true, .provable = EITHER}, "pin: pin"},
+	{{KEY("any"), REMOTE, .confirm = true, .provable = EITHER}, "any: touch-or-pin"},
+	{{KEY("refuse"), REMOTE, .confirm = true, .provable = EITHER}, "refuse: refuse"},
 /* the word of its own that lowers the floor, and lowers no rule */
 #define LOWERED REMOTE, .allow_remote_without_presence = true
 	{{KEY("none"), LOWERED, .provable = EITHER}, "none: none"},
