@@ -18,6 +18,7 @@
 #include "refusals.h"
 #include "ssh_seen.h"
 #include "surroundings.h"
+#include "unlock_wait.h"
 #include "vault.h"
 
 struct connection;
@@ -57,6 +58,7 @@ struct agent {
 	uint64_t last_connection_id;
 	struct vaults vaults;
 	struct lock *lock;
+	struct unlock_waits unlock_waits;
 	struct known_hosts *known_hosts;
 	struct children children;
 	struct keyring keyring;

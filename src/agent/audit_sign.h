@@ -17,6 +17,8 @@ void audit_sign(struct connection *connection, const struct key *key, const stru
 void audit_sign_verdict(struct connection *connection, const struct policy_verdict *verdict);
 /* The person said yes a while ago, and that still counts. */
 void audit_sign_remembered(struct connection *connection);
+/* It had to wait until the agent was unlocked; typed: by a password that was asked for. */
+void audit_sign_unlocked(struct connection *connection, bool typed);
 /* The person said yes. */
 void audit_sign_confirmed(struct connection *connection);
 /* What is known of a touch or a PIN now that the worker is done; facts of an unverified one are 0.

@@ -56,6 +56,7 @@ struct config {
 	bool unknown_clients_remote;	    /* executables that no rule knows */
 	bool unbound_ssh_remote;	    /* an ssh that never sent a session-bind */
 	bool allow_remote_without_presence; /* or by -O */
+	bool locked_keys_listed; /* to connections of this machine, also while it is locked */
 	bool allow_rsa_sha1;
 	bool allow_ssh_dss;		 /* or by -O */
 	bool remote_memory_keys_confirm; /* otherwise they are refused to remote clients */

@@ -107,6 +107,15 @@ static int check_remote_comments(cfg_t *cfg, cfg_opt_t *option)
 	return 0;
 }
 
+static int check_when_locked(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+
+	if (strcmp(value, "hide") != 0 && strcmp(value, "list") != 0)
+		return config_refuse(cfg, option, "the value must be hide or list");
+	return 0;
+}
+
 static int check_path(cfg_t *cfg, cfg_opt_t *option)
 {
 	if (config_last_value(option)[0] != '/')
@@ -182,6 +191,7 @@ static const struct {
 	{"ssh-without-session-bind", check_origin},
 	{"remote-memory-keys", check_remote_memory_keys},
 	{"remote-comments", check_remote_comments},
+	{"when-locked", check_when_locked},
 	{"prompts", check_prompts},
 	{"askpass", check_path},
 	{"pinentry", check_path},
@@ -211,6 +221,7 @@ static cfg_t *options_new(const struct config *config)
 		CFG_BOOL("allow-ssh-dss", cfg_false, CFGF_NODEFAULT),
 		CFG_STR("remote-memory-keys", 0, CFGF_NODEFAULT),
 		CFG_STR("remote-comments", 0, CFGF_NODEFAULT),
+		CFG_STR("when-locked", 0, CFGF_NODEFAULT),
 		CFG_STR("prompts", 0, CFGF_NODEFAULT),
 		CFG_STR("askpass", 0, CFGF_NODEFAULT),
 		CFG_STR("pinentry", 0, CFGF_NODEFAULT),
@@ -341,6 +352,7 @@ static bool take_all(cfg_t *cfg, struct config *config)
 	take_flag(cfg, "allow-ssh-dss", &config->allow_ssh_dss);
 	take_choice(cfg, "remote-memory-keys", "confirm", &config->remote_memory_keys_confirm);
 	take_choice(cfg, "remote-comments", "as-is", &config->remote_comments_as_is);
+	take_choice(cfg, "when-locked", "list", &config->locked_keys_listed);
 	take_prompts(cfg, &config->prompts);
 	config_take_audit(cfg, config);
 	return take_text(cfg, "allowed-providers", &config->allowed_providers) &&

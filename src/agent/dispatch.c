@@ -108,29 +108,34 @@ enum who {
 	LOCAL_OR_UNBOUND_SSH, /* AddKeysToAgent: ssh connects once more for it, and does not bind */
 };
 
-/* What is there while the agent is locked: an empty list, binds, and the unlocking. */
+/*
+ * While the agent is locked. Served are a list, which may be empty, binds, and the unlocking; a
+ * signature waits where the person may be asked to unlock the agent.
+ */
+enum when_locked { REFUSED, SERVED, WAITS };
+
 struct rule {
 	uint8_t type;
 	enum who who;
-	bool locked;
+	enum when_locked when_locked;
 	void (*handle)(struct connection *connection, struct bytes body);
 	const char *what; /* NULL: asked for all the time, and no news when refused */
 };
 
 static const struct rule rules[] = {
-	{MESSAGE_LIST, ANYBODY, true, list, NULL},
-	{MESSAGE_SIGN, ANYBODY, false, sign, NULL},
-	{MESSAGE_EXTENSION, ANYBODY, true, extension, NULL},
-	{MESSAGE_ADD, LOCAL_OR_UNBOUND_SSH, false, key_request_add, "adding a key"},
-	{MESSAGE_ADD_CONSTRAINED, LOCAL_OR_UNBOUND_SSH, false, key_request_add, "adding a key"},
-	{MESSAGE_REMOVE, LOCAL, false, key_request_remove, "removing a key"},
-	{MESSAGE_REMOVE_ALL, LOCAL, false, remove_all, "removing all keys"},
-	{MESSAGE_REMOVE_ALL_V1, LOCAL, false, remove_all, "removing all keys"},
-	{MESSAGE_ADD_TOKEN, LOCAL, false, provider_request_add, "loading a provider"},
-	{MESSAGE_ADD_TOKEN_CONSTRAINED, LOCAL, false, provider_request_add, "loading a provider"},
-	{MESSAGE_REMOVE_TOKEN, LOCAL, false, provider_request_remove, "removing a provider"},
-	{MESSAGE_LOCK, LOCAL, false, lock_begin, "locking the agent"},
-	{MESSAGE_UNLOCK, LOCAL, true, lock_begin_unlock, "unlocking the agent"},
+	{MESSAGE_LIST, ANYBODY, SERVED, list, NULL},
+	{MESSAGE_SIGN, ANYBODY, WAITS, sign, NULL},
+	{MESSAGE_EXTENSION, ANYBODY, SERVED, extension, NULL},
+	{MESSAGE_ADD, LOCAL_OR_UNBOUND_SSH, REFUSED, key_request_add, "adding a key"},
+	{MESSAGE_ADD_CONSTRAINED, LOCAL_OR_UNBOUND_SSH, REFUSED, key_request_add, "adding a key"},
+	{MESSAGE_REMOVE, LOCAL, REFUSED, key_request_remove, "removing a key"},
+	{MESSAGE_REMOVE_ALL, LOCAL, REFUSED, remove_all, "removing all keys"},
+	{MESSAGE_REMOVE_ALL_V1, LOCAL, REFUSED, remove_all, "removing all keys"},
+	{MESSAGE_ADD_TOKEN, LOCAL, REFUSED, provider_request_add, "loading a provider"},
+	{MESSAGE_ADD_TOKEN_CONSTRAINED, LOCAL, REFUSED, provider_request_add, "loading a provider"},
+	{MESSAGE_REMOVE_TOKEN, LOCAL, REFUSED, provider_request_remove, "removing a provider"},
+	{MESSAGE_LOCK, LOCAL, REFUSED, lock_begin, "locking the agent"},
+	{MESSAGE_UNLOCK, LOCAL, SERVED, lock_begin_unlock, "unlocking the agent"},
 };
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
 
@@ -153,11 +158,19 @@ static bool may(const struct connection *connection, enum who who)
 	       (who == LOCAL_OR_UNBOUND_SSH && unbound_ssh(connection));
 }
 
+static bool open_now(const struct connection *connection, const struct rule *rule)
+{
+	if (!lock_locked(connection->agent->lock))
+		return true;
+	return rule->when_locked == SERVED ||
+	       (rule->when_locked == WAITS && lock_bars(connection) == NULL);
+}
+
 static const struct rule *find_rule(const struct connection *connection, uint8_t type)
 {
 	for (size_t i = 0; i < RULE_COUNT; i++)
 		if (rules[i].type == type && may(connection, rules[i].who) &&
-			(rules[i].locked || !lock_locked(connection->agent->lock)))
+			open_now(connection, &rules[i]))
 			return &rules[i];
 	return NULL;
 }
@@ -176,11 +189,14 @@ void dispatch_first_is_no_bind(struct connection *connection)
 /* Of a message that find_rule() did not find. */
 static const char *why_refused(const struct connection *connection, uint8_t type)
 {
-	for (size_t i = 0; i < RULE_COUNT; i++)
-		if (rules[i].type == type)
-			return may(connection, rules[i].who)
-				       ? "the agent is locked"
-				       : "remote connections may list and sign, and nothing else";
+	for (size_t i = 0; i < RULE_COUNT; i++) {
+		if (rules[i].type != type)
+			continue;
+		if (!may(connection, rules[i].who))
+			return "remote connections may list and sign, and nothing else";
+		return rules[i].when_locked == WAITS ? lock_bars(connection)
+						     : "the agent is locked";
+	}
 	return "a message that is not known";
 }
 

@@ -87,7 +87,7 @@ void key_list_put(const struct connection *connection, struct buf *reply)
 
 	buf_put_u8(reply, MESSAGE_LIST_REPLY);
 	buf_put_u32(reply, 0);
-	for (enum rank rank = OWN; rank < RANKS && !lock_locked(connection->agent->lock); rank++)
+	for (enum rank rank = OWN; rank < RANKS && !lock_hides_keys(connection); rank++)
 		put_keys(connection, rank, reply, &extent);
 	if (buf_status(reply) != KS_OK)
 		return;

@@ -9,7 +9,7 @@
 struct agent;
 struct connection;
 
-/* Puts the whole message; of a locked agent it has no keys. */
+/* Puts the whole message; of a locked agent it has no keys, but see lock_hides_keys(). */
 void key_list_put(const struct connection *connection, struct buf *reply);
 /* How many of all keys are too many for one list. */
 unsigned key_list_left_out(const struct agent *agent);

@@ -1,103 +1,31 @@
 /*
- * See lock.h. Attempts lie in an array of fixed size, their digests in one piece of locked memory
- * beside it, so that a thread never works on memory that a client's leaving gives back.
+ * See lock.h: what passwords do once they are derived, and what the lock keeps from whom.
  */
 #include "lock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <openssl/crypto.h>
+#include <unistd.h>
 
 #include <keystile/log.h>
-#include <keystile/secret.h>
 
 #include "agent.h"
 #include "audit.h"
 #include "connection.h"
 #include "message.h"
-#include "password_hash.h"
+#include "unlock_wait.h"
 
-/* More at a time are refused at once, untried; so are more of one process, which leaves room. */
-#define ATTEMPTS_MAX 128
-#define ATTEMPTS_OF_ONE_MAX 64
 #define DELAY_STEP_MS 100
 #define DELAY_STEPS_MAX 100
-
-struct attempt {
-	struct request request; /* first: the connection knows only that */
-	struct lock *lock;
-	struct attempt *next;
-	struct connection *connection; /* NULL: the client has gone */
-	pid_t pid;		       /* of the client */
-	bool to_lock;		       /* otherwise to unlock */
-	bool used;
-};
 
 struct lock {
 	struct agent *agent;
 	bool locked;
-	bool closing;
-	bool clock_closed;
 	struct password_hash hash; /* of the password that unlocks */
 	unsigned failures;
-	pid_t failed_pid; /* whose attempt was wrong last; others go first */
-	struct attempt attempts[ATTEMPTS_MAX];
-	struct secret digests;	 /* PASSWORD_DIGEST bytes for each attempt */
-	struct attempt *waiting; /* oldest first */
-	struct attempt *in_work; /* also while its failure is held back */
-	bool deriving;
-	uv_work_t work;
-	struct password_hash derived;
-	enum ks_error derived_status;
-	uv_timer_t delay;
+	struct attempts *attempts;
 };
-
-static void serve(struct lock *lock);
-
-static uint8_t *digest_of(const struct attempt *attempt)
-{
-	return attempt->lock->digests.data +
-	       (size_t)(attempt - attempt->lock->attempts) * PASSWORD_DIGEST;
-}
-
-static void attempt_release(struct attempt *attempt)
-{
-	explicit_bzero(digest_of(attempt), PASSWORD_DIGEST);
-	*attempt = (struct attempt){.lock = attempt->lock};
-}
-
-static void unlink_waiting(struct attempt *attempt)
-{
-	struct attempt **at = &attempt->lock->waiting;
-
-	while (*at != attempt)
-		at = &(*at)->next;
-	*at = attempt->next;
-	attempt->next = NULL;
-}
-
-/* The client has gone. */
-static void abandon(struct request *request)
-{
-	struct attempt *attempt = (struct attempt *)request;
-
-	attempt->connection = NULL;
-	if (attempt == attempt->lock->in_work || attempt->to_lock)
-		return;
-	unlink_waiting(attempt);
-	attempt_release(attempt);
-}
-
-static void finish(struct attempt *attempt, enum message_type answer)
-{
-	struct connection *connection = attempt->connection;
-
-	attempt_release(attempt);
-	if (connection != NULL)
-		connection_answer(connection, answer);
-}
 
 /* ---- What a derived password does ---- */
 
@@ -125,205 +53,112 @@ static void refuse_signatures(struct agent *agent)
 	}
 }
 
-static void take_lock(struct lock *lock, struct attempt *attempt)
+static void take_lock(
+	struct lock *lock, struct attempt *attempt, const struct password_hash *derived)
 {
-	lock->hash = lock->derived;
+	lock->hash = *derived;
 	lock->locked = true;
 	log_info("the agent is locked");
 	approvals_forget(&lock->agent->approvals);
 	refuse_signatures(lock->agent);
-	finish(attempt, MESSAGE_SUCCESS);
+	attempt_finish(attempt, NULL);
 }
 
 static void take_unlock(struct lock *lock, struct attempt *attempt)
 {
+	bool wanted = attempt_wanted(attempt);
+
 	lock->failures = 0;
-	if (attempt->connection != NULL) {
+	if (wanted) {
 		lock->locked = false;
 		explicit_bzero(&lock->hash, sizeof(lock->hash));
 		log_info("the agent is unlocked");
 	}
-	finish(attempt, MESSAGE_SUCCESS);
+	attempt_finish(attempt, NULL);
+	if (wanted)
+		unlock_waits_over(lock->agent);
 }
 
-static void on_delay(uv_timer_t *timer)
-{
-	struct lock *lock = timer->data;
-	struct attempt *attempt = lock->in_work;
-
-	lock->in_work = NULL;
-	audit_reason(attempt->connection, "the password was wrong");
-	finish(attempt, MESSAGE_FAILURE);
-	serve(lock);
-}
-
-/* The attempt stays in work until its time is over, whether its client still waits or not. */
-static void hold_back(struct lock *lock, struct attempt *attempt)
+static void count_failure(struct lock *lock, struct attempt *attempt)
 {
 	unsigned steps;
 
 	lock->failures++;
-	lock->failed_pid = attempt->pid;
-	lock->in_work = attempt;
+	if (attempt->typed)
+		log_warning("a wrong password was typed for the locked agent, the %u. in a row",
+			lock->failures);
+	else
+		log_warning("pid %d gave a wrong password for the locked agent, the %u. in a row",
+			(int)attempt->pid, lock->failures);
 	steps = lock->failures < DELAY_STEPS_MAX ? lock->failures : DELAY_STEPS_MAX;
-	log_warning("pid %d gave a wrong password for the locked agent, the %u. in a row",
-		(int)attempt->pid, lock->failures);
-	uv_timer_start(&lock->delay, on_delay, (uint64_t)steps * DELAY_STEP_MS, 0);
+	attempt_hold_back(attempt, steps * DELAY_STEP_MS, "the password was wrong");
 }
 
-static void conclude(struct lock *lock, struct attempt *attempt)
+static void on_derived(
+	struct lock *lock, struct attempt *attempt, const struct password_hash *derived)
 {
-	if (lock->derived_status != KS_OK) {
-		log_error("the password was not tried: out of memory");
-		finish(attempt, MESSAGE_FAILURE);
-	} else if (attempt->to_lock) {
-		take_lock(lock, attempt);
-	} else if (password_hash_equal(&lock->derived, &lock->hash)) {
+	if (attempt->to_lock)
+		take_lock(lock, attempt, derived);
+	else if (password_hash_equal(derived, &lock->hash))
 		take_unlock(lock, attempt);
-	} else {
-		hold_back(lock, attempt);
-	}
+	else
+		count_failure(lock, attempt);
 }
 
-/* ---- One at a time ---- */
-
-/* Once neither the clock nor the thread has it any more. */
-static void free_closed(struct lock *lock)
+static const char *on_turn(
+	struct lock *lock, const struct attempt *attempt, struct password_hash *hash)
 {
-	if (!lock->clock_closed || lock->deriving)
-		return;
-	secret_deinit(&lock->digests);
+	if (attempt->to_lock == lock->locked)
+		return lock->locked ? "it is locked already" : "it is not locked";
+	memcpy(hash->salt, lock->hash.salt, sizeof(hash->salt));
+	if (attempt->to_lock && password_hash_new_salt(hash) != KS_OK)
+		return "out of memory";
+	return NULL;
+}
+
+static void on_closed(struct lock *lock)
+{
 	explicit_bzero(lock, sizeof(*lock));
 	free(lock);
 }
 
-static void on_clock_closed(uv_handle_t *handle)
-{
-	struct lock *lock = handle->data;
+static const struct attempt_events attempt_events = {
+	.turn = on_turn, .derived = on_derived, .closed = on_closed};
 
-	lock->clock_closed = true;
-	free_closed(lock);
+/* ---- Where passwords come from ---- */
+
+static void abandon(struct request *request)
+{
+	/* The request is the first member. */
+	attempt_leave((struct attempt *)request);
 }
 
-/* On another thread, which touches nothing but the digest in work and what is derived from it. */
-static void derive(uv_work_t *work)
+static void on_answered(void *owner, const char *refusal)
 {
-	struct lock *lock = work->data;
+	struct connection *connection = owner;
 
-	lock->derived_status = password_hash_derive(&lock->derived, digest_of(lock->in_work));
-	/* What OpenSSL keeps for each thread would stay until the end, and not go then. */
-	OPENSSL_thread_stop();
-}
-
-static void on_derived(uv_work_t *work, int status)
-{
-	struct lock *lock = work->data;
-	struct attempt *attempt = lock->in_work;
-
-	(void)status; /* nobody cancels it */
-	lock->deriving = false;
-	if (lock->closing) {
-		free_closed(lock);
-		return;
-	}
-	lock->in_work = NULL;
-	conclude(lock, attempt);
-	explicit_bzero(&lock->derived, sizeof(lock->derived));
-	serve(lock);
-}
-
-static enum ks_error begin_deriving(struct lock *lock, struct attempt *attempt)
-{
-	lock->derived = (struct password_hash){0};
-	memcpy(lock->derived.salt, lock->hash.salt, sizeof(lock->derived.salt));
-	if (attempt->to_lock && password_hash_new_salt(&lock->derived) != KS_OK)
-		return KS_NO_MEMORY;
-	lock->work.data = lock;
-	lock->in_work = attempt;
-	lock->deriving = uv_queue_work(&lock->agent->loop, &lock->work, derive, on_derived) == 0;
-	if (lock->deriving)
-		return KS_OK;
-	lock->in_work = NULL;
-	return KS_NO_MEMORY;
-}
-
-/* A process that tries one password after the other does not keep the person's waiting. */
-static struct attempt *next_attempt(struct lock *lock)
-{
-	struct attempt *attempt = lock->waiting;
-
-	while (attempt != NULL && attempt->pid == lock->failed_pid)
-		attempt = attempt->next;
-	return attempt != NULL ? attempt : lock->waiting;
-}
-
-static void serve(struct lock *lock)
-{
-	while (lock->in_work == NULL && lock->waiting != NULL) {
-		struct attempt *attempt = next_attempt(lock);
-
-		unlink_waiting(attempt);
-		if (attempt->to_lock == lock->locked)
-			audit_reason(attempt->connection,
-				lock->locked ? "it is locked already" : "it is not locked");
-		if (attempt->to_lock == lock->locked || begin_deriving(lock, attempt) != KS_OK)
-			finish(attempt, MESSAGE_FAILURE);
-	}
-}
-
-/* ---- From outside ---- */
-
-/* One that is free, NULL where the process or all together have too many. */
-static struct attempt *attempt_new(struct lock *lock, pid_t pid)
-{
-	struct attempt *found = NULL;
-	unsigned of_this_process = 0;
-
-	for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
-		if (!lock->attempts[i].used)
-			found = &lock->attempts[i];
-		else
-			of_this_process += lock->attempts[i].pid == pid;
-	}
-	if (found == NULL || of_this_process >= ATTEMPTS_OF_ONE_MAX) {
-		log_info("a password of pid %d was not tried: too many wait", (int)pid);
-		return NULL;
-	}
-	*found = (struct attempt){
-		.request = {.abandon = abandon}, .lock = lock, .pid = pid, .used = true};
-	return found;
-}
-
-/* KS_BUSY: too many wait. */
-static enum ks_error add_attempt(struct connection *connection, struct bytes password, bool to_lock)
-{
-	struct attempt *attempt = attempt_new(connection->agent->lock, connection->peer.pid);
-	struct attempt **at = &connection->agent->lock->waiting;
-
-	if (attempt == NULL)
-		return KS_BUSY;
-	if (password_digest(password, digest_of(attempt)) != KS_OK) {
-		attempt_release(attempt);
-		return KS_NO_MEMORY;
-	}
-	attempt->connection = connection;
-	attempt->to_lock = to_lock;
-	connection->request = &attempt->request;
-	while (*at != NULL)
-		at = &(*at)->next;
-	*at = attempt;
-	return KS_OK;
+	if (refusal != NULL)
+		audit_reason(connection, refusal);
+	connection_answer(connection, refusal == NULL ? MESSAGE_SUCCESS : MESSAGE_FAILURE);
 }
 
 static void begin(struct connection *connection, struct bytes body, bool to_lock)
 {
-	struct bytes password;
+	struct attempts *attempts = connection->agent->lock->attempts;
+	struct attempt_wish wish = {.pid = connection->peer.pid,
+		.to_lock = to_lock,
+		.answered = on_answered,
+		.owner = connection};
+	struct attempt *attempt = NULL;
 
-	if (message_parse_password(body, &password) != KS_OK || password.len == 0 ||
-		add_attempt(connection, password, to_lock) != KS_OK)
+	if (message_parse_password(body, &wish.password) != KS_OK || wish.password.len == 0 ||
+		attempt_add(attempts, &wish, &attempt) != KS_OK) {
 		connection_answer(connection, MESSAGE_FAILURE);
-	else
-		serve(connection->agent->lock);
+		return;
+	}
+	attempt->request.abandon = abandon;
+	connection->request = &attempt->request;
+	attempts_serve(attempts);
 }
 
 void lock_begin(struct connection *connection, struct bytes body)
@@ -336,9 +171,45 @@ void lock_begin_unlock(struct connection *connection, struct bytes body)
 	begin(connection, body, false);
 }
 
+enum ks_error lock_try_typed(struct lock *lock, struct bytes password, attempt_answered *answered,
+	void *owner, struct attempt **out)
+{
+	/* No client has the agent's own number. */
+	const struct attempt_wish wish = {.password = password,
+		.pid = getpid(),
+		.typed = true,
+		.answered = answered,
+		.owner = owner};
+	enum ks_error error;
+
+	*out = NULL;
+	if (password.len == 0)
+		return KS_BAD_INPUT;
+	error = attempt_add(lock->attempts, &wish, out);
+	if (error == KS_OK)
+		attempts_serve(lock->attempts);
+	return error;
+}
+
+/* ---- Questions ---- */
+
 bool lock_locked(const struct lock *lock)
 {
 	return lock->locked;
+}
+
+const char *lock_bars(const struct connection *connection)
+{
+	if (!connection->agent->config.locked_keys_listed)
+		return "the agent is locked";
+	if (origin_remote(&connection->origin))
+		return "the agent is locked, and nobody is asked to unlock it for a remote request";
+	return NULL;
+}
+
+bool lock_hides_keys(const struct connection *connection)
+{
+	return lock_locked(connection->agent->lock) && lock_bars(connection) != NULL;
 }
 
 unsigned lock_failures(const struct lock *lock)
@@ -350,21 +221,19 @@ struct lock *lock_new(struct agent *agent)
 {
 	struct lock *lock = calloc(1, sizeof(*lock));
 
-	if (lock == NULL ||
-		secret_init(&lock->digests, (size_t)ATTEMPTS_MAX * PASSWORD_DIGEST) != KS_OK) {
+	if (lock == NULL)
+		return NULL;
+	lock->agent = agent;
+	lock->attempts = attempts_new(agent, &attempt_events, lock);
+	if (lock->attempts == NULL) {
 		free(lock);
 		return NULL;
 	}
-	lock->agent = agent;
-	uv_timer_init(&agent->loop, &lock->delay);
-	lock->delay.data = lock;
 	return lock;
 }
 
 void lock_close(struct lock *lock)
 {
-	if (lock == NULL)
-		return;
-	lock->closing = true;
-	uv_close((uv_handle_t *)&lock->delay, on_clock_closed);
+	if (lock != NULL)
+		attempts_close(lock->attempts);
 }

@@ -165,6 +165,15 @@ static void add_token(struct buf *out, const struct token *token)
 	add_foreign(out, bytes_of(token->provider->name));
 }
 
+static void add_unlocking(struct buf *out, const struct prompt_facts *facts)
+{
+	add(out, "Unlock the agent: the password that ssh-add -x locked it with\n");
+	add(out, "It stays unlocked, for all requests, until it is locked again\n");
+	if (facts->wrong_before > 0)
+		add(out, "Wrong passwords since it was locked: %u\n", facts->wrong_before);
+	add(out, "A request waits for it\n");
+}
+
 static void add_question(struct buf *out, const struct prompt_facts *facts)
 {
 	if (facts->retry)
@@ -183,6 +192,9 @@ static void add_question(struct buf *out, const struct prompt_facts *facts)
 	case PROMPT_FOR_TOUCH:
 		add(out, "Touch the token\n");
 		break;
+	case PROMPT_FOR_UNLOCK:
+		add_unlocking(out, facts);
+		return;
 	}
 	add_token(out, facts->token);
 	if (facts->tries_left >= 0)

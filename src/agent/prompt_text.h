@@ -12,8 +12,8 @@
 #include "subject.h"
 
 struct prompt_facts {
-	enum { PROMPT_FOR_PIN, PROMPT_FOR_CONFIRM, PROMPT_FOR_TOUCH } what;
-	const struct token *token;
+	enum { PROMPT_FOR_PIN, PROMPT_FOR_CONFIRM, PROMPT_FOR_TOUCH, PROMPT_FOR_UNLOCK } what;
+	const struct token *token; /* NULL: to unlock the agent, where none is meant */
 	const struct key *key;
 	const struct subject *subject;
 	const struct origin *origin;
@@ -23,6 +23,7 @@ struct prompt_facts {
 	int32_t tries_left;		/* or KS_TRIES_UNKNOWN */
 	bool last_tries;		/* the token says that few are left */
 	bool retry;			/* the PIN before was wrong */
+	unsigned wrong_before;		/* passwords, since the agent was locked */
 	uint32_t remember_s;		/* for how long a yes counts; 0: for this request */
 };
 

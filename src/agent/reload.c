@@ -45,6 +45,7 @@ static void take(struct agent *agent, struct config *fresh)
 	agent->configured++;
 	agent_add_settings(agent);
 	approvals_forget(&agent->approvals);
+	unlock_waits_configured(agent);
 	config_deinit(&before);
 }
 

@@ -2,6 +2,8 @@
  * A request that can't be answered at once. A connection has at most one in work; it is
  * answered once, or abandoned when the client goes. Life of a signature (sign.c):
  *
+ *  UNLOCKING (the agent is locked, and the person is asked)
+ *     ▲ ▼
  *   BEGUN ─┬─▶ CONFIRMING ─┬─▶ WAITING ──▶ SIGNING ◀─▶ ASKING
  *  (names  └───────────────┘  (for the        │     (PIN or touch)
  *   of hosts  (no confirm)     worker)        ▼
@@ -20,6 +22,7 @@
 
 enum request_state {
 	REQUEST_BEGUN,
+	REQUEST_UNLOCKING,
 	REQUEST_CONFIRMING,
 	REQUEST_WAITING,
 	REQUEST_SIGNING,

@@ -11,6 +11,7 @@
 #include "audit.h"
 #include "audit_sign.h"
 #include "known_hosts.h"
+#include "lock.h"
 #include "provider.h"
 #include "sign_check.h"
 #include "sign_journey.h"
@@ -19,10 +20,12 @@ void sign_free(struct sign *sign)
 {
 	if (sign->names != NULL)
 		known_hosts_wait_abandon(sign->names);
-	if (sign->wait != NULL)
-		provider_wait_abandon(sign->wait);
 	if (sign->prompt != NULL)
 		prompt_withdraw(sign->prompt);
+	if (sign->unlock != NULL)
+		unlock_wait_abandon(sign->unlock);
+	if (sign->wait != NULL)
+		provider_wait_abandon(sign->wait);
 	if (sign->notice != NULL)
 		prompt_withdraw(sign->notice);
 	if (sign->operation != NULL)
@@ -142,7 +145,7 @@ void sign_proceed(struct sign *sign)
 	}
 }
 
-static void decide(struct sign *sign)
+void sign_decide_on(struct sign *sign)
 {
 	struct connection *connection = sign->connection;
 
@@ -156,6 +159,8 @@ static void decide(struct sign *sign)
 	audit_sign_verdict(connection, &sign->verdict);
 	if (!sign->verdict.allowed)
 		sign_refuse(sign, sign->verdict.reason, sign->verdict.remedy);
+	else if (lock_locked(connection->agent->lock))
+		sign_await_unlock(sign);
 	else if (sign->verdict.confirm && !sign_remembered(sign))
 		sign_confirm(sign);
 	else
@@ -167,7 +172,7 @@ static void on_names(void *owner)
 	struct sign *sign = owner;
 
 	sign->names = NULL;
-	decide(sign);
+	sign_decide_on(sign);
 }
 
 static struct sign *sign_new(
@@ -208,5 +213,5 @@ void sign_begin(struct connection *connection, const struct message_sign *messag
 	if (connection->binds.count > 0)
 		sign->names = known_hosts_await(connection->agent->known_hosts, on_names, sign);
 	if (sign->names == NULL)
-		decide(sign);
+		sign_decide_on(sign);
 }

@@ -25,9 +25,10 @@ struct sign {
 	uint32_t token;		  /* the worker's id, while SIGNING */
 	struct worker *worker;
 	struct known_hosts_wait *names; /* while what is known of the hosts is read */
+	struct unlock_wait *unlock;	/* while the agent is locked */
 	struct provider_wait *wait;
 	struct operation *operation;
-	struct prompt *prompt; /* confirmation or PIN */
+	struct prompt *prompt; /* confirmation, PIN or what unlocks the agent */
 	struct prompt *notice;
 	const char *not_asked; /* why the person was not, the last time; static; NULL: they were */
 };
@@ -42,8 +43,15 @@ bool sign_remote(const struct sign *sign);
  * and sign is dead.
  */
 KS_MUST_CHECK bool sign_still_decided(struct sign *sign);
+/* From the first check to the token, or to whatever the request waits for. */
+void sign_decide_on(struct sign *sign);
 /* Nothing is left to be asked before the token: on to its worker, once that is there. */
 void sign_proceed(struct sign *sign);
+
+/* ---- sign_unlock.c ---- */
+
+/* The agent is locked: refuses, or waits until the person unlocks it and then decides anew. */
+void sign_await_unlock(struct sign *sign);
 
 /* ---- sign_confirm.c ---- */
 

@@ -94,7 +94,11 @@ static void print_lock(struct page *page, const json_t *status)
 
 	if (!json_is_true(json_object_get(status, "locked")))
 		return;
-	page_text(page, PAGE_WARNING, 2, 4, "locked: nothing is listed or signed until ssh-add -X");
+	page_text(page, PAGE_WARNING, 2, 4, "%s",
+		strcmp(text_in(status, "when_locked"), "list") == 0
+			? "locked: keys are listed on this machine alone, and its signatures ask "
+			  "for the password, until ssh-add -X"
+			: "locked: nothing is listed or signed until ssh-add -X");
 	if (failures > 0)
 		page_text(page, PAGE_BAD, 2, 4, "%lld wrong password%s since it was locked",
 			(long long)failures, plural(failures));

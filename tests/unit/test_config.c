@@ -48,6 +48,7 @@ static void nothing_configured_gives_the_defaults(void **state)
 	assert_false(config.allow_rsa_sha1);
 	assert_false(config.allow_ssh_dss);
 	assert_false(config.remote_memory_keys_confirm);
+	assert_false(config.locked_keys_listed);
 	assert_null(config.askpass);
 	assert_int_equal(config.prompts, CONFIG_PROMPTS_AUTO);
 	assert_null(config.pinentry);
@@ -69,6 +70,7 @@ static void every_option_replaces_its_default(void **state)
 				      "allow-rsa-sha1 = yes\n"
 				      "allow-ssh-dss = true\n"
 				      "remote-memory-keys = \"confirm\"\n"
+				      "when-locked = list\n"
 				      "askpass = '/usr/bin/ask pass'\n"
 				      "prompts = pinentry\n"
 				      "pinentry = /usr/bin/pinentry-qt\n"
@@ -85,6 +87,7 @@ static void every_option_replaces_its_default(void **state)
 	assert_true(config.allow_rsa_sha1);
 	assert_true(config.allow_ssh_dss);
 	assert_true(config.remote_memory_keys_confirm);
+	assert_true(config.locked_keys_listed);
 	assert_string_equal(config.askpass, "/usr/bin/ask pass");
 	assert_int_equal(config.prompts, CONFIG_PROMPTS_PINENTRY);
 	assert_string_equal(config.pinentry, "/usr/bin/pinentry-qt");
@@ -378,6 +381,7 @@ static const struct {
 				"1 second to 1 hour, such as 90 or 2m"},
 	{"remote-memory-keys = allow",
 		"test.conf:1: remote-memory-keys: the value must be refuse or confirm"},
+	{"when-locked = show", "test.conf:1: when-locked: the value must be hide or list"},
 	{"\nremote-memory-keys = \"\"",
 		"test.conf:2: remote-memory-keys: the value must be refuse or confirm"},
 	{"allow-ssh-dss = 1", "test.conf:1: invalid boolean value for option 'allow-ssh-dss'"},

@@ -112,6 +112,28 @@ static void a_pin_prompt_names_token_key_user_and_process(void **state)
 	assert_says(bed, "on this machine", false);
 }
 
+static void a_question_that_unlocks_says_for_what_and_for_how_long(void **state)
+{
+	const char *const said[] = {
+		"Unlock the agent: the password that ssh-add -x locked it with\n",
+		"stays unlocked, for all requests, until it is locked again\n",
+		"\nA request waits for it\nto log in as the user\n    \"root\"\n",
+		"\"PIV\"",
+		key_vectors[1].fingerprint,
+		"asked on this machine by process 4711\n    \"/usr/bin/ssh\"",
+	};
+	struct bed *bed = *state;
+
+	bed->origin = (struct origin){ORIGIN_LOCAL};
+	bed->facts.what = PROMPT_FOR_UNLOCK;
+	bed->facts.token = NULL;
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		assert_says(bed, said[i], true);
+	assert_says(bed, "Wrong", false);
+	bed->facts.wrong_before = 3;
+	assert_says(bed, "\nWrong passwords since it was locked: 3\n", true);
+}
+
 static void a_local_request_is_not_called_remote(void **state)
 {
 	struct bed *bed = *state;
@@ -365,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_pin_prompt_names_token_key_user_and_process),
+		TEST(a_question_that_unlocks_says_for_what_and_for_how_long),
 		TEST(a_local_request_is_not_called_remote),
 		TEST(a_proven_destination_is_named),
 		TEST(hosts_are_named_by_what_is_known_of_them),
