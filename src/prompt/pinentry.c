@@ -233,10 +233,16 @@ static enum pinentry_end show_last(struct talk *talk)
 
 static enum pinentry_end show_pages(struct talk *talk)
 {
-	struct bytes rest = bytes_of(talk->question->text);
-	size_t count = count_pages(rest, talk->page_lines);
+	AUTO(buf) text = {.max = 4 * PROMPT_MAX};
 	enum pinentry_end end = PINENTRY_DONE;
+	struct bytes rest;
+	size_t count;
 
+	pinentry_break_quotes(&text, bytes_of(talk->question->text));
+	if (buf_status(&text) != KS_OK)
+		return PINENTRY_NO_MEMORY;
+	rest = buf_bytes(&text);
+	count = count_pages(rest, talk->page_lines);
 	if (count > PAGES_MAX)
 		return PINENTRY_TOO_LONG;
 	if (count > 1)

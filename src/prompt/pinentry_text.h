@@ -13,6 +13,13 @@
 #define PINENTRY_LINE_MAX 1000
 
 /*
+ * Appends text, the quoted ones in it broken into pieces that windows show on one line: where a
+ * window broke one between two words, the rest would stand where our own words stand. A piece goes
+ * on in a line of its own after a plus sign, in quotes again. Texts of one word stay whole.
+ */
+void pinentry_break_quotes(struct buf *out, struct bytes text);
+
+/*
  * Takes a page from the front: as many whole lines as fit, at most max_lines, without the last
  * line's end; a part of a line only where one alone is too long. Empty when nothing is left.
  */

@@ -72,6 +72,12 @@ class Conversations(Scripted):
                          ["a%0ASETKEYINFO x?%0AOPTION allow-external-password-cache????"])
         self.assertEqual(self.pinentry.told("SETKEYINFO"), [])
 
+    def test_a_strangers_words_stay_on_their_lines_in_a_window(self):
+        self.pinentry.refuses()
+        self.refused(PIN, NO, text='the user\n    "a stranger who has chosen his words on the host known as"\n')
+        self.assertEqual(self.pinentry.told("SETDESC"), [
+            'the user%0A    "a stranger who has chosen his "%0A    + "words on the host known as"'])
+
     def test_a_notice_is_a_message_and_no_answer(self):
         self.pinentry.does(MESSAGE="time.sleep(1.3); say(b'OK\\n')")
         self.refused(NOTICE, NO)

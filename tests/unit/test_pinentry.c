@@ -115,6 +115,49 @@ static void escapes_leave_one_printable_line(void **state)
 	assert_true(bytes_equal_text(buf_bytes(&out), "a%25b%0A???[31m??????%250A."));
 }
 
+static void quoted_texts_of_several_words_come_in_pieces(void **state)
+{
+#define WORDS_30 "aaaaaaaaaaaaaa bbbbbbbbbbbbbbb"
+#define MORE "\"\n    + \""
+	static const struct {
+		const char *text;
+		const char *pieces; /* NULL: as it is */
+	} table[] = {
+		{"", NULL},
+		{"\n", NULL},
+		{"on the host known as of all these words without an end, and without quotes\n",
+			NULL},
+		{"    \"db.example\"\n", NULL},
+		{"    \"" WORDS_30 "\"\nwith the key\n", NULL},
+		{"    \"" WORDS_30 " on the host known as\"\nwith the key\n",
+			"    \"" WORDS_30 MORE " on the host known as\"\nwith the key\n"},
+		{"    \"" WORDS_30 WORDS_30 WORDS_30 "\"...\n",
+			"    \"" WORDS_30 MORE WORDS_30 MORE WORDS_30 "\"...\n"},
+		{"    serial \"" WORDS_30 "\\\"" WORDS_30 "\"",
+			"    serial \"" WORDS_30 MORE "\\\"aaaaaaaaaaaaaa bbbbbbbbbbbbb" MORE
+			"bb\""},
+		/* What stands for one byte stays together. */
+		{"    \"aaaaaaaaaaaaaa bbbbbbbbbbbb\\x0a\\\\ c\"",
+			"    \"aaaaaaaaaaaaaa bbbbbbbbbbbb" MORE "\\x0a\\\\ c\""},
+		{"\"aaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbb\\\"",
+			"\"aaaaaaaaaaaaaa bbbbbbbbbbbbbbb" MORE "bbbb\\\""},
+		/* A window breaks lines between words only. */
+		{"    \"/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so\"\n", NULL},
+		{"\"aaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbb", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const char *wanted = table[i].pieces != NULL ? table[i].pieces : table[i].text;
+		AUTO(buf) out = {0};
+
+		pinentry_break_quotes(&out, bytes_of(table[i].text));
+		buf_put_u8(&out, '\0');
+		assert_int_equal(buf_status(&out), KS_OK);
+		assert_string_equal((const char *)out.data, wanted);
+	}
+}
+
 static size_t escaped(struct bytes page)
 {
 	AUTO(buf) out = {0};
@@ -197,6 +240,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_ok_is_ok),
+		cmocka_unit_test(quoted_texts_of_several_words_come_in_pieces),
 		cmocka_unit_test(data_is_unescaped_and_bounded),
 		cmocka_unit_test(escapes_leave_one_printable_line),
 		cmocka_unit_test(pages_hold_all_of_a_text_in_whole_lines),
