@@ -85,8 +85,10 @@ static void on_pin(void *owner, enum prompt_status status, int pin_fd)
 	struct sign *sign = owner;
 	enum ks_error verdict = status == PROMPT_YES ? KS_OK : KS_REFUSED;
 
-	if (status == PROMPT_NOBODY)
+	if (status == PROMPT_NOBODY) {
 		verdict = KS_PIN_NEEDED;
+		sign->not_asked = prompt_obstacle(sign->connection->agent);
+	}
 	sign->prompt = NULL;
 	sign->request.state = REQUEST_SIGNING;
 	operation_answer_pin(sign->operation, verdict, pin_fd);

@@ -59,6 +59,7 @@ static void on_confirmed(void *owner, enum prompt_status status, int pin_fd)
 	(void)pin_fd;
 	sign->prompt = NULL;
 	if (status == PROMPT_NOBODY) {
+		sign->not_asked = prompt_obstacle(sign->connection->agent);
 		refuse_unasked(sign, KS_PIN_NEEDED);
 	} else if (status != PROMPT_YES) {
 		sign_refuse(sign, "the person did not allow it", NULL);

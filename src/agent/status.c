@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +45,18 @@ json_t *foreign_text(const char *text)
 	return string;
 }
 
+/* One that the service manager made is where the kernel says, and not ours to remove. */
+static json_t *activated_path(const struct listener *listener)
+{
+	struct sockaddr_un address = {0};
+	socklen_t len = sizeof(address) - 1;
+
+	if (getsockname(listener->fd, (struct sockaddr *)&address, &len) == 0 &&
+		address.sun_path[0] == '/')
+		return foreign_text(address.sun_path);
+	return json_string("(activated)");
+}
+
 static json_t *sockets(const struct agent *agent)
 {
 	static const char *const origins[] = {
@@ -54,11 +68,11 @@ static json_t *sockets(const struct agent *agent)
 
 	for (const struct listener *listener = agent->listeners; listener != NULL;
 		listener = listener->next)
-		json_array_append_new(list,
-			json_pack("{s:s,s:o,s:s}", "name", listener->name, "path",
-				foreign_text(
-					listener->path != NULL ? listener->path : "(activated)"),
-				"origin", origins[listener->kind]));
+		json_array_append_new(
+			list, json_pack("{s:s,s:o,s:s}", "name", listener->name, "path",
+				      listener->path != NULL ? foreign_text(listener->path)
+							     : activated_path(listener),
+				      "origin", origins[listener->kind]));
 	return list;
 }
 

@@ -12,6 +12,7 @@
 
 #include "audit.h"
 #include "control.h"
+#include "env.h"
 #include "policy.h"
 #include "status.h"
 
@@ -28,6 +29,10 @@ static const char usage[] =
 	"                            [--executable PATH] [--listener NAME] [--json]\n"
 	"                                 which rule would decide, and why\n"
 	"       keystile reload           read the configuration anew\n"
+	"       keystile env [-c | -s | --fish | --json]\n"
+	"                                 what a shell sets to use the agent\n"
+	"       keystile env --update [--json]\n"
+	"                                 ask me in the session that this is\n"
 	"       keystile log [-f] [-n LINES] [--json]\n"
 	"                                 what the audit log says\n"
 	"       keystile help             this\n"
@@ -95,6 +100,53 @@ static int run_reload(void)
 		return EXIT_NO_AGENT;
 	json_decref(answer);
 	return finish();
+}
+
+static bool print_settings(
+	const struct env_wish *wish, const json_t *status, const struct control *control)
+{
+	json_t *settings = env_settings(status, control);
+
+	if (settings == NULL)
+		return false;
+	if (wish->as_json)
+		print_json(settings);
+	else
+		env_settings_print(wish->shell, settings);
+	json_decref(settings);
+	return true;
+}
+
+static bool print_update(const struct env_wish *wish, const json_t *answer)
+{
+	struct page page = page_of(stdout);
+
+	if (wish->as_json)
+		print_json(answer);
+	else
+		env_update_print(&page, answer);
+	return true;
+}
+
+static int run_env(int argc, char **argv)
+{
+	struct control control;
+	struct env_wish wish;
+	json_t *request, *answer = NULL;
+	bool done = false;
+
+	if (!env_parse(argc, argv, &wish))
+		return bad_usage();
+	if (control_open(&control) != KS_OK)
+		return EXIT_NO_AGENT;
+	request = wish.update ? env_update_request() : json_pack("{s:s}", "command", "status");
+	if (control_ask(&control, request, &answer) == KS_OK)
+		done = wish.update ? print_update(&wish, answer)
+				   : print_settings(&wish, answer, &control);
+	control_close(&control);
+	json_decref(request);
+	json_decref(answer);
+	return done ? finish() : EXIT_NO_AGENT;
 }
 
 static void print_policy(const struct policy_wish *wish, const json_t *answer)
@@ -186,6 +238,8 @@ int main(int argc, char **argv)
 		return run_status(true);
 	if (argc == 2 && strcmp(argv[1], "reload") == 0)
 		return run_reload();
+	if (argc >= 2 && strcmp(argv[1], "env") == 0)
+		return run_env(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "policy") == 0)
 		return run_policy(argc - 2, argv + 2);
 	return bad_usage();

@@ -9,6 +9,7 @@
 #include <keystile/cleanup.h>
 #include <keystile/text.h>
 
+#include "env.h"
 #include "find.h"
 #include "status.h"
 
@@ -353,6 +354,7 @@ void status_print(struct page *page, const json_t *status, const struct control 
 	print_part(page, status, "connections", "Connections", NULL, print_connection);
 	print_more_connections(page, status);
 	print_part(page, status, "known_hosts", "Known hosts", NULL, print_known_hosts);
+	env_asking_print(page, json_object_get(status, "asking"));
 	print_part(page, status, "prompts", "Waiting for you", NULL, print_prompt);
 	print_part(page, status, "refusals", "Refused lately", NULL, print_refusal);
 }

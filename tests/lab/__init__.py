@@ -15,3 +15,4 @@ from .place import (AGENT, BUILD, CONTROL, LIBEXEC, PATIENCE, ROOT, Folder, Proc
 from .softhsm import SoftHSM
 from .sshd import Sshd
 from .terminal import Terminal
+from .user_manager import UserManager

@@ -28,7 +28,7 @@ class Agent:
         self.env = place.environment(self.home)
         if config is not None:
             self._write_config(config)
-        inside = dict(self.env, **(askpass.env if askpass else {}), **(env or {}))
+        inside = {**self.env, **(askpass.env if askpass else {}), **(env or {})}
         self._log_path = self.home / "agent.log"
         place.give_away(self.home, user)
         self.process = self._start(program or place.AGENT, options, inside)

@@ -58,14 +58,19 @@ GLib.MainLoop().run()
 class Notifications:
     """.env names the bus; .notes() are the calls: [method, arguments...]. mode: "show", "fail", "zero", "hang", "dismiss"."""
 
+    program = SERVICE
+
     def __init__(self, service=True):
         self.folder = place.Folder()
         self.processes = []
         self.mode("show")
-        env = place.environment(self.folder.path)
-        self._bus(env)
+        self._bus(place.environment(self.folder.path))
         if service:
-            self._start(["/usr/bin/python3", "-c", SERVICE, str(self.folder.path)], dict(env, **self.env))
+            self._serve()
+
+    def _serve(self):
+        self._start(["/usr/bin/python3", "-c", self.program, str(self.folder.path)],
+                    dict(place.environment(self.folder.path), **self.env))
 
     def _bus(self, env):
         address = f"unix:path={self.folder.path}/bus"
