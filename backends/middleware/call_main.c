@@ -82,7 +82,7 @@ static void carry_out(struct buf *answer)
 		error = library_call_decode(buf_bytes(&request), &call);
 	if (error == KS_UNSUPPORTED)
 		library_answer_error(answer, KS_DEVICE_FAILED,
-			"keystile was upgraded meanwhile: add the key again");
+			"keystile was upgraded while its agent ran: start the agent anew");
 	else if (error != KS_OK)
 		library_answer_error(answer, error, "the request to the library is malformed");
 	/* PR_SET_PDEATHSIG came too late for a worker that had ended before. */

@@ -257,6 +257,7 @@ static void await_child(int ready)
 	close(ready);
 }
 
+/* The agent has its threads from agent_run() on: here it may still go on as a child. */
 static int run_in_background(
 	const struct options *options, struct agent_start *start, const sigset_t *signals)
 {

@@ -66,6 +66,7 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Goes on without exec(), as this program has but one thread. */
 static void become_conversation(const struct prompt_question *question)
 {
 	if (close_range(STDERR_FILENO + 1, ~0U, 0) == 0)
