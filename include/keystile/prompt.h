@@ -44,6 +44,7 @@ struct prompt_question {
 	enum prompt_kind kind;
 	enum prompt_way way;
 	bool notify;	/* a notice: by desktop notification; the program only where that fails */
+	bool password;	/* a PROMPT_PIN: called a password, as it is no token's PIN */
 	char *text;	/* the whole question, ready to be shown; lines end with \n */
 	char *trouble;	/* one line: what went wrong before, such as a wrong PIN; may be empty */
 	char *program;	/* to run; empty only with notify, or in a terminal: there is none */
@@ -55,8 +56,8 @@ struct prompt_question {
 };
 
 /*
- * Appends u8 kind, u8 way, bool notify, the four strings, u32 timeout_seconds, u32 holder, u64
- * holder_start.
+ * Appends u8 kind, u8 way, bool notify, bool password, the four strings, u32 timeout_seconds, u32
+ * holder, u64 holder_start.
  */
 void prompt_question_encode(const struct prompt_question *question, struct buf *out);
 KS_MUST_CHECK enum ks_error prompt_question_decode(

@@ -215,6 +215,7 @@ static void on_starter(uv_timer_t *starter)
 static struct prompt_question question_of(const struct prompt_wish *wish, uint32_t timeout_ms)
 {
 	return (struct prompt_question){.kind = wish->kind,
+		.password = wish->password,
 		.text = strdup(wish->text),
 		.trouble = strdup(wish->trouble != NULL ? wish->trouble : ""),
 		.timeout_seconds = timeout_ms / 1000};

@@ -38,6 +38,7 @@ void prompts_deinit(struct agent *agent);
 
 struct prompt_wish {
 	enum prompt_kind kind;
+	bool password;		   /* a PROMPT_PIN for something that is no token's PIN */
 	const char *text;	   /* copied */
 	const char *trouble;	   /* what went wrong before, one line; copied; NULL: nothing */
 	const char *about;	   /* one line for status; copied */

@@ -63,6 +63,7 @@ enum ks_error sign_ask(struct sign *sign, enum prompt_kind kind, const struct pr
 	const char *words = "out of memory";
 	enum ks_error error = KS_NO_MEMORY;
 	struct prompt_wish wish = {.kind = kind,
+		.password = facts->what == PROMPT_FOR_UNLOCK,
 		.text = text,
 		.trouble = trouble,
 		.about = about,

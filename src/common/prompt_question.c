@@ -12,6 +12,7 @@ void prompt_question_encode(const struct prompt_question *question, struct buf *
 	buf_put_u8(out, (uint8_t)question->kind);
 	buf_put_u8(out, (uint8_t)question->way);
 	buf_put_u8(out, question->notify);
+	buf_put_u8(out, question->password);
 	buf_put_text(out, question->text);
 	buf_put_text(out, question->trouble);
 	buf_put_text(out, question->program);
@@ -33,6 +34,7 @@ static bool is_sensible(const struct prompt_question *question)
 	return question->kind >= PROMPT_PIN && question->kind <= PROMPT_NOTICE &&
 	       question->way >= PROMPT_BY_ASKPASS && question->way <= PROMPT_BY_ASKER &&
 	       (!question->notify || question->kind == PROMPT_NOTICE) &&
+	       (!question->password || question->kind == PROMPT_PIN) &&
 	       (*question->program || question->notify || in_terminal(question)) &&
 	       (question->holder != 0) == in_terminal(question) && question->holder <= INT32_MAX;
 }
@@ -47,6 +49,7 @@ enum ks_error prompt_question_decode(struct bytes bytes, struct prompt_question 
 	question->kind = reader_u8(&in);
 	question->way = reader_u8(&in);
 	question->notify = reader_bool(&in);
+	question->password = reader_bool(&in);
 	question->text = reader_text(&in, PROMPT_MAX);
 	question->trouble = reader_text(&in, PROMPT_MAX);
 	question->program = reader_text(&in, PROMPT_MAX);

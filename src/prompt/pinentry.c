@@ -158,7 +158,8 @@ static enum pinentry_end introduce(struct talk *talk)
 	if (end == PINENTRY_DONE && talk->question->timeout_seconds > 0)
 		end = say(talk, timeout, false);
 	if (end == PINENTRY_DONE && talk->question->kind == PROMPT_PIN)
-		end = set(talk, "SETPROMPT ", bytes_of("PIN:"));
+		end = set(talk, "SETPROMPT ",
+			bytes_of(talk->question->password ? "Password:" : "PIN:"));
 	return end;
 }
 

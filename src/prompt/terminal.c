@@ -244,10 +244,11 @@ static enum event ask_line(
 static enum event ask_pin(struct terminal *terminal)
 {
 	struct terminal_line line = {.text = terminal->answer, .keys = &terminal->before};
+	const char *label = terminal->question->password ? "Password: " : "PIN: ";
 	enum event event = say(terminal, "Keys are not shown. Return alone or Esc: no.\r\n");
 
 	for (unsigned times = 0; times < TIMES && event == EVENT_READY; times++) {
-		event = ask_line(terminal, "PIN: ", &line);
+		event = ask_line(terminal, label, &line);
 		if (event != EVENT_READY)
 			return event;
 		if (!line.spoilt)
@@ -302,7 +303,8 @@ static const char *title_of(const struct prompt_question *question)
 {
 	switch (question->kind) {
 	case PROMPT_PIN:
-		return "Keystile asks for a PIN";
+		return question->password ? "Keystile asks for a password"
+					  : "Keystile asks for a PIN";
 	case PROMPT_CONFIRM:
 		return "Keystile asks: allow it?";
 	case PROMPT_NOTICE:

@@ -14,9 +14,9 @@ SECRET = "Geheim-4711"
 
 
 def question(kind, program, text="Enter it", way=BY_ASKPASS, notify=False, trouble="", terminal="",
-             timeout=90, holder=0, start=0):
+             timeout=90, holder=0, start=0, password=False):
     """What the agent writes into the helper's standard input (include/keystile/prompt.h)."""
-    return (bytes([kind, way, notify]) + string(text) + string(trouble) + string(str(program)) +
+    return (bytes([kind, way, notify, password]) + string(text) + string(trouble) + string(str(program)) +
             string(terminal) + timeout.to_bytes(4, "big") +
             holder.to_bytes(4, "big") + start.to_bytes(8, "big"))
 

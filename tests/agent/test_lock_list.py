@@ -252,6 +252,22 @@ class Asked(ListTest):
             self.assertNotIn(secret, text)
 
 
+class ByPinentry(ListTest):
+    """The way of a desktop."""
+
+    locks_at_once = False
+
+    def test_the_field_is_not_called_a_pins(self):
+        pinentry = lab.Pinentry()
+        self.addCleanup(pinentry.close)
+        pinentry.gives(PASSWORD)
+        self.configures(LIST + f'prompts = pinentry\npinentry = "{pinentry.path}"\npinentry-terminal = /dev/tty8\n')
+        self.locks()
+        self.signed(self.begin())
+        self.assertEqual(pinentry.told("SETPROMPT"), ["Password:"])
+        self.assertTrue(pinentry.told("SETDESC")[0].startswith(QUESTION))
+
+
 class Demands(ListTest):
     """What a request has to have besides."""
 

@@ -50,6 +50,11 @@ class Conversations(Scripted):
             "SETERROR That PIN was wrong. Tries left: 2", "GETPIN", "BYE"])
         self.assertEqual(self.pinentry.starts(), [[]])
 
+    def test_a_password_is_not_called_a_pin(self):
+        self.pinentry.gives("word")
+        self.assertEqual(self.ask(PIN, password=True), (YES, "word", ""))
+        self.assertEqual(self.pinentry.told("SETPROMPT"), ["Password:"])
+
     def test_a_confirmation_is_allowed_or_refused(self):
         self.pinentry.agrees()
         self.assertEqual(self.ask(CONFIRM), (YES, "", ""))

@@ -58,11 +58,11 @@ class Conversations(InTerminal):
         self.holder = self.tty.holder()
         self.before = self.tty.modes()
 
-    def ask(self, kind, keys, **options):
+    def ask(self, kind, keys, ready=None, **options):
         """What the helper ends with when these keys are typed once it takes some."""
         self.tty.forget()
         helper = self.start(kind, self.holder, **options)
-        self.tty.wait_until_shown(READY[kind])
+        self.tty.wait_until_shown(ready or READY[kind])
         self.tty.types(keys)
         result = helper.finish()
         self.assertEqual(self.tty.modes(), self.before)
@@ -80,6 +80,11 @@ class Conversations(InTerminal):
                 for line in ("|! That PIN was wrong. Tries left: 2\r\n|  PIN for the token\r\n|      \"lab\"\r\n",
                              "+-- Keystile asks for a PIN ---", "wait...", "Keystile: answered."):
                     self.assertIn(line, shown)
+
+    def test_a_password_is_not_called_a_pin(self):
+        result = self.ask(PIN, SECRET + "\r", ready="Password: ", password=True)
+        self.assertEqual(result, (YES, SECRET, ""))
+        self.assertIn("+-- Keystile asks for a password ---", self.tty.shown())
 
     def test_what_was_typed_before_it_could_be_read_is_dropped(self):
         termios.tcflow(self.tty.slave, termios.TCOOFF)

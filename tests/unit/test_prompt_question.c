@@ -13,6 +13,7 @@ struct parts {
 	uint8_t kind, way, notify;
 	struct bytes program;
 	uint32_t holder;
+	uint8_t password;
 };
 
 static void put_parts(struct buf *out, struct bytes text, const struct parts *parts)
@@ -20,6 +21,7 @@ static void put_parts(struct buf *out, struct bytes text, const struct parts *pa
 	buf_put_u8(out, parts->kind);
 	buf_put_u8(out, parts->way);
 	buf_put_u8(out, parts->notify);
+	buf_put_u8(out, parts->password);
 	buf_put_string(out, text);
 	buf_put_text(out, "trouble");
 	buf_put_string(out, parts->program);
@@ -31,7 +33,7 @@ static void put_parts(struct buf *out, struct bytes text, const struct parts *pa
 
 static void put_question(struct buf *out, uint8_t kind, struct bytes text, struct bytes program)
 {
-	put_parts(out, text, &(struct parts){kind, PROMPT_BY_ASKPASS, 0, program, 0});
+	put_parts(out, text, &(struct parts){kind, PROMPT_BY_ASKPASS, 0, program, 0, 0});
 }
 
 static void assert_refused(struct bytes bytes)
@@ -55,6 +57,7 @@ static void a_question_comes_back_as_it_was(void **state)
 							.holder = 12,
 							.holder_start = UINT64_C(1) << 40,
 							.notify = kind == PROMPT_NOTICE,
+							.password = kind == PROMPT_PIN,
 							.text = text,
 							.trouble = trouble,
 							.program = program,
@@ -74,6 +77,7 @@ static void a_question_comes_back_as_it_was(void **state)
 		assert_int_equal(decoded.holder, 12);
 		assert_true(decoded.holder_start == UINT64_C(1) << 40);
 		assert_int_equal(decoded.notify, kind == PROMPT_NOTICE);
+		assert_int_equal(decoded.password, kind == PROMPT_PIN);
 		assert_int_equal(decoded.timeout_seconds, 90);
 		prompt_question_deinit(&decoded);
 		assert_null(decoded.text);
@@ -113,21 +117,23 @@ static void ways_and_notices_have_to_make_sense(void **state)
 		struct parts parts;
 		bool taken;
 	} table[] = {
-		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 0}, true},
-		{{PROMPT_PIN, PROMPT_BY_PINENTRY, 0, program, 0}, true},
-		{{PROMPT_NOTICE, PROMPT_BY_PINENTRY, 1, program, 0}, true},
-		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 1, none, 0}, true},
-		{{PROMPT_PIN, 0, 0, program, 0}, false},
-		{{PROMPT_PIN, 3, 0, program, 0}, false},
-		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 1, program, 0}, false},
-		{{PROMPT_CONFIRM, PROMPT_BY_ASKPASS, 1, none, 0}, false},
-		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 0, none, 0}, false},
-		{{PROMPT_PIN, PROMPT_BY_PROMPTER, 0, none, 12}, true},
-		{{PROMPT_NOTICE, PROMPT_BY_ASKER, 1, none, INT32_MAX}, true},
-		{{PROMPT_PIN, PROMPT_BY_ASKER, 0, none, 0}, false},
-		{{PROMPT_PIN, PROMPT_BY_ASKER, 0, none, INT32_MAX + 1U}, false},
-		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 12}, false},
-		{{PROMPT_PIN, PROMPT_BY_ASKER + 1, 0, program, 12}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 0, 0}, true},
+		{{PROMPT_PIN, PROMPT_BY_PINENTRY, 0, program, 0, 0}, true},
+		{{PROMPT_NOTICE, PROMPT_BY_PINENTRY, 1, program, 0, 0}, true},
+		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 1, none, 0, 0}, true},
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 0, 1}, true},
+		{{PROMPT_CONFIRM, PROMPT_BY_ASKPASS, 0, program, 0, 1}, false},
+		{{PROMPT_PIN, 0, 0, program, 0, 0}, false},
+		{{PROMPT_PIN, 3, 0, program, 0, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 1, program, 0, 0}, false},
+		{{PROMPT_CONFIRM, PROMPT_BY_ASKPASS, 1, none, 0, 0}, false},
+		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 0, none, 0, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_PROMPTER, 0, none, 12, 0}, true},
+		{{PROMPT_NOTICE, PROMPT_BY_ASKER, 1, none, INT32_MAX, 0}, true},
+		{{PROMPT_PIN, PROMPT_BY_ASKER, 0, none, 0, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKER, 0, none, INT32_MAX + 1U, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 12, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKER + 1, 0, program, 12, 0}, false},
 	};
 
 	(void)state;
@@ -158,7 +164,7 @@ static void a_question_has_at_most_32_kib(void **state)
 {
 	char *text = calloc(1, PROMPT_MAX + 2), program[] = "/askpass";
 	char none[] = "";
-	size_t room = PROMPT_MAX - 3 - 4 * 4 - 4 - 12 - strlen(program);
+	size_t room = PROMPT_MAX - 4 - 4 * 4 - 4 - 12 - strlen(program);
 	struct prompt_question decoded, question = {.kind = PROMPT_PIN,
 						.way = PROMPT_BY_ASKPASS,
 						.text = text,
