@@ -285,17 +285,18 @@ enum ks_error prompt_ask(struct agent *agent, const struct prompt_wish *wish, st
 	const char **words)
 {
 	struct prompt_way_choice way = prompt_where(agent, wish->kind);
-	bool looking = prompt_where_look(agent, wish->kind);
 	enum ks_error error;
 	struct prompt *prompt;
+	bool looking;
 
 	*out = NULL;
-	*words = looking ? NULL : way.obstacle;
-	if (*words != NULL)
-		return KS_PIN_NEEDED;
 	*words = hindrance(agent, wish, &error);
 	if (*words != NULL)
 		return error;
+	looking = prompt_where_look(agent, wish->kind);
+	*words = looking ? NULL : way.obstacle;
+	if (*words != NULL)
+		return KS_PIN_NEEDED;
 	*words = "out of memory";
 	prompt = prompt_new(agent, wish);
 	if (prompt == NULL)

@@ -43,6 +43,9 @@ STATUS = {
                                "logged_in": False, "tries_left": None}]}],
     "keys": [{"fingerprint": "SHA256:" + "x" * 43, "type": "ECDSA", "bits": 256, "comment": "work",
               "provider": "/usr/lib/softhsm/libsofthsm2.so", "token": "Main", "reserves": 1}],
+    "asking": {"way": "pinentry", "program": "/usr/bin/pinentry", "display": {
+        "name": ":0", "wayland": "wayland-0", "from": "systemd's user environment"}, "terminal": None,
+               "bus": {"name": "unix:path=/bus", "from": "the agent's start"}},
     "prompts": [{"kind": "open", "for": "a login as root"}],
     "refusals": [{"when": "2026-01-01T00:00:00Z", "key": "SHA256:y", "reason": "nobody could be asked",
                   "remedy": "start the agent with DISPLAY set"}],
@@ -356,7 +359,8 @@ class Page(Command):
                       "bound to a forwarded connection", "through bastion, 10.0.0.1, SHA256:a",
                       "to a host (not in known_hosts), SHA256:b", "/home/me/.ssh/known_hosts: 7 keys",
                       "1 line not understood", "the rest is not read", "not read: Permission denied",
-                      "and 7 more", "open a login as root",
+                      "by pinentry, /usr/bin/pinentry", "display :0 and wayland-0, from systemd's user environment",
+                      "notices unix:path=/bus, from the agent's start", "and 7 more", "open a login as root",
                       "2026-01-01T00:00:00Z SHA256:y",
                       "reason nobody could be asked", "remedy start the agent with DISPLAY set"):
             self.assertIn(words, shown)

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import select
 import socket
 import struct
 import subprocess
@@ -90,6 +91,16 @@ class Session(AgentTest):
         self.assertIsNotNone(self.sign(), self.agent.log())
         return dict(line.split("=", 1) for line in self.seen.read_text().splitlines())
 
+    def learns(self, name, value):
+        """
+        Prompt programs come to inherit it, and once they do all that they inherit is returned. On a machine that is very
+        busy the manager's answer may be late, and then the question is asked again.
+        """
+        def learnt():
+            seen = self.seen.read_text().splitlines() if self.sign() and self.seen.exists() else []
+            return dict(line.split("=", 1) for line in seen) if f"{name}={value}" in seen else None
+        return lab.wait_for(f"{name} is {value}", learnt, seconds=60)
+
     def nobody_is_asked(self):
         before = len(self.askpass.prompts())
         self.assertIsNone(self.sign())
@@ -128,7 +139,7 @@ class Updates(Session):
         self.assertEqual((seen["DISPLAY"], seen["XAUTHORITY"], seen["DBUS_SESSION_BUS_ADDRESS"]),
                          (":77", "/run/auth", "unix:path=/none"))
         self.assertEqual(seen["SSH_ASKPASS"], str(self.askpass.path))
-        self.assertNotIn("GTK_MODULES", seen)
+        self.assertNotIn("evil", str(seen))
         asking = self.agent.status()["asking"]
         self.assertEqual((asking["way"], asking["display"]),
                          ("askpass", {"name": ":77", "from": "keystile env --update"}))
@@ -247,27 +258,29 @@ class Managers(Session):
         self.nobody_is_asked()
         self.manager.holds("DISPLAY=:33", "XAUTHORITY=/run/auth", "SSH_ASKPASS=/bin/evil", "LD_PRELOAD=/evil.so",
                            "WAYLAND_DISPLAY=../evil", "GTK_MODULES=evil", "no value", "=x", "")
-        seen = self.environment()
-        self.assertEqual((seen["DISPLAY"], seen["XAUTHORITY"]), (":33", "/run/auth"))
+        seen = self.learns("DISPLAY", ":33")
+        self.assertEqual(seen["XAUTHORITY"], "/run/auth")
         self.assertEqual(seen["SSH_ASKPASS"], str(self.askpass.path))
-        for name in ("LD_PRELOAD", "WAYLAND_DISPLAY", "GTK_MODULES"):
-            self.assertNotIn(name, seen)
+        self.assertNotIn("evil", str(seen))
         self.assertEqual(self.agent.status()["asking"]["display"],
                          {"name": ":33", "from": "systemd's user environment"})
+        self.assertIn(["Get", "org.freedesktop.systemd1.Manager", "Environment"], self.manager.notes())
 
     def test_the_next_desktop_is_learnt_too(self):
         for display in (":34", ":35"):
             self.manager.holds(f"DISPLAY={display}")
-            self.assertEqual(self.environment()["DISPLAY"], display)
+            self.learns("DISPLAY", display)
         self.manager.holds()
+        lab.wait_for("it is forgotten", lambda: self.agent.status()["asking"]["display"] is None, seconds=60)
         self.nobody_is_asked()
 
     def test_status_knows_the_display_before_anybody_was_asked(self):
         self.assertEqual(self.agent.status()["asking"]["way"], "nobody")
         self.manager.holds("WAYLAND_DISPLAY=wayland-3")
-        done = self.agent.run(lab.CONTROL, "status",
-                              env={"KEYSTILE_CONTROL": str(self.agent.own_folder / "control.sock")})
-        self.assertIn("wayland-3, from systemd's user environment", " ".join(done.stdout.split()))
+        control = {"KEYSTILE_CONTROL": str(self.agent.own_folder / "control.sock")}
+        lab.wait_for("status knows it", lambda: "wayland-3, from systemd's user environment" in " ".join(
+            self.agent.run(lab.CONTROL, "status", env=control).stdout.split()), seconds=60)
+        self.assertEqual(self.askpass.prompts(), [])
 
     def test_who_has_told_of_a_display_is_believed_and_systemd_is_not_asked(self):
         self.manager.holds("DISPLAY=:36")
@@ -279,32 +292,37 @@ class Managers(Session):
     def test_an_answer_that_makes_no_sense_is_none(self):
         self.manager.talks_nonsense()
         self.nobody_is_asked()
-        self.assertIn("none on the user's bus", self.agent.status()["asking"]["systemd"])
+        lab.wait_for("that is said", lambda: "none on the user's bus" in self.agent.status()["asking"]["systemd"],
+                     seconds=60)
 
     def test_a_manager_that_hangs_is_given_up_and_only_that_prompt_waits(self):
         self.manager.hangs()
-        asked = len(self.manager.notes("Get"))
         with lab.AgentClient(self.agent, seconds=60) as client:
             client.send(lab.client.SIGN, client.sign_request(self.key, b"data"))
-            self.manager.wait_for_note("Get", asked + 1)
             self.assertTrue(self.serves())
             self.assertEqual(client.receive()[0], lab.client.FAILURE)
         self.assertEqual(self.askpass.prompts(), [])
         self.assertEqual(self.agent.status()["asking"]["systemd"], "it did not answer in time")
         self.manager.holds("DISPLAY=:38")
-        self.assertEqual(self.environment()["DISPLAY"], ":38")
+        self.learns("DISPLAY", ":38")
 
     def test_who_goes_while_systemd_is_asked_leaves_nothing(self):
         self.manager.hangs()
-        asked = len(self.manager.notes("Get"))
+        lab.wait_for("its prompt looks for a display", self.asker_that_waits_for_a_look, seconds=60).close()
+        lab.wait_for("its prompt goes", lambda: self.agent.status()["prompts"] == [])
+        self.assertEqual(self.askpass.prompts(), [])
+        self.manager.holds("DISPLAY=:39")
+        self.learns("DISPLAY", ":39")
+
+    def asker_that_waits_for_a_look(self):
+        """None where the manager was given up before the question came to it, as a very busy machine may have it."""
+        before = len(self.manager.notes("Get"))
         client = self.client()
         client.send(lab.client.SIGN, client.sign_request(self.key, b"data"))
-        self.manager.wait_for_note("Get", asked + 1)
-        client.close()
-        lab.wait_for("its prompt goes", lambda: self.agent.status()["prompts"] == [])
-        self.manager.holds("DISPLAY=:39")
-        self.assertEqual(self.environment()["DISPLAY"], ":39")
-        self.assertEqual(len(self.askpass.prompts()), 1)
+        while len(self.manager.notes("Get")) == before:
+            if select.select([client.socket], [], [], 0.01)[0]:
+                return None
+        return client
 
 
 class Buses(Session):
