@@ -12,9 +12,10 @@ import subprocess
 import time
 
 import lab
-from lab.keys import blob_of_line, fingerprint_of
+from lab.keys import blob_of_line, fingerprint_of, string
 
 PIN = "1234"
+LOCK, UNLOCK = 22, 23
 USER = getpass.getuser()
 REFUSAL = """## Unrecognised data from afar
 
@@ -85,7 +86,7 @@ class Stage:
         self.closing = contextlib.ExitStack()
         self.closing.callback(eye.close)
         self.bastion, self.inner, self.database = (self._host(name) for name in ("bastion", "inner", "db"))
-        self.agent = lab.Agent(config=f"prompts = pinentry\n{eye.config}", env=eye.env)
+        self.agent = lab.Agent(config=f"prompts = pinentry\nwhen-locked = list\n{eye.config}", env=eye.env)
         self.closing.callback(self.agent.stop)
         self._know(self.bastion, self.database)
         self._bring_keys()
@@ -173,6 +174,14 @@ class Stage:
                  'mount --bind "$SSH_AUTH_SOCK" "$0" && SSH_AUTH_SOCK=$0 exec "$@"', inside]
         return self.see([*words, *self.login()])
 
+    def see_it_locked(self):
+        """ssh-add -x, and what a login asks for then."""
+        with lab.AgentClient(self.agent) as one:
+            assert one.call(LOCK, string("password"))[0] == lab.client.SUCCESS
+            seen = self.see_a_login()
+            assert one.call(UNLOCK, string("password"))[0] == lab.client.SUCCESS
+        return seen
+
     def see_a_refusal(self):
         """Of unrecognised data from afar: nobody is asked."""
         done = self.agent.run("ssh-add", "-T", self.public, env={"SSH_AUTH_SOCK": self.agent.remote_socket})
@@ -215,3 +224,5 @@ def scenes(stage):
            lambda: stage.see_a_login(SSH_AUTH_SOCK=stage.agent.remote_socket))
     yield ("A key that was added with ssh-add -c", "`ssh alice@db.example` with it",
            lambda: stage.see_a_login(stage.added.with_suffix(".pub")))
+    yield ("A locked agent that keeps its keys in sight", "`ssh-add -x`, `when-locked = list`, a login from this machine",
+           stage.see_it_locked)
