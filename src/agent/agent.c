@@ -325,6 +325,7 @@ static void deinit(struct life *life)
 	audit_deinit(agent);
 	keyring_deinit(&agent->keyring);
 	ssh_seen_deinit(&agent->ssh_seen);
+	host_guesses_deinit(&agent->hosts_guessed);
 	config_deinit(&agent->config);
 	surroundings_deinit(&agent->surroundings);
 	uv_walk(&agent->loop, on_walk, NULL);

@@ -13,6 +13,7 @@
 #include "children.h"
 #include "config.h"
 #include "expiry.h"
+#include "host_guesses.h"
 #include "keyring.h"
 #include "prompt.h"
 #include "refusals.h"
@@ -60,6 +61,7 @@ struct agent {
 	struct lock *lock;
 	struct unlock_waits unlock_waits;
 	struct known_hosts *known_hosts;
+	struct host_guesses hosts_guessed; /* names that were right, of hosts that are hashed */
 	struct children children;
 	struct keyring keyring;
 	struct provider *providers;

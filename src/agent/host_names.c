@@ -100,10 +100,12 @@ static void add_hashed(struct question *question, const char *hashed)
 		question->steps = STEPS_MAX;
 		candidate = NULL;
 	}
-	if (candidate != NULL && *candidate != NULL)
-		add_name(question->names, name_of(bytes_of(*candidate)), false);
-	else
+	if (candidate == NULL || *candidate == NULL) {
 		question->names->hashed = true;
+		return;
+	}
+	question->names->guess = *candidate;
+	add_name(question->names, name_of(bytes_of(*candidate)), false);
 }
 
 static void on_own_key(const struct known_hosts_entry *entry, void *context)

@@ -16,6 +16,7 @@
 struct host_names {
 	char **names; /* ended by NULL; NULL when there are none */
 	size_t count;
+	const char *guess; /* of the candidates, that a hash was of; borrowed from there */
 	bool more;	   /* than HOST_NAMES_MAX */
 	bool by_authority; /* all names are those that an authority certified */
 	bool hashed;	   /* an entry is there whose name only its hash is known of */

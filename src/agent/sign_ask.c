@@ -10,7 +10,7 @@
 #include <keystile/text.h>
 
 #include "agent.h"
-#include "known_hosts.h"
+#include "host_naming.h"
 #include "listener.h"
 #include "prompt_path.h"
 #include "prompt_text.h"
@@ -33,13 +33,12 @@ static char *text_of(const struct sign *sign, struct prompt_facts facts)
 {
 	struct host_names hosts[SESSION_BINDS_MAX] = {0};
 	const struct connection *connection = sign->connection;
-	const char *const *guesses = (const char *const *)connection->agent->config.rules.hosts;
 	char *text = NULL;
 	bool failed = false;
 
 	for (size_t i = 0; i < connection->binds.count; i++) {
-		hosts[i] = known_hosts_names(
-			connection->agent->known_hosts, &connection->binds.records[i], guesses);
+		hosts[i] = host_naming(
+			connection->agent, &connection->binds.records[i], &connection->peer);
 		failed |= hosts[i].failed;
 	}
 	facts.hosts = hosts;

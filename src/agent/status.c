@@ -16,6 +16,7 @@
 
 #include "agent.h"
 #include "connection.h"
+#include "host_naming.h"
 #include "key_list.h"
 #include "known_hosts.h"
 #include "listener.h"
@@ -159,8 +160,7 @@ static const char *host_remark(const struct host_names *host)
 
 static json_t *host_json(const struct agent *agent, const struct session_bind *bind)
 {
-	struct host_names host = known_hosts_names(
-		agent->known_hosts, bind, (const char *const *)agent->config.rules.hosts);
+	struct host_names host = host_naming_known(agent, bind);
 	AUTO(text) fingerprint = public_key_fingerprint(buf_bytes(&bind->host_key));
 	json_t *names = json_array();
 	json_t *json;

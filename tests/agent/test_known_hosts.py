@@ -161,6 +161,92 @@ rule open {
         self.assertIn("\non a host that is in your known_hosts, its name hashed\n", self.prompt())
 
 
+class GuessesTest(NamesTest):
+    def hashed(self, names, host=None):
+        with open(self.file, "a", encoding="ascii") as file:
+            file.write(self.line(names, host))
+        lab.run_well(["ssh-keygen", "-H", "-f", self.file])
+        self.assertNotIn(names, self.file.read_text())
+
+    def ssh(self, *words, name="ssh"):
+        """A connection of a process of that name with these words on its command line."""
+        actor = lab.Actor(name, words=words)
+        self.addCleanup(actor.close)
+        return actor.connect(self.agent)
+
+    def bound(self, client, *hosts):
+        for number, host in enumerate(hosts):
+            self.assertEqual(client.bind(host, SID + bytes([number]), number < len(hosts) - 1), c.SUCCESS)
+        return self.asked_for(client, SID + bytes([len(hosts) - 1]), hosts[-1])
+
+    def names_none(self, prompt):
+        self.assertIn("\non a host that is in your known_hosts, its name hashed\n", prompt)
+
+
+class Guesses(GuessesTest):
+    """A name of which known_hosts has a hash is what the ssh that asks was told, if the hash says so."""
+
+    def test_a_destination_on_the_command_line_is_a_name_if_its_hash_is_there(self):
+        self.hashed("server.example")
+        bastion = lab.HostKey()
+        self.assertIn(self.known_as("server.example"),
+                      self.bound(self.ssh("-A", "-J", "joe@other", "joe@Server.Example"), bastion, self.host))
+
+    def test_each_host_of_a_path_gets_its_own_name(self):
+        bastion = lab.HostKey()
+        self.hashed("[bastion.example]:2222", bastion)
+        self.hashed("server.example")
+        prompt = self.bound(self.ssh("-p2222", "bastion.example", "ssh", "server.example"), bastion, self.host)
+        self.assertIn(self.known_as("server.example"), prompt)
+        self.assertIn('\nthrough the host known as\n    "bastion.example:2222"\n', prompt)
+
+    def test_another_name_is_not_believed(self):
+        self.hashed("server.example")
+        self.names_none(self.bound(self.ssh("server.example.evil", "xserver.example"), lab.HostKey(), self.host))
+
+    def test_a_name_is_not_believed_of_another_key(self):
+        other = lab.HostKey()
+        self.hashed("server.example", other)
+        self.hashed("another.example")
+        self.names_none(self.bound(self.ssh("server.example"), other, self.host))
+
+    def test_a_program_that_is_not_ssh_has_no_say(self):
+        self.hashed("server.example")
+        self.names_none(self.bound(self.ssh("server.example", name="relay"), lab.HostKey(), self.host))
+
+    def test_a_hostile_command_line_names_nothing_and_harms_nobody(self):
+        self.hashed("server.example")
+        words = ["x" * 100000, "a\nserver.example", "\x1b[2J", "-", "@", "=", ",,,", "[", "[]:", ":", "ssh://",
+                 *(f"h{number}" for number in range(1000))]
+        self.names_none(self.bound(self.ssh(*words), lab.HostKey(), self.host))
+        self.serves()
+
+    def test_a_name_that_was_right_is_remembered_for_who_comes_from_afar(self):
+        self.hashed("server.example")
+        self.names_none(self.prompt())
+        self.bound(self.ssh("server.example"), lab.HostKey(), self.host)
+        self.assertIn(self.known_as("server.example"), self.prompt())
+        self.assertEqual(self.agent.newest_connection()["path"][1]["names"], ["server.example"])
+
+
+class GuessesAndRules(GuessesTest):
+    """What is only guessed decides nothing."""
+
+    config = """\
+rule closed {
+	subject = login
+	destination = "*.example"
+	then = refuse
+}
+"""
+
+    def test_no_rule_knows_them(self):
+        self.hashed("server.example")
+        self.assertIn(self.known_as("server.example"),
+                      self.bound(self.ssh("server.example"), lab.HostKey(), self.host))
+        self.prompt()
+
+
 class Changes(NamesTest):
     def test_the_next_prompt_has_the_new_name(self):
         self.file.write_text(self.line("old.example"))

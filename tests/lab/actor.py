@@ -41,13 +41,14 @@ for line in here.makefile():
 
 class Actor:
     """
-    A Python that is called program (as /proc/PID/exe shows it), run through the words of wrapper.
+    A Python that is called program (as /proc/PID/exe shows it), run through the words of wrapper; words end
+    its command line.
 
     .connect(agent) is an AgentClient whose connection was made by that process: the kernel
     names it as the peer, whoever uses the connection later.
     """
 
-    def __init__(self, program=None, wrapper=()):
+    def __init__(self, program=None, wrapper=(), words=()):
         self.folder = place.Folder()
         os.chmod(self.folder.path, 0o755)
         self.executable = PYTHON
@@ -56,7 +57,7 @@ class Actor:
             shutil.copy(os.path.realpath(PYTHON), self.executable)
         self.orders, theirs = socket.socketpair()
         self.orders.settimeout(place.ANSWER_SECONDS * place.PATIENCE)
-        self.process = subprocess.Popen([*wrapper, self.executable, "-I", "-c", PROGRAM], stdin=theirs,
+        self.process = subprocess.Popen([*wrapper, self.executable, "-I", "-c", PROGRAM, *words], stdin=theirs,
                                         cwd="/", start_new_session=True)
         theirs.close()
         self.clients = []
