@@ -80,15 +80,32 @@ enum ks_error sign_ask(struct sign *sign, enum prompt_kind kind, const struct pr
 	return error;
 }
 
+/* In static words; NULL: there is a PIN. */
+static const char *why_no_pin(const struct sign *sign, enum prompt_status status)
+{
+	const char *obstacle = prompt_obstacle(sign->connection->agent);
+
+	switch (status) {
+	case PROMPT_YES:
+		return NULL;
+	case PROMPT_NO:
+		return "the person gave no PIN";
+	case PROMPT_NOBODY:
+		return obstacle != NULL ? obstacle : "the prompt could not be shown";
+	case PROMPT_FAILED:
+		break;
+	}
+	return "the prompt failed; the log says how";
+}
+
 static void on_pin(void *owner, enum prompt_status status, int pin_fd)
 {
 	struct sign *sign = owner;
 	enum ks_error verdict = status == PROMPT_YES ? KS_OK : KS_REFUSED;
 
-	if (status == PROMPT_NOBODY) {
+	sign->not_asked = why_no_pin(sign, status);
+	if (status == PROMPT_NOBODY)
 		verdict = KS_PIN_NEEDED;
-		sign->not_asked = prompt_obstacle(sign->connection->agent);
-	}
 	sign->prompt = NULL;
 	sign->request.state = REQUEST_SIGNING;
 	operation_answer_pin(sign->operation, verdict, pin_fd);

@@ -61,6 +61,9 @@ static void on_confirmed(void *owner, enum prompt_status status, int pin_fd)
 	if (status == PROMPT_NOBODY) {
 		sign->not_asked = prompt_obstacle(sign->connection->agent);
 		refuse_unasked(sign, KS_PIN_NEEDED);
+	} else if (status == PROMPT_FAILED) {
+		sign_refuse(sign, "the prompt failed, which is no yes; the log says how",
+			"check the prompt program");
 	} else if (status != PROMPT_YES) {
 		sign_refuse(sign, "the person did not allow it", NULL);
 	} else if (sign_still_decided(sign)) {

@@ -30,7 +30,7 @@ struct sign {
 	struct operation *operation;
 	struct prompt *prompt; /* confirmation, PIN or what unlocks the agent */
 	struct prompt *notice;
-	const char *not_asked; /* why the person was not, the last time; static; NULL: they were */
+	const char *not_asked; /* why the person was not, or gave no answer; static; may be NULL */
 };
 
 /* ---- sign.c ---- */

@@ -59,11 +59,12 @@ void sign_refuse_error(struct sign *sign, enum ks_error error, struct bytes word
 	char quoted[TEXT_WORDS_MAX];
 	char reason[512];
 	bool unasked = error == KS_BUSY || error == KS_REFUSED || error == KS_PIN_NEEDED;
+	const char *why = unasked ? sign->not_asked : NULL;
 
-	if (words.len == 0 && unasked)
-		words = bytes_of(sign->not_asked);
-	snprintf(reason, sizeof(reason), "%s%s%s", ks_error_text(error), words.len > 0 ? ": " : "",
-		words.len > 0 ? text_quote_words(words, quoted) : "");
+	if (words.len > 0)
+		why = text_quote_words(words, quoted);
+	snprintf(reason, sizeof(reason), "%s%s%s", ks_error_text(error), why != NULL ? ": " : "",
+		why != NULL ? why : "");
 	sign_refuse(sign, reason, remedy_for(error));
 }
 

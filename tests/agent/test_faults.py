@@ -289,9 +289,10 @@ class Prompts(Case):
         super().setUp()
         self.asking = self.load("fake:asks,pin=always,tries=9")[0]
 
-    def is_refused(self):
+    def is_refused(self, why):
         self.assertIsNone(self.sign(self.asking))
         self.assertIn(lab.keys.fingerprint_of(self.asking), self.agent.refusals()[0])
+        self.assertIn(why, self.agent.refusals()[0])
         self.assertFalse(self.agent.status()["prompts"])
         self.unharmed([self.good, self.asking])
         self.assertEqual(self.tries(), 9, "nothing reached the token")
@@ -308,29 +309,40 @@ class Prompts(Case):
         for how in (self.asked.prints_and_fails, self.asked.prints_and_crashes, self.asked.prints_two_lines):
             with self.subTest(how.__name__):
                 how(PIN)
-                self.is_refused()
+                self.is_refused("the prompt failed")
+        self.works_again()
+
+    def test_a_pin_and_then_the_death_of_who_writes_to_nobody(self):
+        self.asked.does(f"echo {PIN}; kill -PIPE $$; sleep 3600")
+        self.is_refused("the prompt failed")
+        self.assertIn("killed or crashed", self.agent.log())
+        self.works_again()
+
+    def test_a_person_who_cancels(self):
+        self.asked.refuses()
+        self.is_refused("the person gave no PIN")
         self.works_again()
 
     def test_megabytes(self):
         self.asked.prints_megabytes()
-        self.is_refused()
+        self.is_refused("the prompt failed")
+        self.assertIn("printed too much", self.agent.log())
         lab.wait_for("it is ended", lambda: not self.asked.processes())
         self.works_again()
 
     def test_an_empty_answer(self):
         self.asked.prints_nothing()
-        self.is_refused()
+        self.is_refused("the prompt failed")
         self.works_again()
 
     def test_a_program_that_is_missing(self):
         self.asked.vanishes()
-        self.is_refused()
-        self.refused_with("PIN")
+        self.is_refused("nobody could be asked")
         self.works_again()
 
     def test_a_program_that_can_not_be_run(self):
         self.asked.path.chmod(0o600)
-        self.is_refused()
+        self.is_refused("nobody could be asked")
         self.works_again()
 
     def test_a_program_that_is_killed(self):
@@ -360,6 +372,36 @@ class Prompts(Case):
         self.refused_with("wrong PIN")
         self.assertEqual(self.tries(), 8)
         self.works_again()
+
+
+class Confirmations(Case):
+    """Programs that are asked for a yes and say something else."""
+
+    def setUp(self):
+        super().setUp()
+        self.assertEqual(self.add("fake:asks", constraints=client.confirm()), client.SUCCESS)
+        self.asking = next(one for one in self.blobs() if one != self.good)
+
+    def is_refused(self, why):
+        self.assertIsNone(self.sign(self.asking))
+        self.assertIn(why, self.agent.refusals()[0])
+        self.unharmed([self.good, self.asking])
+        self.asked.agrees()
+        self.assertIsNotNone(self.sign(self.asking))
+
+    def test_a_yes_that_fails_is_no_yes(self):
+        for script in ("echo yes; exit 1", "echo yes; exit 7", "echo yes; kill -SEGV $$", "echo yes; kill -PIPE $$"):
+            with self.subTest(script):
+                self.asked.does(script)
+                self.is_refused("the prompt failed, which is no yes")
+
+    def test_a_no_is_one(self):
+        self.asked.refuses()
+        self.is_refused("the person did not allow it")
+
+    def test_a_program_that_is_missing_is_no_yes(self):
+        self.asked.vanishes()
+        self.is_refused("nobody could be asked")
 
 
 class SlowPrompts(Case):
