@@ -24,8 +24,7 @@ struct middleware {
 	struct ks_worker *worker;
 	char *path;
 	struct kept_keys keys;
-	pthread_mutex_t signing;  /* held for the length of a signature */
-	struct timespec last_end; /* of a signature */
+	pthread_mutex_t signing; /* held for the length of a signature */
 };
 
 static struct ks_token describe(const struct middleware *middleware)
@@ -147,8 +146,7 @@ static enum ks_error sign_with(struct middleware *middleware, const struct kept_
 		.path = middleware->path,
 		.token = &token,
 		.key = key,
-		.request = request,
-		.last_end = &middleware->last_end};
+		.request = request};
 	struct file_identity file;
 	enum ks_error error;
 

@@ -4,7 +4,6 @@
  */
 #include "sign.h"
 
-#include <poll.h>
 #include <string.h>
 
 #include <keystile/cleanup.h>
@@ -14,8 +13,6 @@
 #include "response.h"
 #include "sk_api.h"
 
-#define NOTICE_MS 1000
-#define AFTER_SIGNATURE_MS 3000
 #define PRESENCE_FLAGS (SK_FLAG_USER_PRESENT | SK_FLAG_USER_VERIFIED)
 
 static bool demands_pin_alone(const struct signing *signing)
@@ -84,32 +81,10 @@ static enum ks_error call_library(
 	return apart_call(signing->operation, &call, hidden, answer);
 }
 
-static int64_t since_ms(const struct timespec *then)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)(now.tv_sec - then->tv_sec) * 1000 +
-	       (now.tv_nsec - then->tv_nsec) / 1000000;
-}
-
 /*
- * A finger may be on its way to the authenticator for something else, which a request from afar
- * must not take for its own: its notice stands a while first, the longer after another signature.
+ * The notice stands while the library is at it: it does not say when it waits for the touch.
+ * Before, as long as the agent wants it to.
  */
-static enum ks_error let_notice_stand(const struct signing *signing)
-{
-	int64_t quiet = AFTER_SIGNATURE_MS - since_ms(signing->last_end);
-	struct pollfd cancelled = {.fd = ks_cancel_fd(signing->operation), .events = POLLIN};
-
-	if (signing->request->demand == KS_PRESENCE_NONE)
-		return KS_OK;
-	if (poll(&cancelled, 1, quiet > NOTICE_MS ? (int)quiet : NOTICE_MS) == 0)
-		return KS_OK;
-	return ks_cancelled(signing->operation) ? KS_CANCELLED : KS_DEVICE_FAILED;
-}
-
-/* The notice stands while the library is at it: it does not say when it waits for the touch. */
 static enum ks_error sign_once(const struct signing *signing, const struct secret *pin,
 	struct buf *answer, struct response *response)
 {
@@ -118,12 +93,8 @@ static enum ks_error sign_once(const struct signing *signing, const struct secre
 
 	if (touch)
 		error = ks_touch_awaited(signing->operation, signing->token);
-	if (touch && error == KS_OK)
-		error = let_notice_stand(signing);
-	if (error == KS_OK) {
+	if (error == KS_OK)
 		error = call_library(signing, pin, answer);
-		clock_gettime(CLOCK_MONOTONIC, signing->last_end);
-	}
 	if (touch)
 		ks_touch_over(signing->operation);
 	if (error != KS_OK)

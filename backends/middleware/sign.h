@@ -4,8 +4,6 @@
 #ifndef KEYSTILE_MIDDLEWARE_SIGN_H
 #define KEYSTILE_MIDDLEWARE_SIGN_H
 
-#include <time.h>
-
 #include "keys.h"
 
 /* path was checked; token is how the person is told of it. */
@@ -15,8 +13,7 @@ struct signing {
 	const struct ks_token *token;
 	const struct kept_key *key;
 	const struct ks_sign *request;
-	struct timespec *last_end; /* of the library's last signature, CLOCK_MONOTONIC */
-	uint8_t flags;		   /* what the library is asked for; sign_with_library() sets it */
+	uint8_t flags; /* what the library is asked for; sign_with_library() sets it */
 };
 
 KS_MUST_CHECK enum ks_error sign_with_library(struct signing *signing, struct buf *signature);

@@ -104,8 +104,9 @@ int ks_cancel_fd(const struct ks_operation *operation);
 KS_MUST_CHECK enum ks_error ks_ask_pin(struct ks_operation *operation, const struct ks_token *token,
 	bool retry, struct secret *pin);
 /*
- * The token waits for a touch: the person is told until ks_touch_over(). KS_REFUSED when no way
- * to tell exists or the asker may not have one.
+ * To be called before the token waits for a touch: the person is told until ks_touch_over(). For a
+ * request from afar it returns once the notice has stood for a while; KS_CANCELLED when nobody can
+ * be told, as in all that follows once the notice has gone.
  */
 KS_MUST_CHECK enum ks_error ks_touch_awaited(
 	struct ks_operation *operation, const struct ks_token *token);

@@ -2,8 +2,9 @@
  * What the agent tells keystile-prompt, its prompt helper, on standard input, and what it
  * hears back. The helper runs one prompt program (askpass, pinentry) for one question, asks on a
  * terminal itself, or shows a touch notice on the desktop. A PIN goes from the helper into the
- * descriptor PROMPT_PIN_FD, a pipe whose other end the agent hands to the worker unread. Answers
- * are the helper's exit status; anything but PROMPT_YES is a no.
+ * descriptor PROMPT_PIN_FD, a pipe whose other end the agent hands to the worker unread. Of a
+ * notice the same descriptor hears one byte once it can be seen, as a touch is asked of a token
+ * only then. Answers are the helper's exit status; anything but PROMPT_YES is a no.
  */
 #ifndef KEYSTILE_PROMPT_H
 #define KEYSTILE_PROMPT_H
@@ -14,6 +15,7 @@
 #include <keystile/buffer.h>
 
 #define PROMPT_PIN_FD 3
+#define PROMPT_SHOWN_FD 3    /* the same one: a notice has no PIN */
 #define PROMPT_TERMINAL_FD 4 /* of a prompter */
 #define PROMPT_MAX ((size_t)32 * 1024)
 
@@ -25,7 +27,7 @@ enum prompt_kind {
 
 enum prompt_status {
 	PROMPT_YES = 0,
-	PROMPT_NO = 1,	   /* the person refused, closed it, or said nothing */
+	PROMPT_NO = 1,	   /* the person refused, closed it, or said nothing; or it was withdrawn */
 	PROMPT_NOBODY = 2, /* no display, no prompt program: nobody could be asked */
 	PROMPT_FAILED =
 		3, /* the prompt program crashed, ended with an error or answered nonsense */

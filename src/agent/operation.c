@@ -160,6 +160,8 @@ static struct operation *operation_new(struct worker *worker, const struct opera
 	if (operation == NULL)
 		return NULL;
 	*operation = (struct operation){.worker = worker,
+		.type = wish->frame->type,
+		.token = wish->frame->type == FRAME_SIGN ? wish->frame->sign.token : 0,
 		.events = wish->events,
 		.owner = wish->owner,
 		.remote = wish->remote,
@@ -249,7 +251,8 @@ static bool with_worker(const struct operation *operation)
 
 static bool late(const struct operation *operation, uint64_t now, uint64_t grace_ms)
 {
-	return !operation->asking && now > operation->deadline_ms + grace_ms;
+	return !operation->asking && !operation->touch_asked &&
+	       now > operation->deadline_ms + grace_ms;
 }
 
 static void send_cancel(struct operation *operation)
@@ -297,6 +300,8 @@ static enum ks_error on_done(struct operation *operation, const struct frame *fr
 	struct worker *worker = operation->worker;
 	enum ks_error error = (enum ks_error)frame->done.error;
 
+	if (operation->type == FRAME_SIGN)
+		worker->signed_ms = uv_now(&worker->agent->loop);
 	/* Who asked is still there, so it was the deadline that cancelled it. */
 	if (error == KS_CANCELLED && operation->cancel_sent)
 		error = KS_TIMEOUT;
@@ -321,9 +326,10 @@ static enum ks_error on_ask_pin(struct operation *operation, const struct frame 
 
 static enum ks_error on_touch_awaited(struct operation *operation, const struct frame *frame)
 {
-	if (operation->touch_asked)
+	if (operation->touch_asked || ++operation->touches_asked > OPERATION_TOUCHES_MAX)
 		return KS_BAD_INPUT;
-	operation->touch_asked = true;
+	operation->touch_asked = operation->touching = true;
+	operation->touch_asked_ms = uv_now(&operation->worker->agent->loop);
 	if (operation->events == NULL || operation->events->touch == NULL)
 		operation_answer_touch(operation, KS_OK);
 	else
@@ -340,10 +346,15 @@ static enum ks_error on_presence(struct operation *operation, const struct frame
 	return KS_OK;
 }
 
-static void on_touch_over(struct operation *operation)
+static enum ks_error on_touch_over(struct operation *operation)
 {
+	/* One that was never answered can't be over, and its clock would stand still for good. */
+	if (operation->touch_asked)
+		return KS_BAD_INPUT;
+	operation->touching = false;
 	if (operation->events != NULL && operation->events->touch != NULL)
 		operation->events->touch(operation, 0, false);
+	return KS_OK;
 }
 
 enum ks_error operation_handle(struct worker *worker, const struct frame *frame)
@@ -360,8 +371,7 @@ enum ks_error operation_handle(struct worker *worker, const struct frame *frame)
 	case FRAME_TOUCH_AWAITED:
 		return on_touch_awaited(operation, frame);
 	case FRAME_TOUCH_OVER:
-		on_touch_over(operation);
-		return KS_OK;
+		return on_touch_over(operation);
 	case FRAME_PRESENCE:
 		return on_presence(operation, frame);
 	case FRAME_PROGRESS:
@@ -390,6 +400,8 @@ void operation_answer_touch(struct operation *operation, enum ks_error verdict)
 		.answer = {.verdict = (uint32_t)verdict}};
 
 	operation->touch_asked = false;
+	operation->deadline_ms +=
+		uv_now(&operation->worker->agent->loop) - operation->touch_asked_ms;
 	operation->touch_noticed = operation->touch_noticed || verdict == KS_OK;
 	send_frame(operation->worker, &frame, -1);
 }
@@ -404,5 +416,27 @@ void operation_abandon(struct operation *operation)
 	}
 	if (operation->asking)
 		operation_answer_pin(operation, KS_CANCELLED, -1);
+	if (operation->touch_asked)
+		operation_answer_touch(operation, KS_CANCELLED);
 	send_cancel(operation);
+}
+
+bool operation_is_alone(const struct operation *operation)
+{
+	for (const struct operation *other = operation->worker->operations; other != NULL;
+		other = other->next)
+		if (other != operation && other->running && other->type == FRAME_SIGN &&
+			other->token == operation->token)
+			return false;
+	return true;
+}
+
+struct operation *worker_remote_touch(const struct worker *worker, uint32_t token)
+{
+	for (struct operation *operation = worker->operations; operation != NULL;
+		operation = operation->next)
+		if (operation->remote && operation->touching && operation->token == token &&
+			operation->type == FRAME_SIGN && operation->events != NULL)
+			return operation;
+	return NULL;
 }

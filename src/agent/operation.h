@@ -13,6 +13,8 @@
 #define OPERATION_GRACE_MS 2000
 /* PINs that one operation may ask for: three tries and a change of mind. */
 #define OPERATION_PINS_MAX 4
+/* And touches: one for each PIN, with and without it, and as many again. */
+#define OPERATION_TOUCHES_MAX 16
 
 /* A frame that names an operation. KS_BAD_INPUT: the worker has lost its mind. */
 KS_MUST_CHECK enum ks_error operation_handle(struct worker *worker, const struct frame *frame);

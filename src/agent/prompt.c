@@ -5,6 +5,7 @@
 #include "prompt.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ struct prompt {
 	bool running;
 	bool withdrawn;
 	prompt_answered *answered;
+	void (*shown)(void *owner); /* or NULL */
 	void *owner;
 	struct prompt_run run;
 };
@@ -36,6 +38,11 @@ const char *prompt_obstacle(const struct agent *agent)
 const char *prompt_about(const struct prompt *prompt)
 {
 	return prompt->about;
+}
+
+const char *prompt_words(const struct prompt *prompt)
+{
+	return prompt->run.words;
 }
 
 /* The place is the first member. */
@@ -72,6 +79,14 @@ static void on_closed(struct prompt_run *run)
 	prompt_free(prompt_of(run));
 }
 
+static void on_shown(struct prompt_run *run)
+{
+	struct prompt *prompt = prompt_of(run);
+
+	if (!prompt->withdrawn && prompt->shown != NULL)
+		prompt->shown(prompt->owner);
+}
+
 /* ---- The answer ---- */
 
 static void open_next(struct agent *agent);
@@ -80,7 +95,7 @@ static void learn(const struct prompt *prompt, enum prompt_status status)
 {
 	struct mutes *mutes = &prompt->agent->prompts.mutes;
 
-	if (prompt->path == NULL || prompt->question.kind == PROMPT_NOTICE)
+	if (prompt->path == NULL)
 		return;
 	if (status == PROMPT_NO)
 		mute_begin(mutes, prompt->path, uv_now(&prompt->agent->loop));
@@ -147,6 +162,7 @@ static void begin(struct prompt *prompt)
 
 	if (way.obstacle != NULL) {
 		log_warning("the person was not asked: %s", way.obstacle);
+		snprintf(prompt->run.words, sizeof(prompt->run.words), "%s", way.obstacle);
 		give_up(prompt, PROMPT_NOBODY);
 	} else if (start(prompt, &way) != KS_OK) {
 		give_up(prompt, PROMPT_FAILED);
@@ -239,9 +255,11 @@ static struct prompt *prompt_new(struct agent *agent, const struct prompt_wish *
 		.about = strdup(wish->about),
 		.path = wish->path != NULL ? strdup(wish->path) : NULL,
 		.answered = wish->answered,
+		.shown = wish->shown,
 		.owner = wish->owner};
 	prompt->place.path = prompt->path;
 	prompt_run_init(&prompt->run, agent);
+	prompt->run.shown = on_shown;
 	prompt->run.ended = on_ended;
 	prompt->run.closed = on_closed;
 	if (is_complete(prompt) && (wish->path == NULL || prompt->path != NULL))

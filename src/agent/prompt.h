@@ -44,6 +44,8 @@ struct prompt_wish {
 	const char *about;	   /* one line for status; copied */
 	const char *path;	   /* of a remote request, see prompt_path.h; copied; NULL: local */
 	prompt_answered *answered; /* of a notice: it went by itself, whatever the status */
+	/* A notice can be seen now; at most once, before answered(). NULL: of no interest. */
+	void (*shown)(void *owner);
 	void *owner;
 };
 
@@ -61,6 +63,8 @@ void prompts_looked(struct agent *agent);
 /* Why nobody could be asked now, or NULL when somebody can be; static words. */
 const char *prompt_obstacle(const struct agent *agent);
 const char *prompt_about(const struct prompt *prompt);
+/* Why it failed, foreign text quoted, empty where that is not known; for answered(). */
+const char *prompt_words(const struct prompt *prompt);
 /* In the order in which they came; NULL: none. */
 const struct prompt *prompt_first(const struct prompt_queue *queue);
 const struct prompt *prompt_next(const struct prompt *prompt);

@@ -18,7 +18,7 @@
 
 void prompt_run_init(struct prompt_run *run, struct agent *agent)
 {
-	*run = (struct prompt_run){.agent = agent, .pin_fd = -1, .words_fd = -1};
+	*run = (struct prompt_run){.agent = agent, .pin_fd = -1, .shown_fd = -1, .words_fd = -1};
 }
 
 /* ---- The end ---- */
@@ -27,6 +27,8 @@ static void finish(struct prompt_run *run)
 {
 	if (run->pin_fd >= 0)
 		close(run->pin_fd);
+	if (run->shown_fd >= 0)
+		close(run->shown_fd);
 	if (run->words_fd >= 0)
 		close(run->words_fd);
 	run->closed(run);
@@ -48,19 +50,20 @@ void prompt_run_close(struct prompt_run *run)
 	}
 	uv_close((uv_handle_t *)&run->timer, on_closed);
 	uv_close((uv_handle_t *)&run->process, on_closed);
+	if (run->shown_fd >= 0)
+		uv_close((uv_handle_t *)&run->watch, on_closed);
 }
 
-static void log_words(const struct prompt_run *run)
+static void take_words(struct prompt_run *run)
 {
 	char text[WORDS_MAX];
-	char quoted[TEXT_QUOTED_MAX];
 	ssize_t got = read(run->words_fd, text, sizeof(text));
 
 	while (got > 0 && text[got - 1] == '\n')
 		got--;
 	if (got > 0)
 		log_warning("the prompt failed: %s",
-			text_quote(BYTES((uint8_t *)text, (size_t)got), quoted));
+			text_quote(BYTES((uint8_t *)text, (size_t)got), run->words));
 }
 
 /* The process has ended, so its words and the PIN are in their pipes. */
@@ -72,7 +75,7 @@ static void on_ended(uv_process_t *process, int64_t code, int signal_number)
 	children_ended(&run->agent->children, process->pid);
 	if (signal_number == 0 && code >= PROMPT_YES && code <= PROMPT_FAILED)
 		status = (enum prompt_status)code;
-	log_words(run);
+	take_words(run);
 	uv_timer_stop(&run->timer);
 	run->ended(run, status);
 	prompt_run_close(run);
@@ -92,6 +95,19 @@ void prompt_run_stop(struct prompt_run *run)
 {
 	uv_process_kill(&run->process, SIGTERM);
 	uv_timer_start(&run->timer, on_timeout, 1000, 1000);
+}
+
+/* One byte, or its end where the helper had nothing to say. */
+static void on_shown(uv_poll_t *watch, int status, int events)
+{
+	struct prompt_run *run = watch->data;
+	uint8_t byte;
+	bool said = status == 0 && (events & UV_READABLE) != 0 &&
+		    read(run->shown_fd, &byte, sizeof(byte)) == sizeof(byte);
+
+	uv_poll_stop(watch);
+	if (said && run->shown != NULL)
+		run->shown(run);
 }
 
 /* ---- The start ---- */
@@ -122,23 +138,44 @@ static int question_pipe(const struct prompt_question *question)
 	return TAKE_FD(reading);
 }
 
+/* *given is the helper's end: of a pipe for the PIN, or for the news that a notice is shown. */
+static bool answer_pipe(struct prompt_run *run, enum prompt_kind kind, int *given)
+{
+	if (kind == PROMPT_CONFIRM)
+		return true;
+	return make_pipe(kind == PROMPT_PIN ? &run->pin_fd : &run->shown_fd, given);
+}
+
+static bool init_handles(struct prompt_run *run)
+{
+	run->process.data = run;
+	run->timer.data = run;
+	run->watch.data = run;
+	if (run->shown_fd >= 0) {
+		if (uv_poll_init(&run->agent->loop, &run->watch, run->shown_fd) != 0)
+			return false;
+		run->handles++;
+		uv_poll_start(&run->watch, UV_READABLE, on_shown);
+	}
+	uv_timer_init(&run->agent->loop, &run->timer);
+	run->handles += 2;
+	return true;
+}
+
 enum ks_error prompt_run_start(struct prompt_run *run, const struct prompt_question *question)
 {
 	AUTO(fd) asked = question_pipe(question);
 	AUTO(fd) words = -1;
-	AUTO(fd) pin = -1;
+	AUTO(fd) answer = -1;
 	enum ks_error error;
 
 	if (asked < 0 || !make_pipe(&run->words_fd, &words) ||
 		fcntl(run->words_fd, F_SETFL, O_NONBLOCK) != 0 ||
-		(question->kind == PROMPT_PIN && !make_pipe(&run->pin_fd, &pin)))
+		!answer_pipe(run, question->kind, &answer) || !init_handles(run))
 		return KS_NO_MEMORY;
-	run->process.data = run;
-	run->timer.data = run;
-	uv_timer_init(&run->agent->loop, &run->timer);
-	run->handles = 2;
 	error = spawn_prompt(run->agent,
-		&(struct spawn_prompt){.question_fd = asked, .words_fd = words, .pin_fd = pin},
+		&(struct spawn_prompt){
+			.question_fd = asked, .words_fd = words, .answer_fd = answer},
 		&run->process, on_ended);
 	if (error == KS_OK)
 		uv_timer_start(&run->timer, on_timeout, run->agent->config.prompt_timeout_ms, 0);

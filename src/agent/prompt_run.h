@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include <keystile/prompt.h>
+#include <keystile/text.h>
 
 struct agent;
 
@@ -16,9 +17,14 @@ struct prompt_run {
 	struct agent *agent;
 	uv_process_t process;
 	uv_timer_t timer;
+	uv_poll_t watch; /* of shown_fd */
 	unsigned handles;
 	int pin_fd;   /* reading end, for ended() to take; -1: none */
+	int shown_fd; /* reading end of what a notice has instead of that; -1: none */
 	int words_fd; /* reading end of the helper's standard error */
+	char words[TEXT_QUOTED_MAX]; /* what it said there, quoted; for ended() */
+	/* A notice can be seen now. Optional; at most once, before ended(). */
+	void (*shown)(struct prompt_run *run);
 	/* The helper has ended, so what it had to say is in its pipes. The run closes after it. */
 	void (*ended)(struct prompt_run *run, enum prompt_status status);
 	/* The last call: it may be freed. */

@@ -216,6 +216,8 @@ char *prompt_text(const struct prompt_facts *facts)
 	add(&out, "    %s %s\n", key_kind_label(facts->key->kind),
 		fingerprint != NULL ? fingerprint : "");
 	add_asker(&out, facts);
+	if (facts->closing_refuses)
+		add(&out, "Closing this notice refuses the request.\n");
 	if (facts->remember_s > 0)
 		add(&out, "A yes counts for this process, key, user and host for %u s\n",
 			(unsigned)facts->remember_s);

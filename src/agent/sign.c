@@ -26,8 +26,7 @@ void sign_free(struct sign *sign)
 		unlock_wait_abandon(sign->unlock);
 	if (sign->wait != NULL)
 		provider_wait_abandon(sign->wait);
-	if (sign->notice != NULL)
-		prompt_withdraw(sign->notice);
+	sign_touch_end(sign);
 	if (sign->operation != NULL)
 		operation_abandon(sign->operation);
 	key_release(&sign->key);
@@ -101,6 +100,8 @@ static void hand_to_worker(struct sign *sign)
 	frame.sign.demand = sign->verdict.demand;
 	frame.sign.blob = blob_for(sign, source);
 	frame.sign.data = buf_bytes(&sign->data);
+	if (!sign_remote(sign))
+		sign_touch_yield(sign->worker, sign->token);
 	error = worker_operate(sign->worker,
 		&(struct operation_wish){.frame = &frame,
 			.fd = -1,

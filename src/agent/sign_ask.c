@@ -49,11 +49,10 @@ static char *text_of(const struct sign *sign, struct prompt_facts facts)
 	return text;
 }
 
-enum ks_error sign_ask(struct sign *sign, enum prompt_kind kind, const struct prompt_facts *facts,
-	prompt_answered *answered, struct prompt **out)
+enum ks_error sign_ask(struct sign *sign, const struct sign_question *question, struct prompt **out)
 {
-	AUTO(text) text = text_of(sign, *facts);
-	AUTO(text) trouble = prompt_trouble(facts);
+	AUTO(text) text = text_of(sign, *question->facts);
+	AUTO(text) trouble = prompt_trouble(question->facts);
 	AUTO(text) about = subject_text(&sign->subject);
 	const struct connection *connection = sign->connection;
 	AUTO(text) path = sign_remote(sign)
@@ -61,13 +60,14 @@ enum ks_error sign_ask(struct sign *sign, enum prompt_kind kind, const struct pr
 				  : NULL;
 	const char *words = "out of memory";
 	enum ks_error error = KS_NO_MEMORY;
-	struct prompt_wish wish = {.kind = kind,
-		.password = facts->what == PROMPT_FOR_UNLOCK,
+	struct prompt_wish wish = {.kind = question->kind,
+		.password = question->facts->what == PROMPT_FOR_UNLOCK,
 		.text = text,
 		.trouble = trouble,
 		.about = about,
 		.path = path,
-		.answered = answered,
+		.answered = question->answered,
+		.shown = question->shown,
 		.owner = sign};
 
 	*out = NULL;
@@ -125,13 +125,15 @@ void sign_pin_wanted(struct operation *operation, uint32_t token_id, int32_t tri
 	struct sign *sign = operation->owner;
 	struct token *token = sign_token_in_use(sign, token_id);
 	struct prompt_facts facts = sign_prompt_facts(sign, token);
+	const struct sign_question question = {
+		.kind = PROMPT_PIN, .facts = &facts, .answered = on_pin};
 	enum ks_error error = KS_NO_TOKEN;
 
 	if (token != NULL) {
 		facts.what = PROMPT_FOR_PIN;
 		facts.tries_left = tries_left;
 		facts.retry = retry;
-		error = sign_ask(sign, PROMPT_PIN, &facts, on_pin, &sign->prompt);
+		error = sign_ask(sign, &question, &sign->prompt);
 	}
 	if (error == KS_OK)
 		sign->request.state = REQUEST_ASKING;

@@ -77,12 +77,14 @@ void sign_confirm(struct sign *sign)
 {
 	struct key_source *source = key_source(sign->key);
 	struct prompt_facts facts = sign_prompt_facts(sign, source->token);
+	const struct sign_question question = {
+		.kind = PROMPT_CONFIRM, .facts = &facts, .answered = on_confirmed};
 	enum ks_error error;
 
 	facts.what = PROMPT_FOR_CONFIRM;
 	facts.remember_s = sign->verdict.remember_s;
 	sign->request.state = REQUEST_CONFIRMING;
-	error = sign_ask(sign, PROMPT_CONFIRM, &facts, on_confirmed, &sign->prompt);
+	error = sign_ask(sign, &question, &sign->prompt);
 	if (error != KS_OK)
 		refuse_unasked(sign, error);
 }

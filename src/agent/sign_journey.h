@@ -31,6 +31,15 @@ struct sign {
 	struct prompt *prompt; /* confirmation, PIN or what unlocks the agent */
 	struct prompt *notice;
 	const char *not_asked; /* why the person was not, or gave no answer; static; may be NULL */
+	struct touch_pause *pause; /* while a notice stands before the token is asked */
+};
+
+/* What a person is asked, or told. */
+struct sign_question {
+	enum prompt_kind kind;
+	const struct prompt_facts *facts;
+	prompt_answered *answered;
+	void (*shown)(void *owner); /* of a notice; or NULL */
 };
 
 /* ---- sign.c ---- */
@@ -65,8 +74,8 @@ void sign_confirm(struct sign *sign);
 /* What every prompt about it says; token may be NULL. */
 struct prompt_facts sign_prompt_facts(const struct sign *sign, const struct token *token);
 /* As prompt_ask(); why nobody is asked is logged and kept in sign->not_asked. */
-KS_MUST_CHECK enum ks_error sign_ask(struct sign *sign, enum prompt_kind kind,
-	const struct prompt_facts *facts, prompt_answered *answered, struct prompt **out);
+KS_MUST_CHECK enum ks_error sign_ask(
+	struct sign *sign, const struct sign_question *question, struct prompt **out);
 /*
  * The token that signs, while its worker says that the key is there; NULL for every other. The key
  * may have got another source meanwhile, whose token must not be named for a PIN that this worker
@@ -81,6 +90,13 @@ void sign_pin_wanted(
 
 /* operation_events.touch */
 void sign_touch_wanted(struct operation *operation, uint32_t token_id, bool awaited);
+/* It is not to go on; for sign_free(). */
+void sign_touch_end(struct sign *sign);
+/*
+ * This machine's person needs the token: a remote request that waits for its touch is refused, so
+ * that it can't take the one which is meant for this request.
+ */
+void sign_touch_yield(const struct worker *worker, uint32_t token_id);
 
 /* ---- sign_result.c ---- */
 

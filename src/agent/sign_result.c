@@ -86,9 +86,12 @@ static uint32_t presence_signed(const struct signature_facts *facts)
 static bool presence_given(const struct sign *sign, const struct operation *operation,
 	const struct signature_facts *facts)
 {
-	uint32_t given = presence_signed(facts);
+	uint32_t given = 0;
 
 	audit_sign_presence(sign->connection, operation, facts);
+	/* From afar, a finger that nobody was told of was meant for something else. */
+	if (!sign_remote(sign) || operation->touch_noticed || operation->pin_given)
+		given = presence_signed(facts);
 	if (operation->pin_given && (operation->presence & KS_PRESENCE_PIN) != 0)
 		given |= KS_PRESENCE_PIN;
 	/* A module's own word about a touch is worth nothing. */

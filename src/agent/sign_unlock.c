@@ -25,10 +25,12 @@ static enum ks_error ask(void *owner)
 {
 	struct sign *sign = owner;
 	struct prompt_facts facts = sign_prompt_facts(sign, NULL);
+	const struct sign_question question = {
+		.kind = PROMPT_PIN, .facts = &facts, .answered = on_password};
 
 	facts.what = PROMPT_FOR_UNLOCK;
 	facts.wrong_before = lock_failures(sign->connection->agent->lock);
-	return sign_ask(sign, PROMPT_PIN, &facts, on_password, &sign->prompt);
+	return sign_ask(sign, &question, &sign->prompt);
 }
 
 static void on_ended(void *owner, enum unlock_end end, const char *refusal)

@@ -55,23 +55,25 @@ static void build_environment(
 	out[count] = NULL;
 }
 
+static uv_stdio_container_t inherit(int fd)
+{
+	return (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = fd};
+}
+
 static enum ks_error run(struct agent *agent, uv_process_t *process, uv_process_options_t *options)
 {
-	int result = UV_EAGAIN;
+	int result;
 
-	if (children_room(&agent->children) == KS_OK)
-		result = uv_spawn(&agent->loop, process, options);
+	/* Refused by libuv itself, which so leaves a handle that can be closed, as always. */
+	if (children_room(&agent->children) != KS_OK)
+		options->stdio[0] = inherit(-1);
+	result = uv_spawn(&agent->loop, process, options);
 	if (result == 0) {
 		children_started(&agent->children, process->pid);
 		return KS_OK;
 	}
 	log_error("cannot start %s: %s", options->file, uv_strerror(result));
 	return KS_DEVICE_FAILED;
-}
-
-static uv_stdio_container_t inherit(int fd)
-{
-	return (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = fd};
 }
 
 enum ks_error spawn_worker(struct agent *agent, const struct ks_needs *needs, int fd,
@@ -103,14 +105,14 @@ enum ks_error spawn_prompt(struct agent *agent, const struct spawn_prompt *fds,
 	AUTO(text) path = text_format("%s/keystile-prompt", paths_worker_folder);
 	char *arguments[] = {path, NULL};
 	uv_stdio_container_t stdio[] = {inherit(fds->question_fd), inherit(agent->null_fd),
-		inherit(fds->words_fd), inherit(fds->pin_fd)};
+		inherit(fds->words_fd), inherit(fds->answer_fd)};
 	uv_process_options_t options = {.exit_cb = on_exit,
 		.file = path,
 		.args = arguments,
 		.env = surroundings_environment(&agent->surroundings),
 		.cwd = "/",
 		.flags = UV_PROCESS_DETACHED,
-		.stdio_count = fds->pin_fd >= 0 ? 4 : 3,
+		.stdio_count = fds->answer_fd >= 0 ? 4 : 3,
 		.stdio = stdio};
 
 	return path == NULL ? KS_NO_MEMORY : run(agent, process, &options);

@@ -16,14 +16,14 @@ KS_MUST_CHECK enum ks_error spawn_worker(struct agent *agent, const struct ks_ne
 	uv_process_t *process, uv_exit_cb on_exit);
 
 /*
- * question_fd becomes its standard input, words_fd its standard error, pin_fd (-1: none)
+ * question_fd becomes its standard input, words_fd its standard error, answer_fd (-1: none)
  * descriptor 3. It leads a process group of its own and inherits the agent's environment, with the
  * display and what else is known of the person's session (surroundings.h).
  */
 struct spawn_prompt {
 	int question_fd;
 	int words_fd;
-	int pin_fd;
+	int answer_fd;
 };
 
 KS_MUST_CHECK enum ks_error spawn_prompt(struct agent *agent, const struct spawn_prompt *fds,

@@ -259,6 +259,7 @@ enum ks_error worker_new(struct agent *agent, const struct ks_needs *needs,
 		.events = events,
 		.owner = owner,
 		.parallel = 1,
+		.signed_ms = uv_now(&agent->loop),
 		.exit_status = -1};
 	worker->process.data = worker;
 	error = spawn_worker(agent, needs, ends[1], &worker->process, on_process_exit);

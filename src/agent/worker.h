@@ -55,6 +55,8 @@ struct operation {
 	struct buf frame; /* encoded, until it is sent */
 	int fd;		  /* goes with the frame, or -1 */
 	uint32_t id;
+	enum frame_type type;
+	uint32_t token; /* of a signature */
 	bool remote;
 	bool urgent;
 	bool running;
@@ -63,8 +65,11 @@ struct operation {
 	unsigned pins_asked; /* how often the worker asked */
 	bool pin_given;	     /* a PIN was handed over for this operation */
 	bool touch_noticed;  /* the person was told to touch */
-	bool touch_asked;    /* an answer to the worker's notice is due */
-	uint32_t presence;   /* enum ks_presence bits that the worker vouches for */
+	bool touch_asked;    /* an answer to the worker's notice is due: likewise */
+	bool touching;	     /* the token waits, or is about to */
+	unsigned touches_asked;
+	uint64_t touch_asked_ms;
+	uint32_t presence; /* enum ks_presence bits that the worker vouches for */
 	uint64_t deadline_ms;
 	uint32_t timeout_ms;
 };
@@ -92,6 +97,7 @@ struct worker {
 	unsigned remote_waiting;
 	unsigned parallel;
 	uint32_t last_id;
+	uint64_t signed_ms; /* when its last signature ended, for better or worse, or it began */
 };
 
 /* Operations that one worker may have waiting beyond those it works on. */
@@ -127,5 +133,9 @@ void operation_abandon(struct operation *operation);
 /* verdict KS_OK hands over fd, the reading end of a pipe that holds the PIN; fd is taken. */
 void operation_answer_pin(struct operation *operation, enum ks_error verdict, int fd);
 void operation_answer_touch(struct operation *operation, enum ks_error verdict);
+/* No other signature with this one's token is with the worker, given up or not. */
+bool operation_is_alone(const struct operation *operation);
+/* That remote request's signature for which this token waits for a touch, or NULL. */
+struct operation *worker_remote_touch(const struct worker *worker, uint32_t token);
 
 #endif

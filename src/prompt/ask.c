@@ -29,6 +29,8 @@ struct running {
 	int failure; /* reading end of a pipe that holds errno when the program could not be run */
 	int signals;
 	struct secret *answer;
+	bool notice;	   /* and nobody was told yet that it is shown */
+	bool conversation; /* with a pinentry */
 };
 
 int ask_signals(void)
@@ -43,6 +45,12 @@ int ask_signals(void)
 	if (signal(SIGCHLD, SIG_DFL) == SIG_ERR || sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
 		return -1;
 	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void ask_shown(void)
+{
+	/* Who does not want to know has closed it. */
+	(void)!write(PROMPT_SHOWN_FD, "", 1);
 }
 
 /* ---- In the child ---- */
@@ -167,21 +175,48 @@ static enum event next_signal(const struct running *running)
 	return has_ended(running) ? EVENT_ENDED : EVENT_NONE;
 }
 
+/*
+ * A notice: an askpass is there when its end of the pipe for failures was closed by execve(), a
+ * pinentry when its conversation says so with a line of output.
+ */
+static bool is_shown(const struct running *running)
+{
+	struct pollfd failure = {.fd = running->failure, .events = POLLIN};
+
+	if (running->conversation)
+		return running->answer->len > 0;
+	return poll(&failure, 1, 0) > 0 && (failure.revents & POLLIN) == 0;
+}
+
+static void watch_notice(struct running *running)
+{
+	if (!running->notice || !is_shown(running))
+		return;
+	ask_shown();
+	running->notice = false;
+}
+
 static enum event await_event(struct running *running)
 {
 	struct pollfd ends[] = {
 		{.fd = running->signals, .events = POLLIN},
 		{.fd = running->output, .events = POLLIN},
+		{.fd = running->failure},
 	};
 	enum event event = EVENT_NONE;
 
 	while (event == EVENT_NONE) {
-		if (poll(ends, 2, -1) < 0 && errno != EINTR)
+		if (poll(ends, 3, -1) < 0 && errno != EINTR)
 			return EVENT_WITHDRAWN;
 		event = next_signal(running);
 		if (event != EVENT_WITHDRAWN && !take_output(running))
 			return EVENT_TOO_LONG;
+		if (event == EVENT_NONE)
+			watch_notice(running);
 		ends[1].fd = running->output;
+		/* It hung up for good. */
+		if (ends[2].revents != 0)
+			ends[2].fd = -1;
 	}
 	return event;
 }
@@ -266,8 +301,12 @@ static struct answer judge(
 
 struct answer ask(const struct prompt_question *question, int signals, struct secret *output)
 {
-	struct running running = {
-		.output = -1, .failure = -1, .signals = signals, .answer = output};
+	struct running running = {.output = -1,
+		.failure = -1,
+		.signals = signals,
+		.answer = output,
+		.notice = question->kind == PROMPT_NOTICE,
+		.conversation = question->way == PROMPT_BY_PINENTRY};
 	struct answer answer;
 
 	if (start(question, &running))

@@ -18,11 +18,15 @@
  */
 int ask_signals(void);
 
+/* A notice can be seen: whoever started this helper is told (PROMPT_SHOWN_FD). */
+void ask_shown(void);
+
 /*
  * The program gets a session of its own, the text as its only argument, and nothing else but what
  * it inherits; when it is withdrawn or prints too much, all that it has started is killed with it.
  * The answer's pin borrows from output, which is secret_init()ed with ASK_OUTPUT_MAX. A withdrawn
- * question is PROMPT_NO, a program that can't be run PROMPT_NOBODY.
+ * question is PROMPT_NO, a program that can't be run PROMPT_NOBODY. A notice counts as shown once
+ * an askpass runs, or once the conversation with a pinentry has got to where that shows it.
  */
 struct answer ask(const struct prompt_question *question, int signals, struct secret *output);
 

@@ -32,7 +32,7 @@ static int fail(const char *words)
 
 static bool fill_standard_descriptors(void)
 {
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+	for (int fd = STDIN_FILENO; fd <= PROMPT_PIN_FD; fd++) {
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
 			return false;
 	}
@@ -114,6 +114,22 @@ static bool has_descriptors(const struct prompt_question *question)
 	return question->kind != PROMPT_PIN || has_pin_pipe();
 }
 
+/* The program, or the terminal, only where the desktop shows nothing. */
+static struct answer find_answer(const struct prompt_question *question, int signals,
+	struct secret *output, char words[static TERMINAL_WORDS_MAX])
+{
+	struct answer answer = {.status = PROMPT_NOBODY,
+		.words = "no notification service on the session bus shows notices"};
+
+	if (question->notify)
+		answer = notification_show(question, signals);
+	if (answer.status != PROMPT_NOBODY)
+		return answer;
+	if (in_terminal(question))
+		return terminal_ask(question, signals, output, words);
+	return *question->program == '\0' ? answer : ask(question, signals, output);
+}
+
 static int ask_and_answer(const struct prompt_question *question)
 {
 	char words[TERMINAL_WORDS_MAX];
@@ -126,14 +142,8 @@ static int ask_and_answer(const struct prompt_question *question)
 	signals = ask_signals();
 	if (signals < 0)
 		return fail("no way to listen for signals");
-	if (question->notify && notification_show(question, signals))
-		answer = (struct answer){.status = PROMPT_NO};
-	else if (!in_terminal(question) && *question->program == '\0')
-		answer = (struct answer){.status = PROMPT_NOBODY,
-			.words = "no notification service on the session bus shows notices"};
-	else if (secret_init(&output, ASK_OUTPUT_MAX) == KS_OK)
-		answer = in_terminal(question) ? terminal_ask(question, signals, &output, words)
-					       : ask(question, signals, &output);
+	if (secret_init(&output, ASK_OUTPUT_MAX) == KS_OK)
+		answer = find_answer(question, signals, &output, words);
 	if (answer.pin.len > 0 && !hand_over(answer.pin))
 		answer = (struct answer){
 			.status = PROMPT_FAILED, .words = "the PIN could not be handed on"};

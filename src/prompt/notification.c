@@ -16,12 +16,14 @@
 
 #include <keystile/cleanup.h>
 
+#include "ask.h"
 #include "notification_text.h"
 
 #define SERVICE "org.freedesktop.Notifications"
 #define OBJECT "/org/freedesktop/Notifications"
 #define ANSWER_US 2000000 /* for the service to show it */
 #define CRITICAL 2	  /* the urgency that is shown above all */
+#define DISMISSED 2	  /* the reason of NotificationClosed that is the person's doing */
 #define BODY_MAX ((size_t)256 * 1024)
 
 struct notification {
@@ -31,8 +33,9 @@ struct notification {
 	enum {
 		NOTIFICATION_ASKED,
 		NOTIFICATION_SHOWN,
-		NOTIFICATION_CLOSED,
-		NOTIFICATION_FAILED
+		NOTIFICATION_DISMISSED, /* by the person */
+		NOTIFICATION_LOST,	/* it was shown, and no longer is */
+		NOTIFICATION_FAILED	/* it never was */
 	} state;
 	bool withdrawn;
 };
@@ -47,6 +50,8 @@ static int on_shown(sd_bus_message *message, void *owner, sd_bus_error *error)
 		notification->state = NOTIFICATION_FAILED;
 	else
 		notification->state = NOTIFICATION_SHOWN;
+	if (notification->state == NOTIFICATION_SHOWN)
+		ask_shown();
 	return 0;
 }
 
@@ -58,7 +63,8 @@ static int on_closed(sd_bus_message *message, void *owner, sd_bus_error *error)
 	(void)error;
 	if (sd_bus_message_read(message, "uu", &id, &reason) >= 0 &&
 		notification->state == NOTIFICATION_SHOWN && id == notification->id)
-		notification->state = NOTIFICATION_CLOSED;
+		notification->state =
+			reason == DISMISSED ? NOTIFICATION_DISMISSED : NOTIFICATION_LOST;
 	return 0;
 }
 
@@ -148,7 +154,7 @@ static void follow(struct notification *notification)
 		take_signals(notification);
 		if (processed < 0)
 			notification->state = notification->state == NOTIFICATION_SHOWN
-						      ? NOTIFICATION_CLOSED
+						      ? NOTIFICATION_LOST
 						      : NOTIFICATION_FAILED;
 		else if (processed == 0 && !is_over(notification))
 			wait_for_event(notification);
@@ -168,18 +174,28 @@ static void take_away(struct notification *notification)
 	sd_bus_message_unref(call);
 }
 
-bool notification_show(const struct prompt_question *question, int signals)
+/* One that was withdrawn needs no other way either. */
+static struct answer judge(const struct notification *notification)
 {
-	struct notification notification = {.signals = signals};
-	bool shown = false;
+	if (notification->withdrawn || notification->state == NOTIFICATION_DISMISSED)
+		return (struct answer){.status = PROMPT_NO};
+	if (notification->state == NOTIFICATION_LOST)
+		return (struct answer){.status = PROMPT_FAILED,
+			.words = "the notification service took the notice away"};
+	return (struct answer){.status = PROMPT_NOBODY,
+		.words = "no notification service on the session bus shows notices"};
+}
+
+struct answer notification_show(const struct prompt_question *question, int signals)
+{
+	struct notification notification = {.signals = signals, .state = NOTIFICATION_FAILED};
 
 	if (open_bus(&notification) && ask_service(&notification, question)) {
+		notification.state = NOTIFICATION_ASKED;
 		follow(&notification);
-		if (notification.state == NOTIFICATION_SHOWN)
-			take_away(&notification);
-		/* One that was withdrawn meanwhile needs no other way either. */
-		shown = notification.state != NOTIFICATION_FAILED || notification.withdrawn;
 	}
+	if (notification.state == NOTIFICATION_SHOWN)
+		take_away(&notification);
 	sd_bus_flush_close_unref(notification.bus);
-	return shown;
+	return judge(&notification);
 }

@@ -229,6 +229,9 @@ static enum pinentry_end show_last(struct talk *talk)
 		end = set(talk, "SETERROR ", bytes_of(question->trouble));
 	if (end != PINENTRY_DONE)
 		return end;
+	/* The helper takes it for the moment at which a notice is shown (ask.h). */
+	if (question->kind == PROMPT_NOTICE && write(STDOUT_FILENO, "\n", 1) != 1)
+		return PINENTRY_LOST;
 	return show(talk, commands[question->kind], question->kind == PROMPT_PIN);
 }
 

@@ -4,6 +4,7 @@
  * were. Who is in the foreground is looked at again all the while.
  */
 #include "terminal.h"
+#include "ask.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -368,8 +369,10 @@ static enum event converse(struct terminal *terminal)
 	if (event != EVENT_READY)
 		return event;
 	/* A notice stands until it is withdrawn. */
-	if (!answerable)
+	if (!answerable) {
+		ask_shown();
 		return await(terminal, 0, 0);
+	}
 	if (terminal->question->kind == PROMPT_PIN)
 		return ask_pin(terminal);
 	return ask_yes(terminal, "Allow it? yes or no [no]: ", "yes");

@@ -22,7 +22,10 @@ def question(kind, program, text="Enter it", way=BY_ASKPASS, notify=False, troub
 
 
 class Helper:
-    """A running keystile-prompt; pin=False leaves descriptor 3 out, terminal is its descriptor 4."""
+    """
+    A running keystile-prompt; pin=False leaves descriptor 3 out, terminal is its descriptor 4. .shown: it said that
+    its notice can be seen.
+    """
 
     def __init__(self, question, env, pin=True, terminal=None):
         self.pin, pin_end = os.pipe()
@@ -39,6 +42,8 @@ class Helper:
             actions.append((os.POSIX_SPAWN_DUP2, terminal, 4))
         self.pid = os.posix_spawn(HELPER, [HELPER], env, file_actions=actions)
         self.status = None
+        self.notice = question[:1] == bytes([NOTICE])
+        self.shown = False
         for end in (pin_end, question_end, words_end) + (() if terminal is None else (terminal,)):
             os.close(end)
         os.write(asking, question)
@@ -54,7 +59,14 @@ class Helper:
     def finish(self):
         """Its exit status, what is in the PIN pipe, and its words."""
         lab.wait_for("the prompt helper ends", self.ended)
-        return self.status, self._rest(self.pin), self._rest(self.words)
+        answer = self._rest(self.pin)
+        if self.notice and answer:
+            self.shown, answer = True, answer.removeprefix("\0")
+        return self.status, answer, self._rest(self.words)
+
+    def wait_until_shown(self):
+        if not select.select([self.pin], [], [], 20 * lab.place.PATIENCE)[0]:
+            raise AssertionError("the notice is not said to be shown")
 
     @staticmethod
     def _rest(fd):

@@ -11,6 +11,7 @@ import tempfile
 import lab
 import token_bed as bed
 from lab import client
+from lab.security_key import Instructed
 
 PIN = "1234"
 CONFIG = "operation-timeout = 2\n"
@@ -334,6 +335,30 @@ class Presence(Case):
 
     def test_a_touch_that_is_claimed(self):
         self.remote_is_refused("send(PRESENCE, operation, u32(1))" + self.answer(), "without the touch or PIN")
+
+    def signs_as_a_security_key(self, before=""):
+        """The signature is right and says that there was a touch."""
+        self.key = Instructed()
+        return f"{before}\ndone(operation, result=bytes.fromhex('{self.key.sign(self.data).hex()}'))"
+
+    def test_a_touch_that_nobody_was_told_of(self):
+        self.remote_is_refused(self.signs_as_a_security_key(), "without the touch or PIN")
+        self.assertEqual(self.asked.prompts(), [])
+
+    def test_a_touch_that_somebody_was_told_of(self):
+        body = self.signs_as_a_security_key("send(TOUCH, operation, u32(0)); expect(TOUCH_ANSWER)").replace("\n", "; ")
+        self.is_loaded(f"hello()\ndef sign(operation):\n    {body}\nserve(sign)")
+        signature = self.one.sign(self.key.blob, self.data)
+        self.assertIsNotNone(signature, self.agent.log())
+        lab.verify(self.key.blob, signature, self.data)
+        self.assertIn("Touch the token", self.asked.prompts()[0])
+
+    def test_touches_without_end(self):
+        self.signature_is_refused("while True:\n    send(TOUCH, operation, u32(0))\n    expect(TOUCH_ANSWER)\n"
+                                  "    send(TOUCH_OVER, operation)", "no sense")
+
+    def test_a_touch_that_is_over_before_it_was_asked_for(self):
+        self.remote_is_refused("send(TOUCH, operation, u32(0))\nsend(TOUCH_OVER, operation)" + self.answer(), "no sense")
 
     def test_a_pin_that_was_given_and_not_proven(self):
         self.remote_is_refused("ask_pin(operation)\nexpect(PIN_ANSWER)" + self.answer(), "without the touch or PIN")

@@ -310,7 +310,8 @@ class Presence(Case):
         key = self.given()
         self.assertEqual(self.signs(key), TOUCH)
         one, host, sid = self.remote()
-        self.refuses(key, "nobody could be asked", one, self.login(sid, host.blob, key.blob))
+        self.refuses(key, "nobody could be told of the touch: nobody can be asked", one,
+                     self.login(sid, host.blob, key.blob))
 
     def test_where_no_presence_is_needed_nobody_has_to_be_told(self):
         self.unattended("-O", "allow-remote-without-presence")

@@ -5,7 +5,7 @@ import unittest
 
 import lab
 from bed import AgentTest
-from helper_bed import NO, NOBODY, NOTICE, Helper, question
+from helper_bed import FAILED, NO, NOBODY, NOTICE, Helper, question
 
 TEXT = 'Touch the token\n    "<b>x</b> & y"\n'
 
@@ -21,7 +21,7 @@ class Helpers(unittest.TestCase):
 
     def start(self, program=None, text=TEXT):
         path = self.askpass.path if program is None else program
-        helper = Helper(question(NOTICE, path, text=text, notify=True, timeout=90), self.env, pin=False)
+        helper = Helper(question(NOTICE, path, text=text, notify=True, timeout=90), self.env)
         self.addCleanup(lambda: helper.ended() or helper.signal(signal.SIGKILL))
         return helper
 
@@ -41,9 +41,11 @@ class Helpers(unittest.TestCase):
                 before = len(self.desktop.notes("Notify"))
                 helper = self.start()
                 self.desktop.wait_for_note("Notify", before + 1)
+                helper.wait_until_shown()
                 self.assertFalse(helper.ended())
                 helper.signal(number)
                 self.assertEqual(helper.finish(), (NO, "", ""))
+                self.assertTrue(helper.shown)
                 self.desktop.wait_for_note("CloseNotification", before + 1)
         self.assertEqual([note[1] for note in self.desktop.notes("CloseNotification")], [41, 42, 43])
         self.assertEqual(self.askpass.prompts(), [])
@@ -62,6 +64,14 @@ class Helpers(unittest.TestCase):
         self.desktop.mode("dismiss")
         self.assertEqual(self.start().finish(), (NO, "", ""))
         self.assertEqual(self.desktop.notes("CloseNotification"), [])
+
+    def test_a_notice_that_the_desktop_takes_away_has_failed(self):
+        self.desktop.mode("expire")
+        helper = self.start()
+        status, _, words = helper.finish()
+        self.assertEqual((status, words.strip()), (FAILED, "the notification service took the notice away"))
+        self.assertTrue(helper.shown)
+        self.assertEqual(self.askpass.prompts(), [])
 
     def test_where_the_desktop_shows_nothing_askpass_does(self):
         for mode in ("fail", "zero"):
@@ -89,8 +99,10 @@ class Helpers(unittest.TestCase):
 
     def test_where_nothing_shows_a_notice_it_says_so(self):
         self.desktop.mode("fail")
-        status, _, words = self.start(program="").finish()
+        helper = self.start(program="")
+        status, _, words = helper.finish()
         self.assertEqual(status, NOBODY)
+        self.assertFalse(helper.shown)
         self.assertIn("no notification service", words)
 
     def test_a_bus_that_ends_ends_the_notice(self):
@@ -98,7 +110,7 @@ class Helpers(unittest.TestCase):
         self.desktop.wait_for_note("Notify")
         os.kill(self.desktop.processes[0].pid, signal.SIGKILL)
         # Whether the answer to Notify got through is not known here.
-        self.assertIn(helper.finish()[0], (NO, NOBODY))
+        self.assertIn(helper.finish()[0], (FAILED, NOBODY))
 
 
 class Agents(AgentTest):

@@ -88,6 +88,17 @@ class Conversations(Scripted):
         self.refused(NOTICE, NO)
         self.assertEqual(self.pinentry.told()[-2:], ["MESSAGE", "BYE"])
 
+    def test_a_notice_is_said_to_be_shown_when_the_pinentry_is_about_to(self):
+        self.pinentry.does(MESSAGE="time.sleep(3600)")
+        helper = self.start(NOTICE)
+        helper.wait_until_shown()
+        helper.signal(signal.SIGTERM)
+        self.assertEqual(helper.finish(), (NO, "", ""))
+        self.pinentry.does(SETTITLE="os.kill(os.getpid(), 9)")
+        helper = self.start(NOTICE)
+        self.assertEqual(helper.finish()[0], FAILED)
+        self.assertFalse(helper.shown)
+
     def test_a_long_question_is_shown_in_parts_and_each_must_be_answered(self):
         lines = [f"line {number} " + "x" * 60 for number in range(30)]
         self.pinentry.gives(SECRET)

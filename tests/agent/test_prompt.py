@@ -149,6 +149,17 @@ class Notices(Prompt):
         self.askpass.vanishes()
         self.refused(NOTICE, NOBODY)
 
+    def test_it_is_said_when_a_notice_can_be_seen(self):
+        self.askpass.hangs()
+        helper = self.start(NOTICE)
+        helper.wait_until_shown()
+        helper.signal(signal.SIGTERM)
+        self.assertEqual(helper.finish(), (NO, "", ""))
+        self.askpass.vanishes()
+        helper = self.start(NOTICE)
+        self.assertEqual(helper.finish()[0], NOBODY)
+        self.assertFalse(helper.shown)
+
 
 class Withdrawal(Prompt):
     def withdrawn(self, kind, script, number=signal.SIGTERM, least=1):

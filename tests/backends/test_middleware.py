@@ -117,20 +117,6 @@ class Presence(Case):
             for demand in (w.TOUCH, w.TOUCH | w.PIN):
                 self.assertEqual(self.signs(one, key, demand=demand), (TOUCHED, TOUCH))
 
-    def test_the_notice_of_a_demand_stands_a_while_before_a_touch_is_taken(self):
-        key = self.enrolled()
-        with Worker() as one:
-            one.add(key.private)
-            for least in (1, 3):
-                begun = time.monotonic()
-                self.signs(one, key, demand=w.TOUCH)
-                self.assertGreater(time.monotonic() - begun, least - 0.1)  # clocks are not exact
-            operation = one.begin_sign(key.blob, token=1, demand=w.TOUCH)
-            one.expect(w.TOUCH_AWAITED, operation)
-            one.send(w.TOUCH_ANSWER, operation, w.u32(w.OK))
-            one.send(w.CANCEL, operation)
-            self.assertEqual(one.answered(operation)[1].error, w.CANCELLED)
-
     def test_without_a_way_to_tell_the_person_nothing_is_signed(self):
         key = self.enrolled()
         with Worker() as one:

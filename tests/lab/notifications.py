@@ -37,10 +37,16 @@ class Service(dbus.service.Object):
         if mode == "dismiss":
             self.NotificationClosed(Service.ids + 1, 2)
             self.NotificationClosed(Service.ids, 2)
+        if mode == "expire":
+            self.NotificationClosed(Service.ids, 1)
 
     @dbus.service.method(NAME, in_signature="u")
     def CloseNotification(self, id):
         note("CloseNotification", id)
+
+    @dbus.service.method("lab.Lab", in_signature="u")
+    def CloseLast(self, reason):
+        self.NotificationClosed(Service.ids, reason)
 
     @dbus.service.signal(NAME, signature="uu")
     def NotificationClosed(self, id, reason):
@@ -56,7 +62,7 @@ GLib.MainLoop().run()
 
 
 class Notifications:
-    """.env names the bus; .notes() are the calls: [method, arguments...]. mode: "show", "fail", "zero", "hang", "dismiss"."""
+    """.env names the bus; .notes() are the calls: [method, arguments...]. mode: "show", "fail", "zero", "hang", "dismiss", "expire"."""
 
     program = SERVICE
 

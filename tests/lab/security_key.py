@@ -1,5 +1,6 @@
 """Keys of security keys, and libraries that sign with them: OpenSSH's sk-dummy, and one that misbehaves as told."""
 import base64
+import hashlib
 import os
 import pathlib
 
@@ -73,6 +74,14 @@ class Instructed:
         self.blob = string(SK_ED25519) + string(point) + string(application)
         handle = self.seed + word.encode() if handle is None else handle
         self.private = self.blob + bytes([flags]) + string(handle) + string("")
+        self.application = application
+
+    def sign(self, data, flags=TOUCH):
+        """What an authenticator gives out that saw this much of a person."""
+        presence = bytes([flags]) + (7).to_bytes(4, "big")
+        digests = [hashlib.sha256(one).digest() for one in (self.application.encode(), data)]
+        key = ed25519.Ed25519PrivateKey.from_private_bytes(self.seed)
+        return string(SK_ED25519) + string(key.sign(digests[0] + presence + digests[1])) + presence
 
 
 class InstructedCurve:
