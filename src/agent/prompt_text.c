@@ -18,6 +18,7 @@
 #define HOPS_FIRST 1
 #define HOPS_LAST 2
 #define NAMES_SHOWN 3 /* of a host */
+#define PARENTS_SHOWN 2
 
 #define TEXT_MAX ((size_t)16 * 1024)
 
@@ -153,6 +154,11 @@ static void add_asker(struct buf *out, const struct prompt_facts *facts)
 		origin_remote(facts->origin) ? "it came by" : "asked on this machine by",
 		(int)facts->peer->pid);
 	add_foreign(out, bytes_of(facts->peer->executable));
+	if (facts->parents == NULL || facts->parents->count == 0)
+		return;
+	add(out, "started by\n");
+	for (size_t i = 0; i < facts->parents->count && i < PARENTS_SHOWN; i++)
+		add_foreign(out, bytes_of(facts->parents->executables[i]));
 }
 
 static void add_token(struct buf *out, const struct token *token)

@@ -8,6 +8,7 @@
 #include "host_names.h"
 #include "keyring.h"
 #include "origin.h"
+#include "parents.h"
 #include "session_bind.h"
 #include "subject.h"
 
@@ -18,6 +19,7 @@ struct prompt_facts {
 	const struct subject *subject;
 	const struct origin *origin;
 	const struct peer *peer;
+	const struct parents *parents; /* NULL: they are not told */
 	const struct session_binds *binds;
 	const struct host_names *hosts; /* of each bind, in their order; NULL: nothing is known */
 	int32_t tries_left;		/* or KS_TRIES_UNKNOWN */

@@ -32,6 +32,7 @@ struct prompt_facts sign_prompt_facts(const struct sign *sign, const struct toke
 static char *text_of(const struct sign *sign, struct prompt_facts facts)
 {
 	struct host_names hosts[SESSION_BINDS_MAX] = {0};
+	struct parents parents = {0};
 	const struct connection *connection = sign->connection;
 	char *text = NULL;
 	bool failed = false;
@@ -42,8 +43,14 @@ static char *text_of(const struct sign *sign, struct prompt_facts facts)
 		failed |= hosts[i].failed;
 	}
 	facts.hosts = hosts;
+	/* What started a relay says nothing about who is behind it. */
+	if (!sign_remote(sign)) {
+		parents_read(&parents, &connection->peer);
+		facts.parents = &parents;
+	}
 	if (!failed)
 		text = prompt_text(&facts);
+	parents_deinit(&parents);
 	for (size_t i = 0; i < connection->binds.count; i++)
 		host_names_deinit(&hosts[i]);
 	return text;

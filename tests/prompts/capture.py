@@ -34,7 +34,7 @@ def capture(eye, show):
 
 
 def text(one, _, lines):
-    return stage.framed([one.alike(line) for line in lines])
+    return stage.framed(one.alike_all(lines))
 
 
 def picture(_, title, data):

@@ -21,7 +21,7 @@ class Page(unittest.TestCase):
         scenes = list(stage.scenes(self.stage))
         for title, what, look in scenes:
             with self.subTest(title):
-                seen = stage.framed([self.stage.alike(line) for line in look()])
+                seen = stage.framed(self.stage.alike_all(look()))
                 self.assertIn(f"## {title}\n\n{what}:\n\n```\n{seen}\n```\n", PAGE, self.stage.agent.log())
         self.assertEqual(len(re.findall("^## ", PAGE, re.M)), len(scenes) + 1)
 

@@ -134,6 +134,22 @@ static void a_question_that_unlocks_says_for_what_and_for_how_long(void **state)
 	assert_says(bed, "\nWrong passwords since it was locked: 3\n", true);
 }
 
+static void who_started_the_one_that_asks_is_told_the_nearest_two(void **state)
+{
+	struct parents parents = {
+		.executables = {writable("/usr/bin/git"), writable("b\"\nx"), writable("/c")},
+		.count = 3};
+	struct bed *bed = *state;
+
+	assert_says(bed, "started by", false);
+	bed->facts.parents = &parents;
+	assert_says(bed, "    \"/usr/bin/ssh\"\nstarted by\n    \"/usr/bin/git\"\n", true);
+	assert_says(bed, "\n    \"b\\\"\\x0ax\"\n", true);
+	assert_says(bed, "/c", false);
+	parents.count = 0;
+	assert_says(bed, "started by", false);
+}
+
 static void a_local_request_is_not_called_remote(void **state)
 {
 	struct bed *bed = *state;
@@ -388,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_pin_prompt_names_token_key_user_and_process),
 		TEST(a_question_that_unlocks_says_for_what_and_for_how_long),
+		TEST(who_started_the_one_that_asks_is_told_the_nearest_two),
 		TEST(a_local_request_is_not_called_remote),
 		TEST(a_proven_destination_is_named),
 		TEST(hosts_are_named_by_what_is_known_of_them),
