@@ -26,6 +26,10 @@ def _origin(file, *rows):
     return _in(file, *rows, here="tests/agent/test_origin.py")
 
 
+def _session(file, *rows):
+    return _in(file, *rows, here="tests/agent/test_surroundings.py")
+
+
 BIND_VERIFIED = "test_a_bind_is_verified"
 BIND_REMEMBERED = "test_a_bind_that_failed_is_remembered"
 LOGINS_ALONE = "test_a_restricted_key_signs_logins_alone"
@@ -191,4 +195,28 @@ ALL = [
     *_origin("connection.c",
              ("a worker that asks its agent", "test_a_worker_and_what_it_starts_are_not_served",
               "if (children_descends(&agent->children, peer->pid, peer->start_time)) {", "if (false) {")),
+    *_session("control_server.c",
+              ("a display told over what may be a relay", "test_a_client_that_may_have_been_relayed_can_tell_nothing",
+               "if (!control->descriptor_seen) {", "if (false) {")),
+    *_session("surroundings.c",
+              ("any variable taken as a display", "test_what_is_no_display_bus_terminal_or_language_is_refused_with_a_reason",
+               "\t\tif (strcmp(variables[i].name, name) == 0)\n\t\t\treturn i;\n\treturn -1;",
+               "\t\tif (strcmp(variables[i].name, name) == 0)\n\t\t\treturn i;\n\treturn 0;"),
+              ("a display of another machine", "test_the_display_of_another_machine_is_not_taken",
+               "{\"DISPLAY\", SURROUNDINGS_DISPLAY, true, display_flaw}", "{\"DISPLAY\", SURROUNDINGS_DISPLAY, true, language_flaw}"),
+              ("half of the session before", "test_the_newest_session_wins_and_nothing_of_the_one_before_is_left",
+               "bool replaced = surroundings_has(fresh, variables[i].part);", "bool replaced = fresh->entries[i] != NULL;"),
+              ("a login that takes the display away", "test_a_login_without_a_display_takes_none_away",
+               "bool replaced = surroundings_has(fresh, variables[i].part);", "bool replaced = true;"),
+              ("systemd believed before the session", "test_who_has_told_of_a_display_is_believed_and_systemd_is_not_asked",
+               "\tif (surroundings_has(updated, part))\n\t\treturn SURROUNDINGS_UPDATE;",
+               "\tif (!surroundings_has(managed, part) && surroundings_has(updated, part))\n\t\treturn SURROUNDINGS_UPDATE;")),
+    *_session("prompt.c",
+              ("a display that is not looked for", "test_a_display_that_came_up_later_is_learnt_when_it_is_needed",
+               "looking = prompt_where_look(agent, wish->kind);", "looking = false;")),
+    *_session("user_manager.c",
+              ("any entry of systemd's taken", "test_a_display_that_came_up_later_is_learnt_when_it_is_needed",
+               " || surroundings_flaw(variable, end + 1) != NULL)", ")"),
+              ("a bus that is waited for without end", "test_a_bus_that_never_greets_is_given_up",
+               "\tif (left_ms <= 0)\n\t\treturn false;", "\tif (left_ms <= 0)\n\t\tleft_ms = 1000000;")),
 ]
