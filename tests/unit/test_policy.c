@@ -16,7 +16,7 @@
 #define REMOTE .remote = true
 #define PIN .provable = KS_PRESENCE_PIN
 #define TOUCH .provable = KS_PRESENCE_TOUCH
-#define EITHER .provable = KS_PRESENCE_TOUCH | KS_PRESENCE_PIN
+#define EITHER .provable = (KS_PRESENCE_TOUCH | KS_PRESENCE_PIN)
 #define CONFIRM .confirm = true
 #define MEMORY .in_memory = true
 #define LOWERED .allow_remote_without_presence = true
