@@ -284,6 +284,7 @@ class Places(InTerminal):
 
     def test_a_pipeline_whose_first_program_may_read(self):
         asker = self.shell(f"cat | {self.tty.program('ssh')} 3600; true")
+        lab.wait_for("cat runs beside it", lambda: "cat" in [one.name for one in lab.descendants(asker.parent)])
         self.refused("another program may read from its terminal: cat", asker)
 
     def test_a_script_that_waits_for_its_ssh_does_not_read(self):

@@ -16,8 +16,9 @@ import os, signal, subprocess, sys
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 own = sys.argv[1] == "own"
 stdin = {"tty": None, "null": subprocess.DEVNULL}[sys.argv[2]]
-child = subprocess.Popen(sys.argv[3:], stdin=stdin, process_group=0 if own else None, stderr=1).pid
-os.tcsetpgrp(0, os.getpgid(child))
+# Before it runs: what reads in the background stops its whole group.
+to_front = lambda: os.tcsetpgrp(1, os.getpgrp())
+child = subprocess.Popen(sys.argv[3:], stdin=stdin, process_group=0 if own else None, stderr=1, preexec_fn=to_front).pid
 foreground = lambda pid: os.tcsetpgrp(0, os.getpgid(pid))
 print("child", child, file=sys.stderr, flush=True)
 os.close(2)
