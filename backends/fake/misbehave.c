@@ -138,6 +138,8 @@ void misbehave_presence(struct ks_operation *operation, unsigned how)
 
 	if (how == FAKE_PRESENCE_CLAIM)
 		ks_presence_given(operation, KS_PRESENCE_PIN);
+	if (how == FAKE_PRESENCE_PAD)
+		ks_presence_given(operation, KS_PRESENCE_PIN_PAD);
 	if (how != FAKE_PRESENCE_LIE)
 		return;
 	frame_encode(&lie, &bytes);

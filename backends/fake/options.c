@@ -18,7 +18,7 @@ static const char *const last_tries[] = {"kept", "spent", NULL};
 static const char *const labels[] = {"plain", "control", "long", NULL};
 static const char *const afters[] = {"stay", "gone", "blink", "return", NULL};
 static const char *const signatures[] = {"good", "garbage", "oversized", NULL};
-static const char *const presences[] = {"honest", "lie", "claim", NULL};
+static const char *const presences[] = {"honest", "lie", "claim", "pad", NULL};
 static const char *const misdeeds[] = {"well", "fail", "slow", "stuck", "hang", "crash", "exit",
 	"nonsense", "chatty", "error", NULL};
 

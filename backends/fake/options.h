@@ -27,7 +27,12 @@ enum fake_last_try { FAKE_LAST_TRY_KEPT, FAKE_LAST_TRY_SPENT };
 enum fake_labels { FAKE_LABELS_PLAIN, FAKE_LABELS_CONTROL, FAKE_LABELS_LONG };
 enum fake_after { FAKE_AFTER_STAY, FAKE_AFTER_GONE, FAKE_AFTER_BLINK, FAKE_AFTER_RETURN };
 enum fake_signature { FAKE_SIGNATURE_GOOD, FAKE_SIGNATURE_GARBAGE, FAKE_SIGNATURE_OVERSIZED };
-enum fake_presence { FAKE_PRESENCE_HONEST, FAKE_PRESENCE_LIE, FAKE_PRESENCE_CLAIM };
+enum fake_presence {
+	FAKE_PRESENCE_HONEST,
+	FAKE_PRESENCE_LIE,
+	FAKE_PRESENCE_CLAIM,
+	FAKE_PRESENCE_PAD
+};
 
 /* What one of its functions does instead of, or before, its work. */
 enum fake_misdeed {

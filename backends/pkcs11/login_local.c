@@ -114,6 +114,8 @@ static enum ks_error notice_and_send(struct login *login)
 		return error;
 	error = send_pin(login, true);
 	ks_touch_over(login->operation);
+	if (error == KS_OK)
+		ks_presence_given(login->operation, KS_PRESENCE_PIN_PAD);
 	return error;
 }
 

@@ -27,8 +27,12 @@
 enum ks_presence {
 	KS_PRESENCE_NONE = 0,
 	KS_PRESENCE_TOUCH = 1 << 0, /* a finger on the token */
-	KS_PRESENCE_PIN =
-		1 << 1, /* a PIN (password, authorisation value, PIN pad) for this very request */
+	KS_PRESENCE_PIN = 1 << 1, /* a PIN (password, authorisation value) for this very request */
+	/*
+	 * A PIN that was typed on the keys of the reader. Nothing of it passes the agent, so it is
+	 * the worker's word alone: it is recorded as that, and never meets a demand.
+	 */
+	KS_PRESENCE_PIN_PAD = 1 << 2,
 };
 
 enum ks_token_flags {

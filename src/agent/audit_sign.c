@@ -109,4 +109,6 @@ void audit_sign_presence(struct connection *connection, const struct operation *
 	/* The agent knows of each PIN that it handed over, the worker that the token took it. */
 	else if (operation->pin_given && (operation->presence & KS_PRESENCE_PIN) != 0)
 		audit_attest(connection, "pin", "agent");
+	if ((operation->presence & KS_PRESENCE_PIN_PAD) != 0)
+		audit_attest(connection, "pin-pad", "worker");
 }

@@ -161,6 +161,14 @@ static void add_asker(struct buf *out, const struct prompt_facts *facts)
 		add_foreign(out, bytes_of(facts->parents->executables[i]));
 }
 
+static void add_listener(struct buf *out, const struct prompt_facts *facts)
+{
+	if (facts->listener == NULL)
+		return;
+	add(out, "on the socket of the listener\n");
+	add_foreign(out, bytes_of(facts->listener));
+}
+
 static void add_token(struct buf *out, const struct token *token)
 {
 	char serial[TEXT_QUOTED_MAX];
@@ -196,7 +204,9 @@ static void add_question(struct buf *out, const struct prompt_facts *facts)
 		add(out, "Allow the use of a key of the token\n");
 		break;
 	case PROMPT_FOR_TOUCH:
-		add(out, "Touch the token\n");
+		add(out, (facts->token->flags & KS_TOKEN_PIN_PAD) != 0
+				 ? "Type the PIN on the keys of the reader with the token\n"
+				 : "Touch the token\n");
 		break;
 	case PROMPT_FOR_UNLOCK:
 		add_unlocking(out, facts);
@@ -222,6 +232,7 @@ char *prompt_text(const struct prompt_facts *facts)
 	add(&out, "    %s %s\n", key_kind_label(facts->key->kind),
 		fingerprint != NULL ? fingerprint : "");
 	add_asker(&out, facts);
+	add_listener(&out, facts);
 	if (facts->closing_refuses)
 		add(&out, "Closing this notice refuses the request.\n");
 	if (facts->remember_s > 0)

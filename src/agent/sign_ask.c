@@ -17,6 +17,15 @@
 #include "provider.h"
 #include "sign_journey.h"
 
+/* Of remote.sock the words of the origin say it. */
+static const char *configured_listener(const struct connection *connection)
+{
+	const char *name = connection->listener->name;
+	bool everywhere = strcmp(name, "agent") == 0 || strcmp(name, "remote") == 0;
+
+	return everywhere ? NULL : name;
+}
+
 struct prompt_facts sign_prompt_facts(const struct sign *sign, const struct token *token)
 {
 	return (struct prompt_facts){.token = token,
@@ -24,6 +33,7 @@ struct prompt_facts sign_prompt_facts(const struct sign *sign, const struct toke
 		.subject = &sign->subject,
 		.origin = &sign->connection->origin,
 		.peer = &sign->connection->peer,
+		.listener = configured_listener(sign->connection),
 		.binds = &sign->connection->binds,
 		.tries_left = KS_TRIES_UNKNOWN};
 }

@@ -94,7 +94,7 @@ static bool presence_given(const struct sign *sign, const struct operation *oper
 		given = presence_signed(facts);
 	if (operation->pin_given && (operation->presence & KS_PRESENCE_PIN) != 0)
 		given |= KS_PRESENCE_PIN;
-	/* A module's own word about a touch is worth nothing. */
+	/* A module's own word about a touch is worth nothing, and anybody's about a PIN pad. */
 	if (operation->touch_noticed && (operation->presence & KS_PRESENCE_TOUCH) != 0 &&
 		!operation->worker->needs->foreign_code)
 		given |= KS_PRESENCE_TOUCH;

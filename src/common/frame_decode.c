@@ -12,7 +12,8 @@
 
 #define KEY_BYTES_MIN ((size_t)12) /* two empty strings and the flags */
 #define PARALLEL_MAX 16
-#define PRESENCE_ALL (KS_PRESENCE_TOUCH | KS_PRESENCE_PIN)
+#define DEMAND_ALL (KS_PRESENCE_TOUCH | KS_PRESENCE_PIN)
+#define PRESENCE_ALL (DEMAND_ALL | KS_PRESENCE_PIN_PAD)
 #define TOKEN_FLAGS_ALL                                                                            \
 	(KS_TOKEN_NEEDS_LOGIN | KS_TOKEN_LOGGED_IN | KS_TOKEN_PIN_PAD | KS_TOKEN_LAST_TRY |        \
 		KS_TOKEN_PIN_BLOCKED | KS_TOKEN_NO_PIN)
@@ -142,7 +143,7 @@ static void get_from_agent(struct reader *in, struct frame *frame)
 		frame->sign.timeout_ms = get_timeout(in);
 		frame->sign.token = reader_u32(in);
 		frame->sign.algorithm = get_number(in, KS_ALGORITHM_COUNT - 1);
-		frame->sign.demand = get_bits(in, PRESENCE_ALL);
+		frame->sign.demand = get_bits(in, DEMAND_ALL);
 		frame->sign.blob = reader_string(in);
 		frame->sign.data = reader_string(in);
 		return;

@@ -181,7 +181,8 @@ void ks_presence_given(struct ks_operation *operation, enum ks_presence presence
 {
 	struct frame frame = {.type = FRAME_PRESENCE,
 		.operation = operation->id,
-		.presence = {.presence = presence & (KS_PRESENCE_TOUCH | KS_PRESENCE_PIN)}};
+		.presence = {.presence = presence & (KS_PRESENCE_TOUCH | KS_PRESENCE_PIN |
+							    KS_PRESENCE_PIN_PAD)}};
 
 	if ((presence & KS_PRESENCE_PIN) != 0 && !operation->pin_given) {
 		log_error("the backend claims a PIN that was not given for this request");

@@ -224,6 +224,13 @@ class Presence(AuditTest):
         self.assertIsNotNone(self.client().sign(key, b"x"), self.agent.log())
         self.assertEqual(self.wait("sign")["presence"], [{"what": "touch", "attested_by": "worker"}])
 
+    def test_a_pin_pad_is_the_workers_word_too(self):
+        key = self.load("fake:padded,presence=pad")
+        self.assertIsNotNone(self.client().sign(key, b"x"), self.agent.log())
+        self.assertEqual(self.wait("sign")["presence"], [{"what": "pin-pad", "attested_by": "worker"}])
+        shown = self.agent.run(lab.CONTROL, "log").stdout
+        self.assertIn("pin-pad, attested by worker", shown)
+
     def test_what_a_security_key_signed_of_it_is_its_own_word(self):
         self.agent = self.start(config=self.config, options=("-P", f"{MODULES}/*"))
         key = Instructed()

@@ -336,6 +336,17 @@ class Presence(Case):
     def test_a_touch_that_is_claimed(self):
         self.remote_is_refused("send(PRESENCE, operation, u32(1))" + self.answer(), "without the touch or PIN")
 
+    def test_a_pin_pad_that_is_claimed(self):
+        self.remote_is_refused("send(PRESENCE, operation, u32(4))" + self.answer(), "without the touch or PIN")
+        self.assertEqual(self.asked.prompts(), [])
+
+    def test_everything_that_can_be_claimed_at_once(self):
+        self.remote_is_refused("send(TOUCH, operation, u32(0)); expect(TOUCH_ANSWER); send(TOUCH_OVER, operation)\n"
+                               "send(PRESENCE, operation, u32(5))" + self.answer(), "without the touch or PIN")
+
+    def test_a_presence_that_is_none(self):
+        self.remote_is_refused("send(PRESENCE, operation, u32(8))" + self.answer(), "no sense")
+
     def signs_as_a_security_key(self, before=""):
         """The signature is right and says that there was a touch."""
         self.key = Instructed()

@@ -175,6 +175,9 @@ class Origins(ListenerTest):
             client = self.client(str(self.agent.own_folder / f"{name}.sock"))
             self.assert_remote(client, LISTENER)
             self.assertEqual(self.agent.newest_connection()["listener"], name)
+            self.assertIn(f'on the socket of the listener\n    "{name}"\n', self.askpass.prompts()[-1])
+        self.assert_remote(self.client(self.agent.remote_socket), LISTENER)
+        self.assertNotIn("of the listener", self.askpass.prompts()[-1])
 
     def test_a_local_listener_lifts_no_other_rule(self):
         self.begin("listener near { origin = local }\n")

@@ -241,6 +241,7 @@ class Pins(Case):
             one.expect(worker.TOUCH_OVER, operation)
             frames, _ = one.finish(operation)
             self.assertNotIn(worker.ASK_PIN, [frame.type for frame in frames])
+            self.assertEqual([frame.body for frame in frames if frame.type == worker.PRESENCE], [worker.PIN_PAD_USED])
 
     def test_a_pin_that_is_asked_for_blocks_no_other_token(self):
         other = self.hsm.token("Two", "9999").bring("p256")

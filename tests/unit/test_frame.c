@@ -195,7 +195,7 @@ static void no_field_is_taken_out_of_its_range(void **state)
 		{FRAME_TOKEN, 83, 3, 4},			 /* flags of the first key */
 		{FRAME_ASK_PIN, 4, 0xffffffff, 0xfffffffe},	 /* tries left */
 		{FRAME_ASK_PIN, 8, 63, 64},			 /* flags */
-		{FRAME_PRESENCE, 0, 3, 4}, {FRAME_LOG, 0, 3, 4}, /* level */
+		{FRAME_PRESENCE, 0, 7, 8}, {FRAME_LOG, 0, 3, 4}, /* level */
 	};
 
 	(void)state;

@@ -112,6 +112,29 @@ static void a_pin_prompt_names_token_key_user_and_process(void **state)
 	assert_says(bed, "on this machine", false);
 }
 
+static void a_listener_that_was_configured_is_named_and_quoted(void **state)
+{
+	struct bed *bed = *state;
+
+	assert_says(bed, "listener", false);
+	bed->facts.listener = "builds\n\"x";
+	assert_says(bed, "on the socket of the listener\n    \"builds\\x0a\\\"x\"\n", true);
+}
+
+static void a_notice_says_what_to_do_and_what_closing_it_does(void **state)
+{
+	struct bed *bed = *state;
+
+	bed->facts.what = PROMPT_FOR_TOUCH;
+	assert_says(bed, "Touch the token\n", true);
+	assert_says(bed, "Closing", false);
+	bed->facts.closing_refuses = true;
+	assert_says(bed, "\nClosing this notice refuses the request.\n", true);
+	bed->token.flags = KS_TOKEN_PIN_PAD;
+	assert_says(bed, "Touch", false);
+	assert_says(bed, "Type the PIN on the keys of the reader with the token\n", true);
+}
+
 static void a_question_that_unlocks_says_for_what_and_for_how_long(void **state)
 {
 	const char *const said[] = {
@@ -403,6 +426,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_pin_prompt_names_token_key_user_and_process),
+		TEST(a_listener_that_was_configured_is_named_and_quoted),
+		TEST(a_notice_says_what_to_do_and_what_closing_it_does),
 		TEST(a_question_that_unlocks_says_for_what_and_for_how_long),
 		TEST(who_started_the_one_that_asks_is_told_the_nearest_two),
 		TEST(a_local_request_is_not_called_remote),
