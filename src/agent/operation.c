@@ -5,6 +5,7 @@
 #include "operation.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <keystile/cleanup.h>
@@ -52,6 +53,7 @@ static void operation_free(struct operation *operation)
 	buf_deinit(&operation->frame);
 	if (operation->fd >= 0)
 		close(operation->fd);
+	free(operation->path);
 	free(operation);
 }
 
@@ -73,6 +75,8 @@ static void begin(struct operation *operation)
 	count(operation, -1);
 	operation->running = true;
 	count(operation, 1);
+	if (operation->remote)
+		worker->round = operation->round;
 	operation->fd = -1;
 	operation->deadline_ms = uv_now(&worker->agent->loop) + operation->timeout_ms;
 	if (stream_send(&worker->stream, &operation->frame, fd) != KS_OK)
@@ -92,31 +96,77 @@ static unsigned places_for(const struct operation *operation)
 	return worker->parallel - 1;
 }
 
-/* Remote requests wait for people: what they may hold must leave room for who sits here. */
+static unsigned half(unsigned places)
+{
+	return places > 1 ? places / 2 : 1;
+}
+
+static bool is_of(const struct operation *operation, const char *path)
+{
+	return operation->path != NULL && path != NULL && strcmp(operation->path, path) == 0;
+}
+
+/* Those of a path that run or that wait. */
+static unsigned count_path(const struct worker *worker, const char *path, bool running)
+{
+	const struct operation *operation = path == NULL ? NULL : worker->operations;
+	unsigned number = 0;
+
+	for (; operation != NULL; operation = operation->next)
+		number += operation->running == running && is_of(operation, path);
+	return number;
+}
+
+/*
+ * Remote requests wait for people: what they may hold must leave room for who sits here, and what
+ * one path of them holds for the others.
+ */
 static bool may_begin(const struct operation *operation)
 {
 	const struct worker *worker = operation->worker;
-	unsigned places = worker->parallel > 1 ? worker->parallel / 2 : 1;
+	unsigned places = half(worker->parallel);
 
-	return worker->running < places_for(operation) &&
-	       (!operation->remote || worker->remote_running < places);
+	if (worker->running >= places_for(operation))
+		return false;
+	return !operation->remote ||
+	       (worker->remote_running < places &&
+		       count_path(worker, operation->path, true) < half(places));
 }
 
-static bool has_place(const struct worker *worker, bool remote)
+static bool has_place(const struct worker *worker, const struct operation_wish *wish)
 {
-	return worker->waiting < WORKER_WAITING_MAX &&
-	       (!remote || worker->remote_waiting < WORKER_WAITING_MAX / 2);
+	const unsigned places = WORKER_WAITING_MAX / 2;
+
+	if (worker->waiting >= WORKER_WAITING_MAX)
+		return false;
+	return !wish->remote || (worker->remote_waiting < places &&
+					count_path(worker, wish->path, false) < places / 2);
+}
+
+/* Remote ones begin by turns of their paths, as in prompt_queue.h; all others in their order. */
+static struct operation *next_to_begin(struct operation *from)
+{
+	struct operation *found = NULL;
+
+	for (struct operation *operation = from; operation != NULL; operation = operation->next) {
+		if (operation->running || !may_begin(operation))
+			continue;
+		if (found == NULL ||
+			(found->remote && operation->remote && operation->round < found->round))
+			found = operation;
+		if (!found->remote)
+			break;
+	}
+	return found;
 }
 
 void operations_continue(struct worker *worker)
 {
-	struct operation *operation = worker->operations;
+	struct operation *operation;
 
-	if (worker->state != WORKER_READY)
-		return;
-	for (; operation != NULL && worker->running < worker->parallel; operation = operation->next)
-		if (!operation->running && may_begin(operation))
-			begin(operation);
+	while (worker->state == WORKER_READY && worker->running < worker->parallel &&
+		(operation = next_to_begin(worker->operations)) != NULL)
+		begin(operation);
 }
 
 /* The time that a worker is told: every plain operation begins its body with it. */
@@ -162,6 +212,7 @@ static struct operation *operation_new(struct worker *worker, const struct opera
 	*operation = (struct operation){.worker = worker,
 		.type = wish->frame->type,
 		.token = wish->frame->type == FRAME_SIGN ? wish->frame->sign.token : 0,
+		.path = wish->path != NULL ? strdup(wish->path) : NULL,
 		.events = wish->events,
 		.owner = wish->owner,
 		.remote = wish->remote,
@@ -174,7 +225,8 @@ static struct operation *operation_new(struct worker *worker, const struct opera
 	set_timeout(wish->frame,
 		config->operation_timeout_ms + OPERATION_PINS_MAX * config->prompt_timeout_ms);
 	frame_encode(wish->frame, &operation->frame);
-	if (buf_status(&operation->frame) == KS_OK)
+	if (buf_status(&operation->frame) == KS_OK &&
+		(wish->path == NULL || operation->path != NULL))
 		return operation;
 	operation->fd = -1;
 	operation_free(operation);
@@ -186,8 +238,10 @@ static void insert(struct worker *worker, struct operation *operation, bool urge
 {
 	struct operation **at = &worker->operations;
 
-	while (*at != NULL && (!urgent || (*at)->running))
-		at = &(*at)->next;
+	operation->round = worker->round + 1;
+	for (; *at != NULL && (!urgent || (*at)->running); at = &(*at)->next)
+		if (is_of(*at, operation->path) && (*at)->round >= operation->round)
+			operation->round = (*at)->round + 1;
 	operation->next = *at;
 	*at = operation;
 	count(operation, 1);
@@ -198,7 +252,7 @@ enum ks_error worker_operate(
 {
 	struct operation *operation = NULL;
 
-	if (worker->state != WORKER_ENDED && (wish->urgent || has_place(worker, wish->remote)))
+	if (worker->state != WORKER_ENDED && (wish->urgent || has_place(worker, wish)))
 		operation = operation_new(worker, wish);
 	if (operation == NULL) {
 		if (wish->fd >= 0)

@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+#include <keystile/cleanup.h>
+#include <keystile/text.h>
+
 #include "agent.h"
 #include "audit.h"
 #include "audit_sign.h"
@@ -85,6 +88,7 @@ static void hand_to_worker(struct sign *sign)
 {
 	struct key_source *source = key_source(sign->key);
 	struct frame frame = {.type = FRAME_SIGN};
+	AUTO(text) path = sign_path(sign);
 	enum ks_error error;
 
 	if (source == NULL || source->token->provider->state != PROVIDER_READY) {
@@ -106,6 +110,7 @@ static void hand_to_worker(struct sign *sign)
 		&(struct operation_wish){.frame = &frame,
 			.fd = -1,
 			.remote = sign_remote(sign),
+			.path = path,
 			.events = &operation_events,
 			.owner = sign},
 		&sign->operation);

@@ -66,15 +66,21 @@ static char *text_of(const struct sign *sign, struct prompt_facts facts)
 	return text;
 }
 
+char *sign_path(const struct sign *sign)
+{
+	const struct connection *connection = sign->connection;
+
+	return sign_remote(sign) ? prompt_path(&connection->peer, connection->listener->name)
+				 : NULL;
+}
+
 enum ks_error sign_ask(struct sign *sign, const struct sign_question *question, struct prompt **out)
 {
 	AUTO(text) text = text_of(sign, *question->facts);
 	AUTO(text) trouble = prompt_trouble(question->facts);
 	AUTO(text) about = subject_text(&sign->subject);
 	const struct connection *connection = sign->connection;
-	AUTO(text) path = sign_remote(sign)
-				  ? prompt_path(&connection->peer, connection->listener->name)
-				  : NULL;
+	AUTO(text) path = sign_path(sign);
 	const char *words = "out of memory";
 	enum ks_error error = KS_NO_MEMORY;
 	struct prompt_wish wish = {.kind = question->kind,

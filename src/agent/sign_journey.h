@@ -71,6 +71,8 @@ void sign_confirm(struct sign *sign);
 
 /* ---- sign_ask.c ---- */
 
+/* By prompt_path(); NULL: it is local, or there is no memory. The caller frees it. */
+char *sign_path(const struct sign *sign);
 /* What every prompt about it says; token may be NULL. */
 struct prompt_facts sign_prompt_facts(const struct sign *sign, const struct token *token);
 /* As prompt_ask(); why nobody is asked is logged and kept in sign->not_asked. */

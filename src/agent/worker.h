@@ -57,6 +57,8 @@ struct operation {
 	uint32_t id;
 	enum frame_type type;
 	uint32_t token; /* of a signature */
+	char *path;	/* of a remote one, see prompt_path.h; NULL: not told apart */
+	uint64_t round; /* of a remote one that waits: in which it is its path's turn */
 	bool remote;
 	bool urgent;
 	bool running;
@@ -95,6 +97,7 @@ struct worker {
 	unsigned waiting;
 	unsigned remote_running;
 	unsigned remote_waiting;
+	uint64_t round; /* of the remote one that began last */
 	unsigned parallel;
 	uint32_t last_id;
 	uint64_t signed_ms; /* when its last signature ended, for better or worse, or it began */
@@ -116,8 +119,9 @@ struct operation_wish {
 	struct frame *frame; /* its operation and its timeout field are filled in */
 	int fd;		     /* goes with it, taken; -1: none */
 	bool remote;	     /* for a remote connection: these hold at most half of all places */
-	bool urgent;	     /* goes before all that wait, and is never refused for want of a place;
-				where clients add keys, one place is for it alone */
+	const char *path; /* the way by which it came: one holds at most half of theirs; copied */
+	bool urgent;	  /* goes before all that wait, and is never refused for want of a place;
+			     where clients add keys, one place is for it alone */
 	const struct operation_events *events;
 	void *owner;
 };

@@ -464,6 +464,25 @@ class Processes(OriginTest):
         os.unlink(actor.executable)
         self.assert_remote(actor.connect(self.agent), UNKNOWN)
 
+    def test_a_name_that_looks_like_another_line_of_proc_is_a_name(self):
+        """It is in /proc/PID/stat as the kernel's name of the process, and in the link to the executable."""
+        actors = [self.actor(name) for name in ("a) R 1 1\n(b", "x\nUid: 0", "))) ((", "ssh (deleted", " ", "\x1b\"\n")]
+        for actor in actors:
+            with self.subTest(actor.executable):
+                self.assert_local(actor.connect(self.agent))
+                self.assertEqual(self.agent.newest_connection()["pid"], actor.pid)
+        for actor in actors:
+            with self.subTest(actor.executable):
+                self.assert_remote(actor.connect(self.agent.remote_socket), LISTENER)
+                prompt = self.askpass.prompts()[-1]
+                shown = prompt.split(f"\nit came by process {actor.pid}\n", 1)[1].split("\n")
+                self.assertRegex(shown[0], r'^    ".*"(\.\.\.)?$')
+                self.assertEqual(shown[1:], [""])
+                self.assertEqual([one for one in prompt if one != "\n" and not " " <= one <= "~"], [])
+
+    def test_a_name_that_says_that_it_was_deleted_is_believed_to_be(self):
+        self.assert_remote(self.connect("ssh (deleted)"), UNKNOWN)
+
     def test_unknown_clients_can_be_configured_to_be_remote(self):
         self.agent = self.start(config="unknown-clients = remote\n")
         with self.connect("ssh-add") as known:

@@ -178,6 +178,28 @@ class Quiet(QueueTest):
         self.is_asked(self.far(self.path("ssh")))
 
 
+class Tokens(QueueTest):
+    """The places of a token's worker, where requests wait before the person is asked for a PIN."""
+
+    provider = "fake:lab,pin=always"
+
+    def test_a_flood_that_comes_one_way_does_not_keep_another_from_the_token(self):
+        key = self.load("fake:asks,pin=always", PIN)
+        self.askpass.does(STEP.replace("exit 0", f"echo {PIN}; exit 0", 1))
+        flood, other = self.path("flood"), self.path("other")
+        crowd = [self.far(flood) for _ in range(80)]
+        self.key = key
+        for client in crowd:
+            self.ask(client, "flood")
+        lab.wait_for("some find no place", lambda: len(self.answered(crowd)) >= 80 - 64 - 1)
+        self.assertIn("too many requests wait for this token", self.agent.refusals()[0])
+        login = self.far(other)
+        self.ask(login, "login")
+        self.assertEqual(self.client().list()[-1].blob, key)
+        self.assertIn("login", self.answers("yes", 3))
+        self.assertEqual(login.receive()[0], c.SIGNATURE)
+
+
 class Touches(QueueTest):
     """Notices do not queue: of one way there is one at a time. PINs are known at once."""
 
