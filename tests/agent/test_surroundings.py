@@ -373,6 +373,37 @@ class Notices(AgentTest):
         desktop.wait_for_note("CloseNotification")
 
 
+class Touches(Session):
+    """A token that waits for a touch while there is a bus, but nobody on it who shows notices."""
+
+    provider = "fake:lab,touch=wait"
+
+    def setUp(self):
+        self.manager = lab.UserManager("LANG=C.UTF-8")
+        self.addCleanup(self.manager.close)
+        super().setUp()
+        self.askpass.hangs()
+
+    def start(self, **options):
+        return super().start(env=self.manager.env, **options)
+
+    def test_the_notice_is_shown_on_a_display_that_came_up_later(self):
+        self.assertFalse(self.told())
+        self.manager.holds("DISPLAY=:41")
+        lab.wait_for("the notice is shown", self.told, seconds=60)
+        self.assertEqual(self.askpass.hints(), ["none"])
+
+    def told(self):
+        """Asks for a signature. False once the agent says that it can show no notice."""
+        before = self.agent.log().count("the prompt failed")
+        client = self.client()
+        client.send(lab.client.SIGN, client.sign_request(self.key, b"data"))
+        lab.wait_for("it is told or not", lambda: self.askpass.hints() or
+                     self.agent.log().count("the prompt failed") > before)
+        client.close()
+        return bool(self.askpass.hints())
+
+
 class Shells(Command):
     """keystile env: what a shell evaluates to use the agent."""
 
