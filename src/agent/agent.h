@@ -77,6 +77,8 @@ struct agent {
 	struct reload *reload;
 	struct audit audit;
 	struct control *controls;
+	struct prompter *prompters;
+	uint64_t prompters_seen;
 	uint64_t started_ms; /* of uv_now() */
 	int null_fd;	     /* /dev/null, for children */
 	uid_t uid;

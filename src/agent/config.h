@@ -41,9 +41,11 @@ struct config_listener {
 
 /* What the person is asked by. */
 enum config_prompts {
-	CONFIG_PROMPTS_AUTO, /* askpass where ssh-agent's variables name one, else pinentry */
+	CONFIG_PROMPTS_AUTO, /* askpass where ssh-agent's variables name one, else pinentry; else a
+				terminal */
 	CONFIG_PROMPTS_ASKPASS,
 	CONFIG_PROMPTS_PINENTRY,
+	CONFIG_PROMPTS_TERMINAL, /* a prompter's, or that of the process that asks */
 };
 
 enum config_audit { CONFIG_AUDIT_OFF, CONFIG_AUDIT_JOURNAL, CONFIG_AUDIT_FILE };

@@ -128,8 +128,9 @@ static int check_prompts(cfg_t *cfg, cfg_opt_t *option)
 	const char *value = config_last_value(option);
 
 	if (strcmp(value, "auto") != 0 && strcmp(value, "askpass") != 0 &&
-		strcmp(value, "pinentry") != 0)
-		return config_refuse(cfg, option, "the value must be auto, askpass or pinentry");
+		strcmp(value, "pinentry") != 0 && strcmp(value, "terminal") != 0)
+		return config_refuse(
+			cfg, option, "the value must be auto, askpass, pinentry or terminal");
 	return 0;
 }
 
@@ -302,6 +303,8 @@ static void take_prompts(cfg_t *cfg, enum config_prompts *out)
 		*out = CONFIG_PROMPTS_ASKPASS;
 	else if (strcmp(value, "pinentry") == 0)
 		*out = CONFIG_PROMPTS_PINENTRY;
+	else if (strcmp(value, "terminal") == 0)
+		*out = CONFIG_PROMPTS_TERMINAL;
 }
 
 /* The worker of that name, a new one if need be; NULL when out of memory. */

@@ -17,6 +17,7 @@
 #include "peer.h"
 #include "policy_control.h"
 #include "prompt_where.h"
+#include "prompter.h"
 #include "reload.h"
 #include "status.h"
 #include "stream.h"
@@ -31,6 +32,7 @@ struct control {
 	struct stream stream;
 	struct buf in;
 	bool descriptor_seen;
+	int passed; /* the last descriptor that came and was not used, or -1 */
 	bool greeted;
 	uint64_t awaits_run; /* of reload.h; 0: none */
 	bool awaits_look;    /* for a display, before its status is told */
@@ -44,6 +46,10 @@ static void control_close(struct control *control)
 		at = &(*at)->next;
 	if (*at != NULL)
 		*at = control->next;
+	prompter_forget(control->agent, control);
+	if (control->passed >= 0)
+		close(control->passed);
+	control->passed = -1;
 	stream_close(&control->stream);
 }
 
@@ -64,6 +70,37 @@ static enum ks_error reply(struct control *control, json_t *object)
 	buf_put_text(&out, text);
 	free(text);
 	return stream_send(&control->stream, &out, -1);
+}
+
+pid_t control_pid(const struct control *control)
+{
+	struct peer peer = {.folder = -1};
+	pid_t pid = peer_read(control->stream.fd, &peer) == KS_OK ? peer.pid : 0;
+
+	peer_deinit(&peer);
+	return pid;
+}
+
+void control_tell(struct control *control, json_t *object)
+{
+	if (!stream_idle(&control->stream))
+		json_decref(object);
+	else if (reply(control, object) != KS_OK)
+		log_debug("a control connection was not told what it waits for");
+}
+
+void control_drop(struct control *control, json_t *object)
+{
+	control_tell(control, object);
+	control_close(control);
+}
+
+static enum ks_error become_prompter(struct control *control)
+{
+	int terminal = control->passed;
+
+	control->passed = -1;
+	return reply(control, prompter_register(control->agent, control, terminal));
 }
 
 static enum ks_error greet(struct control *control, const json_t *request)
@@ -99,6 +136,8 @@ static enum ks_error act(struct control *control, const json_t *request)
 		command = "";
 	if (strcmp(command, "status") == 0)
 		return answer_status(control);
+	if (strcmp(command, "prompter") == 0)
+		return become_prompter(control);
 	if (strcmp(command, "env-update") == 0)
 		return reply(control, surroundings_update_json(control->agent, request));
 	if (strcmp(command, "policy-show") == 0)
@@ -206,7 +245,9 @@ static void on_readable(struct stream *stream)
 		got = stream_receive(stream, room, READ_PIECE, &fd);
 	if (fd >= 0) {
 		control->descriptor_seen = true;
-		close(fd);
+		if (control->passed >= 0)
+			close(control->passed);
+		control->passed = fd;
 	}
 	if (got == -1)
 		return;
@@ -243,13 +284,16 @@ static const struct stream_events events = {
 	.closed = on_closed,
 };
 
-/* When all places are taken the one that connected first goes: it may just sit there. */
+/* When all places are taken the one that connected first goes: it may just sit there. Prompters,
+ * who have places of their own, are meant to. */
 static void make_room(struct agent *agent)
 {
 	struct control *oldest = NULL;
 	unsigned open = 0;
 
 	for (struct control *control = agent->controls; control != NULL; control = control->next) {
+		if (prompter_is(agent, control))
+			continue;
 		oldest = control;
 		open++;
 	}
@@ -276,6 +320,7 @@ void control_accept(struct agent *agent, int fd)
 	}
 	make_room(agent);
 	control->agent = agent;
+	control->passed = -1;
 	if (stream_init(&control->stream, &agent->loop, fd, &events, control) != KS_OK) {
 		free(control);
 		return;

@@ -12,8 +12,10 @@
 #include <keystile/log.h>
 
 #include "agent.h"
-#include "prompt_run.h"
-#include "prompt_where.h"
+#include "prompter.h"
+
+/* Prompters that turn out to be gone are passed over, but not forever. */
+#define ATTEMPTS_MAX (2 * PROMPTERS_MAX)
 
 struct prompt {
 	struct prompt_place place; /* first; while it waits, and of a notice while it is shown */
@@ -24,6 +26,11 @@ struct prompt {
 	bool looking; /* for a display, without which it is not started */
 	bool running;
 	bool withdrawn;
+	bool seen;  /* a notice */
+	bool again; /* another way is tried once its run has closed */
+	unsigned attempts;
+	uint64_t prompter; /* by which it is shown, or 0 */
+	struct prompt_asker asker;
 	prompt_answered *answered;
 	void (*shown)(void *owner); /* or NULL */
 	void *owner;
@@ -32,7 +39,7 @@ struct prompt {
 
 const char *prompt_obstacle(const struct agent *agent)
 {
-	return prompt_where(agent, PROMPT_PIN).obstacle;
+	return prompt_where(agent, PROMPT_PIN, NULL).obstacle;
 }
 
 const char *prompt_about(const struct prompt *prompt)
@@ -74,22 +81,88 @@ static struct prompt *prompt_of(struct prompt_run *run)
 	return (struct prompt *)((char *)run - offsetof(struct prompt, run));
 }
 
+static void begin(struct prompt *prompt);
+
+static void open_next(struct agent *agent);
+
+static void on_ended(struct prompt_run *run, enum prompt_status status);
+
+static void on_closed(struct prompt_run *run);
+
+static void on_shown(struct prompt_run *run);
+
+static void init_run(struct prompt *prompt)
+{
+	prompt_run_init(&prompt->run, prompt->agent);
+	prompt->run.shown = on_shown;
+	prompt->run.ended = on_ended;
+	prompt->run.closed = on_closed;
+}
+
 static void on_closed(struct prompt_run *run)
 {
-	prompt_free(prompt_of(run));
+	struct prompt *prompt = prompt_of(run);
+	struct agent *agent = prompt->agent;
+
+	if (!prompt->again) {
+		prompt_free(prompt);
+		return;
+	}
+	prompt->again = false;
+	init_run(prompt);
+	begin(prompt);
+	open_next(agent);
 }
 
 static void on_shown(struct prompt_run *run)
 {
 	struct prompt *prompt = prompt_of(run);
 
+	prompt->seen = true;
 	if (!prompt->withdrawn && prompt->shown != NULL)
 		prompt->shown(prompt->owner);
 }
 
 /* ---- The answer ---- */
 
-static void open_next(struct agent *agent);
+static const char *outcome(const struct prompt *prompt, enum prompt_status status)
+{
+	static const char *const words[] = {
+		[PROMPT_YES] = "answered",
+		[PROMPT_NO] = "refused",
+		[PROMPT_NOBODY] = "not asked",
+		[PROMPT_FAILED] = "failed",
+	};
+
+	return prompt->withdrawn ? "withdrawn" : words[status];
+}
+
+static void note_trouble(struct prompt *prompt, enum prompt_status status)
+{
+	struct prompts *prompts = &prompt->agent->prompts;
+
+	if (prompt->withdrawn)
+		return;
+	if (status == PROMPT_NOBODY || status == PROMPT_FAILED)
+		snprintf(prompts->trouble, sizeof(prompts->trouble), "%s", prompt->run.words);
+	else
+		prompts->trouble[0] = '\0';
+}
+
+/* True: that prompter is of no use, and another way is tried. */
+static bool tries_again(struct prompt *prompt, enum prompt_status status)
+{
+	if (prompt->prompter == 0)
+		return false;
+	prompter_tell(prompt->agent, prompt->prompter, "over", outcome(prompt, status));
+	if (status == PROMPT_NOBODY && !prompt->withdrawn) {
+		prompter_drop(prompt->agent, prompt->prompter, prompt->run.words);
+		/* What was seen and went is not seen as long as it has to be. */
+		prompt->again = !prompt->seen && prompt->attempts < ATTEMPTS_MAX;
+	}
+	prompt->prompter = 0;
+	return prompt->again;
+}
 
 static void learn(const struct prompt *prompt, enum prompt_status status)
 {
@@ -109,6 +182,10 @@ static void on_ended(struct prompt_run *run, enum prompt_status status)
 	struct agent *agent = prompt->agent;
 	int pin_fd = -1;
 
+	prompt->running = false;
+	note_trouble(prompt, status);
+	if (tries_again(prompt, status))
+		return;
 	if (agent->prompts.open == prompt)
 		agent->prompts.open = NULL;
 	else
@@ -126,18 +203,47 @@ static void on_ended(struct prompt_run *run, enum prompt_status status)
 
 /* ---- The next one ---- */
 
+/* Whose terminal it is shown in, if it is. */
+static void choose_holder(struct prompt *prompt)
+{
+	struct prompt_question *question = &prompt->question;
+	const struct prompter *prompter = NULL;
+
+	question->holder = 0;
+	question->holder_start = 0;
+	if (question->way == PROMPT_BY_ASKER) {
+		question->holder = (uint32_t)prompt->asker.pid;
+		question->holder_start = prompt->asker.start_time;
+	}
+	if (question->way == PROMPT_BY_PROMPTER)
+		prompter = prompter_ready(prompt->agent);
+	if (prompter == NULL)
+		return;
+	question->holder = (uint32_t)prompter->pid;
+	question->holder_start = prompter->start_time;
+	prompt->run.terminal_fd = prompter->fd;
+	prompt->prompter = prompter->id;
+	prompter_tell(prompt->agent, prompter->id, "question", prompt->about);
+}
+
 /* The way is chosen now: where the person is may have changed while it waited. */
 static enum ks_error start(struct prompt *prompt, const struct prompt_way_choice *way)
 {
 	struct prompt_question *question = &prompt->question;
 	enum ks_error error = KS_NO_MEMORY;
 
+	prompt->attempts++;
 	question->way = way->way;
 	question->notify = way->notify;
+	choose_holder(prompt);
+	free(question->program);
+	free(question->terminal);
 	question->program = strdup(way->program);
 	question->terminal = strdup(way->terminal);
 	if (question->program != NULL && question->terminal != NULL)
 		error = prompt_run_start(&prompt->run, question);
+	if (error != KS_OK && prompt->prompter != 0)
+		prompter_tell(prompt->agent, prompt->prompter, "over", "failed");
 	prompt->running = error == KS_OK;
 	prompt->agent->prompts.asked += prompt->running;
 	return error;
@@ -158,7 +264,8 @@ static void give_up(struct prompt *prompt, enum prompt_status status)
 
 static void begin(struct prompt *prompt)
 {
-	struct prompt_way_choice way = prompt_where(prompt->agent, prompt->question.kind);
+	struct prompt_way_choice way =
+		prompt_where(prompt->agent, prompt->question.kind, &prompt->asker);
 
 	if (way.obstacle != NULL) {
 		log_warning("the person was not asked: %s", way.obstacle);
@@ -254,14 +361,12 @@ static struct prompt *prompt_new(struct agent *agent, const struct prompt_wish *
 		.question = question_of(wish, agent->config.prompt_timeout_ms),
 		.about = strdup(wish->about),
 		.path = wish->path != NULL ? strdup(wish->path) : NULL,
+		.asker = wish->asker,
 		.answered = wish->answered,
 		.shown = wish->shown,
 		.owner = wish->owner};
 	prompt->place.path = prompt->path;
-	prompt_run_init(&prompt->run, agent);
-	prompt->run.shown = on_shown;
-	prompt->run.ended = on_ended;
-	prompt->run.closed = on_closed;
+	init_run(prompt);
 	if (is_complete(prompt) && (wish->path == NULL || prompt->path != NULL))
 		return prompt;
 	prompt_free(prompt);
@@ -302,7 +407,7 @@ static const char *hindrance(
 enum ks_error prompt_ask(struct agent *agent, const struct prompt_wish *wish, struct prompt **out,
 	const char **words)
 {
-	struct prompt_way_choice way = prompt_where(agent, wish->kind);
+	struct prompt_way_choice way = prompt_where(agent, wish->kind, &wish->asker);
 	enum ks_error error;
 	struct prompt *prompt;
 	bool looking;
@@ -344,7 +449,10 @@ void prompt_withdraw(struct prompt *prompt)
 		prompts->open = NULL;
 		uv_timer_start(&prompts->starter, on_starter, 0, 0);
 	}
-	prompt_run_close(&prompt->run);
+	/* One that has run is closed already. */
+	if (!prompt->again)
+		prompt_run_close(&prompt->run);
+	prompt->again = false;
 }
 
 void prompts_init(struct agent *agent)

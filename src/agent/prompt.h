@@ -12,6 +12,8 @@
 
 #include "mute.h"
 #include "prompt_queue.h"
+#include "prompt_run.h"
+#include "prompt_where.h"
 
 struct agent;
 struct prompt;
@@ -29,7 +31,8 @@ struct prompts {
 	struct prompt_queue notices; /* being shown, all of them */
 	unsigned long asked;
 	struct mutes mutes;
-	uv_timer_t starter; /* opens the next one from the loop */
+	char trouble[PROMPT_RUN_WORDS_MAX]; /* why the last one could not be shown, or "" */
+	uv_timer_t starter;		    /* opens the next one from the loop */
 };
 
 void prompts_init(struct agent *agent);
@@ -42,6 +45,7 @@ struct prompt_wish {
 	const char *text;	   /* copied */
 	const char *trouble;	   /* what went wrong before, one line; copied; NULL: nothing */
 	const char *about;	   /* one line for status; copied */
+	struct prompt_asker asker; /* of a local request, who may be asked in its terminal */
 	const char *path;	   /* of a remote request, see prompt_path.h; copied; NULL: local */
 	prompt_answered *answered; /* of a notice: it went by itself, whatever the status */
 	/* A notice can be seen now; at most once, before answered(). NULL: of no interest. */

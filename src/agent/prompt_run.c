@@ -18,7 +18,8 @@
 
 void prompt_run_init(struct prompt_run *run, struct agent *agent)
 {
-	*run = (struct prompt_run){.agent = agent, .pin_fd = -1, .shown_fd = -1, .words_fd = -1};
+	*run = (struct prompt_run){
+		.agent = agent, .pin_fd = -1, .shown_fd = -1, .words_fd = -1, .terminal_fd = -1};
 }
 
 /* ---- The end ---- */
@@ -63,7 +64,7 @@ static void take_words(struct prompt_run *run)
 		got--;
 	if (got > 0)
 		log_warning("the prompt failed: %s",
-			text_quote(BYTES((uint8_t *)text, (size_t)got), run->words));
+			text_quote_words(BYTES((uint8_t *)text, (size_t)got), run->words));
 }
 
 /* The process has ended, so its words and the PIN are in their pipes. */
@@ -174,8 +175,10 @@ enum ks_error prompt_run_start(struct prompt_run *run, const struct prompt_quest
 		!answer_pipe(run, question->kind, &answer) || !init_handles(run))
 		return KS_NO_MEMORY;
 	error = spawn_prompt(run->agent,
-		&(struct spawn_prompt){
-			.question_fd = asked, .words_fd = words, .answer_fd = answer},
+		&(struct spawn_prompt){.question_fd = asked,
+			.words_fd = words,
+			.answer_fd = answer,
+			.terminal_fd = run->terminal_fd},
 		&run->process, on_ended);
 	if (error == KS_OK)
 		uv_timer_start(&run->timer, on_timeout, run->agent->config.prompt_timeout_ms, 0);

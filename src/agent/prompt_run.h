@@ -12,6 +12,8 @@
 
 struct agent;
 
+#define PROMPT_RUN_WORDS_MAX TEXT_WORDS_MAX
+
 /* Embedded in what it is for; set up by prompt_run_init(). */
 struct prompt_run {
 	struct agent *agent;
@@ -19,10 +21,11 @@ struct prompt_run {
 	uv_timer_t timer;
 	uv_poll_t watch; /* of shown_fd */
 	unsigned handles;
-	int pin_fd;   /* reading end, for ended() to take; -1: none */
-	int shown_fd; /* reading end of what a notice has instead of that; -1: none */
-	int words_fd; /* reading end of the helper's standard error */
-	char words[TEXT_QUOTED_MAX]; /* what it said there, quoted; for ended() */
+	int pin_fd;	 /* reading end, for ended() to take; -1: none */
+	int shown_fd;	 /* reading end of what a notice has instead of that; -1: none */
+	int words_fd;	 /* reading end of the helper's standard error */
+	int terminal_fd; /* of a prompter; the starter's; -1: none */
+	char words[PROMPT_RUN_WORDS_MAX]; /* what it said there, quoted; for ended() */
 	/* A notice can be seen now. Optional; at most once, before ended(). */
 	void (*shown)(struct prompt_run *run);
 	/* The helper has ended, so what it had to say is in its pipes. The run closes after it. */

@@ -1,6 +1,6 @@
 /*
- * The choice between askpass, pinentry and a desktop notification. ssh-agent's variables mean what
- * they mean to it.
+ * The choice between askpass, pinentry, a terminal and a desktop notification. ssh-agent's
+ * variables mean what they mean to it.
  */
 #include "prompt_way.h"
 
@@ -11,7 +11,7 @@
 #define LOCAL_BUS "unix:"
 #define NO_DISPLAY                                                                                 \
 	"nobody can be asked: no display is known; run `keystile env --update` in your desktop "   \
-	"session"
+	"session, or `keystile prompter` in a terminal"
 
 /* NULL where it is not set or empty. */
 static const char *variable(const struct prompt_way_facts *facts, const char *name)
@@ -40,7 +40,14 @@ static bool requires(const struct prompt_way_facts *facts, const char *word)
 
 const char *prompt_way_name(enum prompt_way way)
 {
-	return way == PROMPT_BY_PINENTRY ? "pinentry" : "askpass";
+	static const char *const names[] = {
+		[PROMPT_BY_ASKPASS] = "askpass",
+		[PROMPT_BY_PINENTRY] = "pinentry",
+		[PROMPT_BY_PROMPTER] = "prompter",
+		[PROMPT_BY_ASKER] = "terminal",
+	};
+
+	return names[way];
 }
 
 const char *prompt_way_pinentry(const struct config *config)
@@ -92,17 +99,49 @@ static bool prefers_pinentry(const struct prompt_way_facts *facts)
 	       (config->pinentry_terminal != NULL || has_display(facts));
 }
 
+/* A terminal that is there for questions before one that is there for something else. */
+static struct prompt_way_choice in_terminal(const struct prompt_way_facts *facts)
+{
+	struct prompt_way_choice choice = {
+		.way = PROMPT_BY_PROMPTER, .program = "", .terminal = ""};
+
+	if (!facts->prompter && facts->asker)
+		choice.way = PROMPT_BY_ASKER;
+	else if (!facts->prompter)
+		choice.obstacle =
+			"nobody can be asked but who asks for a signature in a terminal of "
+			"this machine: run `keystile prompter` in a terminal";
+	return choice;
+}
+
+static struct prompt_way_choice by_themselves(
+	const struct prompt_way_facts *facts, enum prompt_kind kind)
+{
+	struct prompt_way_choice choice =
+		prefers_pinentry(facts) ? by_pinentry(facts, kind) : by_askpass(facts);
+	bool display = choice.wants_display;
+
+	if (choice.obstacle == NULL || facts->config->prompts != CONFIG_PROMPTS_AUTO ||
+		(!facts->prompter && !facts->asker))
+		return choice;
+	choice = in_terminal(facts);
+	choice.wants_display = display;
+	return choice;
+}
+
 struct prompt_way_choice prompt_way_choose(
 	const struct prompt_way_facts *facts, enum prompt_kind kind)
 {
 	const char *bus = variable(facts, "DBUS_SESSION_BUS_ADDRESS");
-	struct prompt_way_choice choice =
-		prefers_pinentry(facts) ? by_pinentry(facts, kind) : by_askpass(facts);
+	struct prompt_way_choice choice = facts->config->prompts == CONFIG_PROMPTS_TERMINAL
+						  ? in_terminal(facts)
+						  : by_themselves(facts, kind);
 
 	choice.notify = kind == PROMPT_NOTICE && bus != NULL &&
 			strncmp(bus, LOCAL_BUS, strlen(LOCAL_BUS)) == 0;
 	if (choice.notify && choice.obstacle != NULL) {
 		choice.obstacle = NULL;
+		choice.way = PROMPT_BY_ASKPASS;
 		choice.program = "";
 	}
 	return choice;

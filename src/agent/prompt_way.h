@@ -13,6 +13,8 @@ struct prompt_way_facts {
 	const struct config *config;
 	char *const *environment; /* ended by NULL */
 	bool pinentry_installed;  /* prompt_way_pinentry() can be run */
+	bool prompter;		  /* one waits in the foreground of its terminal */
+	bool asker; /* a process of this machine asks that is in the foreground of a terminal */
 };
 
 struct prompt_way_choice {

@@ -5,12 +5,23 @@
 #ifndef AGENT_PROMPT_WHERE_H
 #define AGENT_PROMPT_WHERE_H
 
+#include <stdint.h>
+#include <sys/types.h>
+
 #include "prompt_way.h"
 #include "surroundings.h"
 
 struct agent;
 
-struct prompt_way_choice prompt_where(const struct agent *agent, enum prompt_kind kind);
+/* A process of this machine on whose behalf the person is asked; pid 0: none. */
+struct prompt_asker {
+	pid_t pid;
+	uint64_t start_time;
+};
+
+/* asker may be NULL. */
+struct prompt_way_choice prompt_where(
+	const struct agent *agent, enum prompt_kind kind, const struct prompt_asker *asker);
 /*
  * True: the manager is being asked, and prompts_looked() and controls_looked() come later. False:
  * there is nothing to be learnt, as another source has said where the display is, the way needs

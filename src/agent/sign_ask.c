@@ -74,6 +74,16 @@ char *sign_path(const struct sign *sign)
 				 : NULL;
 }
 
+/* What is remote is never asked about in the terminal of the program that brought it. */
+static struct prompt_asker asker_of(const struct sign *sign)
+{
+	const struct peer *peer = &sign->connection->peer;
+
+	if (sign_remote(sign))
+		return (struct prompt_asker){0};
+	return (struct prompt_asker){.pid = peer->pid, .start_time = peer->start_time};
+}
+
 enum ks_error sign_ask(struct sign *sign, const struct sign_question *question, struct prompt **out)
 {
 	AUTO(text) text = text_of(sign, *question->facts);
@@ -88,6 +98,7 @@ enum ks_error sign_ask(struct sign *sign, const struct sign_question *question, 
 		.text = text,
 		.trouble = trouble,
 		.about = about,
+		.asker = asker_of(sign),
 		.path = path,
 		.answered = question->answered,
 		.shown = question->shown,

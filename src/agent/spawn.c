@@ -76,6 +76,12 @@ static enum ks_error run(struct agent *agent, uv_process_t *process, uv_process_
 	return KS_DEVICE_FAILED;
 }
 
+/* -1: its place stays empty. */
+static uv_stdio_container_t inherit_any(int fd)
+{
+	return fd >= 0 ? inherit(fd) : (uv_stdio_container_t){.flags = UV_IGNORE};
+}
+
 enum ks_error spawn_worker(struct agent *agent, const struct ks_needs *needs, int fd,
 	uv_process_t *process, uv_exit_cb on_exit)
 {
@@ -105,14 +111,14 @@ enum ks_error spawn_prompt(struct agent *agent, const struct spawn_prompt *fds,
 	AUTO(text) path = text_format("%s/keystile-prompt", paths_worker_folder);
 	char *arguments[] = {path, NULL};
 	uv_stdio_container_t stdio[] = {inherit(fds->question_fd), inherit(agent->null_fd),
-		inherit(fds->words_fd), inherit(fds->answer_fd)};
+		inherit(fds->words_fd), inherit_any(fds->answer_fd), inherit_any(fds->terminal_fd)};
 	uv_process_options_t options = {.exit_cb = on_exit,
 		.file = path,
 		.args = arguments,
 		.env = surroundings_environment(&agent->surroundings),
 		.cwd = "/",
 		.flags = UV_PROCESS_DETACHED,
-		.stdio_count = fds->answer_fd >= 0 ? 4 : 3,
+		.stdio_count = 5,
 		.stdio = stdio};
 
 	return path == NULL ? KS_NO_MEMORY : run(agent, process, &options);

@@ -17,13 +17,15 @@ KS_MUST_CHECK enum ks_error spawn_worker(struct agent *agent, const struct ks_ne
 
 /*
  * question_fd becomes its standard input, words_fd its standard error, answer_fd (-1: none)
- * descriptor 3. It leads a process group of its own and inherits the agent's environment, with the
- * display and what else is known of the person's session (surroundings.h).
+ * descriptor 3, terminal_fd (-1: none) 4. It leads a process group of its own and inherits the
+ * agent's environment, with the display and what else is known of the person's session
+ * (surroundings.h).
  */
 struct spawn_prompt {
 	int question_fd;
 	int words_fd;
 	int answer_fd;
+	int terminal_fd;
 };
 
 KS_MUST_CHECK enum ks_error spawn_prompt(struct agent *agent, const struct spawn_prompt *fds,

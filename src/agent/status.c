@@ -110,6 +110,13 @@ static json_t *left_out_json(unsigned count)
 	return foreign_text(sentence);
 }
 
+static json_t *not_asked_json(const char *words)
+{
+	AUTO(text) sentence = text_format("the last question could not be shown: %s", words);
+
+	return foreign_text(sentence);
+}
+
 static json_t *warnings(const struct agent *agent)
 {
 	json_t *list = json_array();
@@ -142,6 +149,8 @@ static json_t *warnings(const struct agent *agent)
 	warn_of(list, audit_lost(agent) > 0,
 		"lines of the audit log were lost; the agent's log says why");
 	warn_of(list, obstacle != NULL, obstacle);
+	if (agent->prompts.trouble[0] != '\0')
+		json_array_append_new(list, not_asked_json(agent->prompts.trouble));
 	for (size_t i = 0; i < agent->config.listener_count; i++)
 		warn_of_listener(list, agent, agent->config.listeners[i].name);
 	return list;

@@ -5,10 +5,13 @@
 
 #include <string.h>
 
+#include <keystile/cleanup.h>
 #include <keystile/log.h>
+#include <keystile/text.h>
 
 #include "agent.h"
 #include "prompt_where.h"
+#include "prompter.h"
 #include "status.h"
 
 /* ---- How people are asked ---- */
@@ -48,13 +51,19 @@ static json_t *display_json(const struct surroundings *surroundings)
 json_t *surroundings_asking_json(const struct agent *agent)
 {
 	const struct surroundings *surroundings = &agent->surroundings;
-	struct prompt_way_choice choice = prompt_where(agent, PROMPT_PIN);
+	struct prompt_way_choice choice = prompt_where(agent, PROMPT_PIN, NULL);
+	const struct prompter *prompter = prompter_ready(agent);
+	AUTO(text) waits = NULL;
+
+	if (choice.way == PROMPT_BY_PROMPTER && prompter != NULL)
+		waits = text_format("keystile prompter (pid %d)", (int)prompter->pid);
 
 	return json_pack("{s:s,s:o,s:s*,s:o,s:o,s:o,s:s*}", "way",
 		choice.obstacle != NULL ? "nobody" : prompt_way_name(choice.way), "program",
-		foreign_text(choice.program), "obstacle", choice.obstacle, "display",
-		display_json(surroundings), "bus", part_json(surroundings, SURROUNDINGS_BUS),
-		"terminal", part_json(surroundings, SURROUNDINGS_TERMINAL), "systemd",
+		foreign_text(waits != NULL ? waits : choice.program), "obstacle", choice.obstacle,
+		"display", display_json(surroundings), "bus",
+		part_json(surroundings, SURROUNDINGS_BUS), "terminal",
+		part_json(surroundings, SURROUNDINGS_TERMINAL), "systemd",
 		agent->surroundings_trouble);
 }
 

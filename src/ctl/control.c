@@ -252,10 +252,23 @@ enum ks_error control_call(struct control *control, const char *command, json_t 
 
 enum ks_error control_ask(struct control *control, json_t *request, json_t **answer)
 {
+	return control_hand_over(control, request, -1, answer);
+}
+
+enum ks_error control_hear(struct control *control, json_t **object)
+{
+	*object = NULL;
+	control->deadline_ms = now_ms() + CONTROL_PATIENCE_MS;
+	return receive_object(control, object);
+}
+
+enum ks_error control_hand_over(
+	struct control *control, json_t *request, int descriptor, json_t **answer)
+{
 	enum ks_error error;
 
 	*answer = NULL;
-	error = send_object(control, json_incref(request), -1);
+	error = send_object(control, json_incref(request), descriptor);
 	if (error == KS_OK)
 		error = receive_object(control, answer);
 	if (error != KS_OK)

@@ -46,6 +46,12 @@ KS_MUST_CHECK enum ks_error control_call(
 /* The same with a whole request, to which a reference is taken. */
 KS_MUST_CHECK enum ks_error control_ask(struct control *control, json_t *request, json_t **answer);
 
+/* The same with a descriptor that goes along; it stays the caller's. */
+KS_MUST_CHECK enum ks_error control_hand_over(
+	struct control *control, json_t *request, int descriptor, json_t **answer);
+/* What the agent says unasked, within a patience of its own; the caller gives it back. */
+KS_MUST_CHECK enum ks_error control_hear(struct control *control, json_t **object);
+
 /* "keystile: ..." with everything but printable ASCII and line ends escaped. */
 void complain(const char *format, ...) KS_PRINTF(1, 2);
 

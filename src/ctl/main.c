@@ -14,6 +14,7 @@
 #include "control.h"
 #include "env.h"
 #include "policy.h"
+#include "prompter.h"
 #include "status.h"
 
 #define LOG_LINES 20
@@ -33,6 +34,7 @@ static const char usage[] =
 	"                                 what a shell sets to use the agent\n"
 	"       keystile env --update [--json]\n"
 	"                                 ask me in the session that this is\n"
+	"       keystile prompter         answer the agent's questions in this terminal\n"
 	"       keystile log [-f] [-n LINES] [--json]\n"
 	"                                 what the audit log says\n"
 	"       keystile help             this\n"
@@ -215,6 +217,18 @@ static int run_log(int argc, char **argv)
 	return audit_print(&page, &wish) == KS_OK ? finish() : EXIT_NO_AGENT;
 }
 
+static int run_prompter(void)
+{
+	struct control control;
+	enum ks_error error;
+
+	if (control_open(&control) != KS_OK)
+		return EXIT_NO_AGENT;
+	error = prompter_run(&control);
+	control_close(&control);
+	return error == KS_OK ? finish() : EXIT_NO_AGENT;
+}
+
 static bool is_one_of(const char *word, const char *a, const char *b)
 {
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
@@ -236,6 +250,8 @@ int main(int argc, char **argv)
 		return run_log(argc - 1, argv + 1);
 	if (argc == 3 && strcmp(argv[1], "status") == 0 && strcmp(argv[2], "--json") == 0)
 		return run_status(true);
+	if (argc == 2 && strcmp(argv[1], "prompter") == 0)
+		return run_prompter();
 	if (argc == 2 && strcmp(argv[1], "reload") == 0)
 		return run_reload();
 	if (argc >= 2 && strcmp(argv[1], "env") == 0)

@@ -9,16 +9,14 @@ import termios
 
 from . import place
 
-# Session leader of a terminal: a child in a group of its own, or in the leader's (the word "join"), that is in
-# the foreground; each line that it is told is run as Python, with the child's number as `child`.
+# Session leader of a terminal: a child in a group of its own that is in the foreground; each line that it is told is run as Python, with the child's number as `child`.
 LEADER = '''
 import os, signal, subprocess, sys
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-own = sys.argv[1] == "own"
-stdin = {"tty": None, "null": subprocess.DEVNULL}[sys.argv[2]]
+stdin = {"tty": None, "null": subprocess.DEVNULL}[sys.argv[1]]
 # Before it runs: what reads in the background stops its whole group.
 to_front = lambda: os.tcsetpgrp(1, os.getpgrp())
-child = subprocess.Popen(sys.argv[3:], stdin=stdin, process_group=0 if own else None, stderr=1, preexec_fn=to_front).pid
+child = subprocess.Popen(sys.argv[2:], stdin=stdin, process_group=0, stderr=1, preexec_fn=to_front).pid
 foreground = lambda pid: os.tcsetpgrp(0, os.getpgid(pid))
 print("child", child, file=sys.stderr, flush=True)
 os.close(2)
@@ -99,9 +97,9 @@ class Tty:
         """A sleeping program of that name alone in the terminal; its Process."""
         return place.Process(self.run([self.program(name), "3600"]).pid)
 
-    def job(self, *command, group="own", stdin="tty"):
-        """A Job whose command runs in the foreground, in a group of its own or in its leader's ("join")."""
-        return Job(self, group, stdin, command)
+    def job(self, *command, stdin="tty", env=None):
+        """A Job whose command runs in the foreground, in a group of its own."""
+        return Job(self, stdin, command, env or os.environ)
 
     def close(self):
         if self.master is not None:
@@ -118,12 +116,12 @@ class Tty:
 class Job:
     """.child is the command's Process, .leader that of the session's leader, which does what it is told."""
 
-    def __init__(self, tty, group, stdin, command):
+    def __init__(self, tty, stdin, command, env):
         orders, self.orders = os.pipe()
         self.done, done = os.pipe()
         heard, errors = os.pipe()
-        env = {**os.environ, "ORDERS": str(orders), "DONE": str(done)}
-        leader = tty.run(["/usr/bin/python3", "-I", "-c", LEADER, group, stdin, *command], env=env,
+        env = {**env, "ORDERS": str(orders), "DONE": str(done)}
+        leader = tty.run(["/usr/bin/python3", "-I", "-c", LEADER, stdin, *command], env=env,
                          stderr=errors, pass_fds=(orders, done))
         for end in (orders, done, errors):
             os.close(end)
