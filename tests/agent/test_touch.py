@@ -9,7 +9,8 @@ import lab
 import test_middleware
 import token_bed
 from lab import client as c, keys
-from lab.security_key import TOUCH
+from lab.keys import string
+from lab.security_key import TOUCH, VERIFY
 
 CLOSED = "the notice of the touch was closed"
 
@@ -197,6 +198,39 @@ class Another(Case):
         self.desktop.wait_for_note("Notify", 2)
         second.close()
         self.ends(worker)
+
+
+    def test_one_touch_is_for_one_request(self):
+        """Two that were sent at once: the second is told of after the first is over."""
+        key = self.given()
+        for _ in range(2):
+            self.sends(key)
+        for number in (1, 2):
+            self.assertIsNotNone(c.AgentClient.signature(self.one.receive()), self.agent.log())
+            self.assertGreaterEqual(len(self.desktop.notes("Notify")), number)
+        self.assertEqual(len(self.desktop.notes("Notify")), 2)
+
+    def test_what_turns_remote_meanwhile_is_asked_for_anew(self):
+        """A touch that began as one of this machine's is not handed to the connection's next request."""
+        key = self.given()
+        one = self.client()
+        one.send(c.SIGN, one.sign_request(key.blob, b"data"))
+        one.send(c.EXTENSION, string("session-bind@openssh.com") + string(self.host.blob) + string(b"s" * 32)
+                 + string(self.host.sign(b"s" * 32)) + b"\1")
+        one.send(c.SIGN, one.sign_request(key.blob, self.login_with(key)))
+        self.assertIsNotNone(c.AgentClient.signature(one.receive()), self.agent.log())
+        self.assertEqual(one.receive()[0], c.SUCCESS)
+        self.assertIsNotNone(c.AgentClient.signature(one.receive()), self.agent.log())
+        remote = [note[4] for note in self.desktop.notes("Notify") if "REMOTE REQUEST" in note[4]]
+        self.assertEqual(len(remote), 1)
+
+    def test_a_pin_that_was_typed_here_serves_nobody_else(self):
+        key = self.given("pin", flags=TOUCH | VERIFY)
+        self.assertIsNotNone(self.client().sign(key.blob, b"data"), self.agent.log())
+        self.sends(key)
+        self.assertIsNotNone(c.AgentClient.signature(self.one.receive()), self.agent.log())
+        typed = [text for text in self.askpass.prompts() if "PIN for the token" in text]
+        self.assertEqual(["REMOTE REQUEST" in text for text in typed], [False, True])
 
 
 class Fake(token_bed.Case):
