@@ -112,7 +112,7 @@ class Agents(unittest.TestCase):
 
 class Prompts(unittest.TestCase):
     def ask(self, askpass, prompt="PIN?"):
-        env = dict(os.environ, SSH_ASKPASS_PROMPT="none")
+        env = dict(os.environ, SSH_ASKPASS_PROMPT="confirm")
         return lab.run([askpass.path, prompt], env=env)
 
     def test_askpass_answers_as_told_and_notes_the_whole_prompt(self):
@@ -129,7 +129,7 @@ class Prompts(unittest.TestCase):
             askpass.prints_megabytes()
             self.assertEqual(len(self.ask(askpass).stdout), 8388608)
             self.assertEqual(askpass.prompts(), [prompt] + ["PIN?"] * 4)
-            self.assertEqual(askpass.hints(), ["none"] * 5)
+            self.assertEqual(askpass.hints(), ["confirm"] * 5)
 
     def test_an_askpass_left_open_is_found_and_ended(self):
         with lab.Askpass() as askpass:
