@@ -139,11 +139,50 @@ static void a_terminal_goes_to_pinentry_alone(void **state)
 	assert_string_equal(choose(&without).terminal, "");
 }
 
+static void a_terminal_serves_where_nothing_else_does(void **state)
+{
+	static const struct {
+		enum config_prompts prompts;
+		bool display, prompter, asker;
+		enum prompt_way way; /* 0: nobody can be asked */
+	} cases[] = {
+		{AUTOMATIC, false, true, true, PROMPT_BY_PROMPTER},
+		{AUTOMATIC, false, false, true, PROMPT_BY_ASKER},
+		{AUTOMATIC, false, false, false, 0},
+		{AUTOMATIC, true, true, true, PROMPT_BY_PINENTRY},
+		{BY_ASKPASS, false, true, true, 0},
+		{BY_PINENTRY, false, true, true, 0},
+		{CONFIG_PROMPTS_TERMINAL, true, true, true, PROMPT_BY_PROMPTER},
+		{CONFIG_PROMPTS_TERMINAL, true, false, true, PROMPT_BY_ASKER},
+		{CONFIG_PROMPTS_TERMINAL, true, false, false, 0},
+	};
+	char display[] = DISPLAY;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct config config = {.prompts = cases[i].prompts};
+		char *environment[] = {cases[i].display ? display : NULL, NULL};
+		struct prompt_way_choice choice =
+			prompt_way_choose(&(struct prompt_way_facts){.config = &config,
+						  .environment = environment,
+						  .pinentry_installed = true,
+						  .prompter = cases[i].prompter,
+						  .asker = cases[i].asker},
+				PROMPT_PIN);
+
+		print_message("# %zu\n", i);
+		assert_int_equal(choice.obstacle == NULL, cases[i].way != 0);
+		if (choice.obstacle == NULL)
+			assert_int_equal(choice.way, cases[i].way);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_way_follows_from_configuration_and_environment),
 		cmocka_unit_test(a_terminal_goes_to_pinentry_alone),
+		cmocka_unit_test(a_terminal_serves_where_nothing_else_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
