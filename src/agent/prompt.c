@@ -449,10 +449,11 @@ void prompt_withdraw(struct prompt *prompt)
 		prompts->open = NULL;
 		uv_timer_start(&prompts->starter, on_starter, 0, 0);
 	}
-	/* One that has run is closed already. */
-	if (!prompt->again)
+	/* One that has run is closed already, and freed when that is done. */
+	if (prompt->again)
+		prompt->again = false;
+	else
 		prompt_run_close(&prompt->run);
-	prompt->again = false;
 }
 
 void prompts_init(struct agent *agent)
