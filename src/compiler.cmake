@@ -82,7 +82,8 @@ keystile_harden_linker(-Wl,-z,noexecstack)
 if(KEYSTILE_SANITIZE)
 	# The sanitizers check what these two would hide: calls into the C library by their own
 	# name, and variables that nobody set.
-	add_compile_definitions(KEYSTILE_SANITIZED=1)
+	add_compile_definitions(KEYSTILE_SANITIZED=1
+		KEYSTILE_SANITIZER_FILES="${PROJECT_SOURCE_DIR}/tests/lab")
 	add_compile_options(-fsanitize=${KEYSTILE_SANITIZE} -fno-sanitize-recover=all
 		-fno-omit-frame-pointer)
 	add_link_options(-fsanitize=${KEYSTILE_SANITIZE})

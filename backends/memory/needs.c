@@ -16,8 +16,11 @@ KS_NEEDS(memory) = {
 	.environment = nothing,
 	.foreign_code = false,
 	.takes_keys = true,
+	.syscalls = KS_SYSCALLS_LISTED,
 	.read_paths = nothing,
 	.write_paths = nothing,
+	.device_paths = nothing,
 	.connect_paths = nothing,
+	.state_named_in = nothing,
 	.network = false,
 };

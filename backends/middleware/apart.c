@@ -271,11 +271,13 @@ static enum ks_error explain_slowness(struct ks_operation *operation)
 	return KS_DEVICE_FAILED;
 }
 
-static enum ks_error encode(const struct library_call *call, struct buf *request)
+static enum ks_error encode(
+	const struct ks_operation *operation, const struct library_call *call, struct buf *request)
 {
 	struct library_call complete = *call;
 
 	complete.worker = (uint32_t)getpid();
+	complete.grants = ks_grants(operation);
 	library_call_encode(&complete, request);
 	return buf_status(request);
 }
@@ -287,7 +289,7 @@ enum ks_error apart_call(struct ks_operation *operation, const struct library_ca
 	struct child child;
 	AUTO(buf) received = {.max = LIBRARY_ANSWER_MAX};
 	AUTO(buf) request = {.max = LIBRARY_CALL_MAX};
-	enum ks_error error = encode(call, &request);
+	enum ks_error error = encode(operation, call, &request);
 
 	if (error == KS_OK)
 		error = child_start(&child, operation, secret, buf_bytes(&request));

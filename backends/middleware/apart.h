@@ -14,7 +14,7 @@
  * Puts what library.h answered. secret is a pipe to read what must not lie in ordinary memory, or
  * -1; it stays the caller's. KS_CANCELLED when the operation was over first; KS_DEVICE_FAILED, with
  * words, when there was no answer: a crash, or a library that does not come to the end of being
- * loaded. call->worker is filled in here.
+ * loaded. call->worker and call->grants are filled in here.
  */
 KS_MUST_CHECK enum ks_error apart_call(struct ks_operation *operation,
 	const struct library_call *call, int secret, struct buf *answer);

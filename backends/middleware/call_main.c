@@ -15,8 +15,11 @@
 #include <keystile/cleanup.h>
 #include <keystile/log.h>
 
+#include "confine.h"
 #include "harden.h"
 #include "library.h"
+
+extern KS_NEEDS(middleware);
 
 #define READ_BYTES ((size_t)64 * 1024)
 
@@ -72,6 +75,14 @@ static void sign(const struct library_call *call, struct buf *answer)
 	secret_deinit(&secret);
 }
 
+/* It may need a file that a library has by now: after the request, before the library. */
+static bool confined(const struct library_call *call)
+{
+	struct frame_confined told;
+
+	return confine_process(&ks_needs_middleware, call->path, call->grants, &told) == KS_OK;
+}
+
 static void carry_out(struct buf *answer)
 {
 	AUTO(buf) request = {0};
@@ -88,6 +99,8 @@ static void carry_out(struct buf *answer)
 	/* PR_SET_PDEATHSIG came too late for a worker that had ended before. */
 	else if (getppid() != (pid_t)call.worker)
 		_exit(1);
+	else if (!confined(&call))
+		library_answer_error(answer, KS_DEVICE_FAILED, "the library could not be confined");
 	else if (call.kind == LIBRARY_SIGN)
 		sign(&call, answer);
 	else

@@ -16,6 +16,7 @@ void library_call_encode(const struct library_call *call, struct buf *out)
 	buf_put_u32(out, call->worker);
 	buf_put_u8(out, (uint8_t)call->kind);
 	put_text(out, call->path);
+	buf_put_string(out, call->grants);
 	if (call->kind != LIBRARY_SIGN)
 		return;
 	buf_put_u32(out, call->algorithm);
@@ -56,6 +57,7 @@ enum ks_error library_call_decode(struct bytes bytes, struct library_call *out)
 	out->worker = reader_u32(&in);
 	out->kind = reader_u8(&in);
 	out->path = read_text(&in);
+	out->grants = reader_string(&in);
 	if (out->kind == LIBRARY_SIGN)
 		read_signature(&in, out);
 	else if (out->kind != LIBRARY_CHECK)

@@ -27,6 +27,7 @@ struct library_call {
 	uint32_t worker; /* the process that asks and waits */
 	enum library_call_kind kind;
 	const char *path;
+	struct bytes grants; /* as ks_grants() has them */
 	/* For LIBRARY_SIGN. The secret is string key handle and, with a PIN, the PIN and a NUL. */
 	uint32_t algorithm; /* SK_... */
 	const char *application;

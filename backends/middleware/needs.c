@@ -18,18 +18,24 @@ static const char *const environment[] = {
 	NULL,
 };
 
+static const char *const nothing[] = {NULL};
+
 static const char *const read_paths[] = {
-	"/etc",
 	"/usr/share",
-	"/usr/lib",
-	"/sys",
+	"/etc/ssl",
+	"/etc/pkcs11",
+	"/etc/opensc",
 	"/run/udev",
-	"$HOME",
+	"/sys/bus",
+	"/sys/class",
+	"/sys/devices",
+	"$HOME/.config/opensc",
 	NULL,
 };
 
-static const char *const write_paths[] = {
-	"/dev",
+static const char *const devices[] = {
+	"/dev/hidraw*",
+	"/dev/bus/usb",
 	NULL,
 };
 
@@ -47,8 +53,12 @@ KS_NEEDS(middleware) = {
 	.environment = environment,
 	.foreign_code = true,
 	.takes_keys = true,
+	.syscalls = KS_SYSCALLS_COMMON,
+	.library_apart = true,
 	.read_paths = read_paths,
-	.write_paths = write_paths,
+	.write_paths = nothing,
+	.device_paths = devices,
 	.connect_paths = connect_paths,
+	.state_named_in = nothing,
 	.network = false,
 };

@@ -28,18 +28,45 @@ static const char *const environment[] = {
 };
 
 static const char *const read_paths[] = {
-	"/etc",
+	"/etc/pkcs11",
+	"/etc/opensc",
+	"/etc/softhsm",
+	"/etc/opencryptoki",
 	"/usr/share",
-	"/usr/lib",
-	"/var/lib/softhsm",
-	"$HOME",
+	"/run/udev", /* readers that the module finds by itself */
+	"/sys/bus/usb",
+	"/sys/devices",
+	"$HOME/.config/pkcs11",
+	"$HOME/.config/p11-kit",
+	"$HOME/.config/opensc",
+	"$HOME/.config/softhsm2",
+	"$SOFTHSM2_CONF",
+	"$OPENSC_CONF",
+	"$PKCS11SPY",
 	NULL,
 };
 
 static const char *const write_paths[] = {
-	"$HOME/.cache",
-	"$HOME/.config/softhsm2",
+	"$HOME/.cache/opensc",
+	"$HOME/.tpm2_pkcs11",
 	"/var/lib/softhsm",
+	"$PKCS11SPY_OUTPUT",
+	"$TPM2_PKCS11_STORE",
+	NULL,
+};
+
+static const char *const state_named_in[] = {
+	"$SOFTHSM2_CONF",
+	"directories.tokendir",
+	"$HOME/.config/softhsm2/softhsm2.conf",
+	"directories.tokendir",
+	"/etc/softhsm/softhsm2.conf",
+	"directories.tokendir",
+	NULL,
+};
+
+static const char *const devices[] = {
+	"/dev/tpmrm0", /* tpm2-pkcs11 */
 	NULL,
 };
 
@@ -54,8 +81,11 @@ KS_NEEDS(pkcs11) = {
 	.loads_path = true,
 	.environment = environment,
 	.foreign_code = true,
+	.syscalls = KS_SYSCALLS_COMMON,
 	.read_paths = read_paths,
 	.write_paths = write_paths,
+	.device_paths = devices,
 	.connect_paths = connect_paths,
+	.state_named_in = state_named_in,
 	.network = false,
 };

@@ -133,7 +133,17 @@ void ks_token_is(struct ks_worker *worker, const struct ks_token *token, const s
 	size_t count);
 void ks_token_gone(struct ks_worker *worker, uint32_t token);
 
+/* What the configuration grants to this backend's processes, for confine_process(); borrowed. */
+struct bytes ks_grants(const struct ks_operation *operation);
+
 /* ---- What a backend is ---- */
+
+/* Which system calls a backend's process may make. */
+enum ks_syscalls {
+	KS_SYSCALLS_COMMON, /* all but those that reach others: for foreign code, which does
+			       anything */
+	KS_SYSCALLS_LISTED, /* only what keys in memory need */
+};
 
 /*
  * What the backend's process needs of the system. Linked into the agent too, which builds
@@ -159,12 +169,23 @@ struct ks_needs {
 	 * keys are gone when its process is.
 	 */
 	bool takes_keys;
-	/* The rest is read by the sandbox (docs/SECURITY.md): files and sockets beyond its
-	 * libraries. */
-	const char *const *read_paths; /* ended by NULL */
-	const char *const
-		*write_paths; /* ended by NULL; "$NAME/..." takes a variable of environment */
-	const char *const *connect_paths; /* sockets, ended by NULL */
+	/*
+	 * The rest says how the process is confined before open(), lists ended by NULL. Paths are
+	 * of files or of folders with all below; "$NAME" at the beginning is what that variable of
+	 * environment says. What every program needs (shared libraries, the time zone, random
+	 * numbers) and the library that is loaded, with its folder, may be read besides.
+	 */
+	enum ks_syscalls syscalls;
+	/* The library runs in a program of the backend's own, which calls confine_process() itself;
+	 * the worker, which runs no foreign code then, is not confined. */
+	bool library_apart;
+	const char *const *read_paths;
+	const char *const *write_paths;	  /* and read */
+	const char *const *device_paths;  /* read, write, ioctl; glob() patterns */
+	const char *const *connect_paths; /* sockets */
+	/* Files of configuration that name a folder of state, to be written: "FILE", "KEYWORD", ...
+	 */
+	const char *const *state_named_in;
 	bool network;
 };
 

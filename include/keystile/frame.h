@@ -19,7 +19,7 @@ enum frame_type {
 	/* agent to worker; operation 0 in hello and quit */
 	FRAME_HELLO = 1,  /* both ways, first: version; from the worker also name and parallel */
 	FRAME_LOCATE = 2, /* provider as written */
-	FRAME_OPEN = 3,	  /* the located provider may be loaded */
+	FRAME_OPEN = 3,	  /* the located provider may be loaded; what is granted to it */
 	FRAME_LIST = 4,
 	FRAME_LOGIN = 5, /* with a descriptor to read the PIN from */
 	FRAME_SIGN = 6,
@@ -41,7 +41,11 @@ enum frame_type {
 	FRAME_PRESENCE = 38,
 	FRAME_PROGRESS = 39,
 	FRAME_LOG = 40,
+	FRAME_CONFINED = 41, /* between locate and open: what holds from now on */
 };
+
+/* Kinds of grants in FRAME_OPEN: a row of u8 kind, string path. */
+enum frame_grant { FRAME_GRANT_READ, FRAME_GRANT_WRITE };
 
 /* Decoded: bytes borrow from the frame's bytes, arrays are owned (frame_deinit). */
 struct frame {
@@ -60,7 +64,11 @@ struct frame {
 		} locate;
 		struct {
 			uint32_t timeout_ms;
-		} plain; /* open, list, login, add */
+		} plain; /* list, login, add */
+		struct {
+			uint32_t timeout_ms;
+			struct bytes grants; /* of the configuration; not looked into here */
+		} open;
 		struct {
 			uint32_t timeout_ms;
 			uint32_t token;
@@ -106,6 +114,12 @@ struct frame {
 		struct {
 			uint32_t presence;
 		} presence;
+		struct frame_confined {
+			uint32_t
+				landlock; /* version of its interface; 0: no file is kept from it */
+			bool filtered;	  /* system calls are */
+			struct bytes lacking; /* words for what could not be done; "": nothing */
+		} confined;
 		struct {
 			uint32_t level; /* log only, 0 in progress */
 			struct bytes text;

@@ -102,6 +102,8 @@ void config_deinit(struct config *config)
 	for (size_t i = 0; i < config->worker_count; i++) {
 		free(config->workers[i].name);
 		config_list_free(&config->workers[i].environment);
+		config_list_free(&config->workers[i].read);
+		config_list_free(&config->workers[i].write);
 	}
 	free(config->workers);
 	for (size_t i = 0; i < config->listener_count; i++)
@@ -281,13 +283,19 @@ bool config_is_relay(const struct config *config, const char *executable)
 	return false;
 }
 
+const struct config_worker *config_worker(const struct config *config, const char *backend)
+{
+	for (size_t i = 0; i < config->worker_count; i++) {
+		if (strcmp(config->workers[i].name, backend) == 0)
+			return &config->workers[i];
+	}
+	return NULL;
+}
+
 char *const *config_worker_environment(const struct config *config, const char *backend)
 {
 	static char *const nothing[] = {NULL};
+	const struct config_worker *worker = config_worker(config, backend);
 
-	for (size_t i = 0; i < config->worker_count; i++) {
-		if (strcmp(config->workers[i].name, backend) == 0)
-			return config->workers[i].environment;
-	}
-	return nothing;
+	return worker != NULL ? worker->environment : nothing;
 }

@@ -19,7 +19,9 @@
 /* A worker section. */
 struct config_worker {
 	char *name;	    /* the backend's */
-	char **environment; /* "NAME=value", each name once, ended by NULL */
+	char **environment; /* "NAME=value", each name once, ended by NULL, as are the rest */
+	char **read;	    /* absolute paths of files, or of folders with all below */
+	char **write;
 };
 
 /* What a list of keys says of each. */
@@ -120,7 +122,9 @@ char *config_user_path(void);
 /* True for a program that relays: executable is the path that /proc/PID/exe names. */
 bool config_is_relay(const struct config *config, const char *executable);
 
-/* Environment that is configured for a backend's worker, ended by NULL; never NULL, borrowed. */
+/* What is configured for a backend's worker; NULL: nothing is. Borrowed. */
+const struct config_worker *config_worker(const struct config *config, const char *backend);
+/* Its environment, ended by NULL; never NULL, borrowed. */
 char *const *config_worker_environment(const struct config *config, const char *backend);
 
 #endif

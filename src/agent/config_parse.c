@@ -201,6 +201,8 @@ static const struct {
 	{"audit-size", config_check_audit_size},
 	{"relays", check_relay},
 	{"worker|environment", check_variable},
+	{"worker|grant-read", check_path},
+	{"worker|grant-write", check_path},
 };
 
 /* The options as libconfuse takes them, relays already filled: "+=" adds to those. */
@@ -208,6 +210,8 @@ static cfg_t *options_new(const struct config *config)
 {
 	cfg_opt_t worker[] = {
 		CFG_STR_LIST("environment", 0, CFGF_NODEFAULT),
+		CFG_STR_LIST("grant-read", 0, CFGF_NODEFAULT),
+		CFG_STR_LIST("grant-write", 0, CFGF_NODEFAULT),
 		CFG_END(),
 	};
 	cfg_opt_t rule[CONFIG_RULE_OPTIONS];
@@ -338,7 +342,9 @@ static bool take_workers(cfg_t *cfg, struct config *config)
 		struct config_worker *worker = worker_named(config, cfg_title(section));
 
 		if (worker == NULL ||
-			!config_take_list(section, "environment", &worker->environment))
+			!config_take_list(section, "environment", &worker->environment) ||
+			!config_take_list(section, "grant-read", &worker->read) ||
+			!config_take_list(section, "grant-write", &worker->write))
 			return false;
 	}
 	return true;

@@ -176,6 +176,9 @@ static void set_timeout(struct frame *frame, uint32_t timeout_ms)
 	case FRAME_LOCATE:
 		frame->locate.timeout_ms = timeout_ms;
 		break;
+	case FRAME_OPEN:
+		frame->open.timeout_ms = timeout_ms;
+		break;
 	case FRAME_SIGN:
 		frame->sign.timeout_ms = timeout_ms;
 		break;

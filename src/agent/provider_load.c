@@ -64,6 +64,10 @@ static void on_opened(
 	struct operation *list;
 
 	(void)result;
+	if (error == KS_OK && !provider->worker->confinement.told) {
+		error = KS_DEVICE_FAILED;
+		words = bytes_of("it did not say how it is confined");
+	}
 	if (error != KS_OK) {
 		fail_with(operation, error, words);
 		return;
@@ -93,13 +97,29 @@ static char *name_of(struct bytes result)
 	return strndup((const char *)text.data, text.len);
 }
 
+static void put_grants(struct buf *out, enum frame_grant kind, char *const *paths)
+{
+	for (size_t i = 0; paths[i] != NULL; i++) {
+		buf_put_u8(out, (uint8_t)kind);
+		buf_put_string(out, bytes_of(paths[i]));
+	}
+}
+
 static void open_located(struct operation *operation, struct provider *provider)
 {
+	const struct config_worker *configured =
+		config_worker(&provider->agent->config, provider->needs->name);
+	AUTO(buf) grants = {0};
 	struct frame frame = {.type = FRAME_OPEN};
 	struct operation *open;
 
 	provider->state = PROVIDER_OPENING;
-	if (operate(provider, &frame, &open_events, &open) != KS_OK)
+	if (configured != NULL) {
+		put_grants(&grants, FRAME_GRANT_READ, configured->read);
+		put_grants(&grants, FRAME_GRANT_WRITE, configured->write);
+	}
+	frame.open.grants = buf_bytes(&grants);
+	if (buf_status(&grants) != KS_OK || operate(provider, &frame, &open_events, &open) != KS_OK)
 		fail_with(operation, KS_NO_MEMORY, bytes_of(NULL));
 }
 

@@ -229,6 +229,17 @@ static json_t *token_json(const struct token *token)
 		(token->flags & KS_TOKEN_LOGGED_IN) != 0, "tries_left", tries);
 }
 
+static json_t *confinement_json(const struct provider *provider)
+{
+	const struct worker_confinement *confinement;
+
+	if (provider->worker == NULL || !provider->worker->confinement.told)
+		return json_null();
+	confinement = &provider->worker->confinement;
+	return json_pack("{s:i,s:b,s:o}", "landlock", (int)confinement->landlock, "system_calls",
+		confinement->filtered, "lacking", foreign_text(confinement->lacking));
+}
+
 static json_t *provider_json(const struct provider *provider)
 {
 	static const char *const states[] = {
@@ -245,12 +256,13 @@ static json_t *provider_json(const struct provider *provider)
 
 	for (const struct token *token = provider->tokens; token != NULL; token = token->next)
 		json_array_append_new(tokens, token_json(token));
-	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:o,s:b,s:o}", "name",
+	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:o,s:b,s:o,s:o}", "name",
 		foreign_text(provider->name != NULL ? provider->name : given), "backend",
 		provider->needs->name, "state", states[provider->state], "pid",
 		provider->worker != NULL ? (int)provider->worker->pid : 0, "restarts",
 		(int)provider->restarts, "last_error", foreign_text(provider->last_error),
-		"confirm", provider->confirm, "tokens", tokens);
+		"confirm", provider->confirm, "confinement", confinement_json(provider), "tokens",
+		tokens);
 }
 
 static json_t *providers(const struct agent *agent)

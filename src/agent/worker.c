@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -119,6 +120,21 @@ static enum ks_error hello(struct worker *worker, const struct frame *frame)
 	return KS_OK;
 }
 
+/* Once, and never later than the end of open(): see provider_load.c. */
+static enum ks_error confined(struct worker *worker, const struct frame *frame)
+{
+	struct worker_confinement *confinement = &worker->confinement;
+
+	if (confinement->told)
+		return KS_BAD_INPUT;
+	confinement->told = true;
+	confinement->filtered = frame->confined.filtered;
+	confinement->landlock = frame->confined.landlock;
+	snprintf(confinement->lacking, sizeof(confinement->lacking), "%.*s",
+		(int)frame->confined.lacking.len, (const char *)frame->confined.lacking.data);
+	return KS_OK;
+}
+
 static enum ks_error handle(struct worker *worker, const struct frame *frame)
 {
 	if (frame->type == FRAME_HELLO)
@@ -131,6 +147,8 @@ static enum ks_error handle(struct worker *worker, const struct frame *frame)
 			worker, &frame->token.token, frame->token.keys, frame->token.count);
 	case FRAME_TOKEN_GONE:
 		return worker->events->token_gone(worker, frame->gone.token);
+	case FRAME_CONFINED:
+		return confined(worker, frame);
 	case FRAME_LOG:
 		log_for(worker, frame);
 		return KS_OK;

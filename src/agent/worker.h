@@ -78,6 +78,14 @@ struct operation {
 
 enum worker_state { WORKER_STARTING, WORKER_READY, WORKER_ENDED };
 
+/* What the worker said of its confinement, before any foreign code ran in it. */
+struct worker_confinement {
+	bool told;
+	bool filtered;	   /* system calls */
+	unsigned landlock; /* version of the kernel's interface, 0: none */
+	char lacking[160]; /* words as the worker said them, "" where nothing is */
+};
+
 struct worker {
 	struct agent *agent;
 	const struct ks_needs *needs;
@@ -101,6 +109,7 @@ struct worker {
 	unsigned parallel;
 	uint32_t last_id;
 	uint64_t signed_ms; /* when its last signature ended, for better or worse, or it began */
+	struct worker_confinement confinement;
 };
 
 /* Operations that one worker may have waiting beyond those it works on. */

@@ -39,6 +39,7 @@ static struct frame_kind frame_kind(enum frame_type type)
 		[FRAME_PRESENCE] = {"presence", FROM_WORKER},
 		[FRAME_PROGRESS] = {"progress", FROM_WORKER},
 		[FRAME_LOG] = {"log", FROM_WORKER},
+		[FRAME_CONFINED] = {"confined", FROM_WORKER},
 	};
 
 	if ((size_t)type >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[type].name)

@@ -12,6 +12,7 @@
 
 #define KEY_BYTES_MIN ((size_t)12) /* two empty strings and the flags */
 #define PARALLEL_MAX 16
+#define LANDLOCK_VERSION_MAX 1000
 #define DEMAND_ALL (KS_PRESENCE_TOUCH | KS_PRESENCE_PIN)
 #define PRESENCE_ALL (DEMAND_ALL | KS_PRESENCE_PIN_PAD)
 #define TOKEN_FLAGS_ALL                                                                            \
@@ -134,6 +135,9 @@ static void get_from_agent(struct reader *in, struct frame *frame)
 		frame->locate.provider = get_text(in);
 		return;
 	case FRAME_OPEN:
+		frame->open.timeout_ms = get_timeout(in);
+		frame->open.grants = reader_string(in);
+		return;
 	case FRAME_LIST:
 	case FRAME_LOGIN:
 	case FRAME_ADD:
@@ -201,6 +205,11 @@ static void get_from_worker(struct reader *in, struct frame *frame)
 	case FRAME_LOG:
 		frame->text.level = get_number(in, LOG_LEVEL_DEBUG);
 		frame->text.text = get_text(in);
+		return;
+	case FRAME_CONFINED:
+		frame->confined.landlock = get_number(in, LANDLOCK_VERSION_MAX);
+		frame->confined.filtered = get_bool(in);
+		frame->confined.lacking = get_text(in);
 		return;
 	case FRAME_TOUCH_OVER:
 		return;

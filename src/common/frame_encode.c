@@ -60,6 +60,9 @@ static void put_from_agent(const struct frame *frame, struct buf *out)
 		put_exact_text(out, frame->locate.provider);
 		return;
 	case FRAME_OPEN:
+		buf_put_u32(out, frame->open.timeout_ms);
+		buf_put_string(out, frame->open.grants);
+		return;
 	case FRAME_LIST:
 	case FRAME_LOGIN:
 	case FRAME_ADD:
@@ -127,6 +130,11 @@ static void put_from_worker(const struct frame *frame, struct buf *out)
 	case FRAME_LOG:
 		buf_put_u32(out, frame->text.level);
 		put_shown_text(out, frame->text.text);
+		return;
+	case FRAME_CONFINED:
+		buf_put_u32(out, frame->confined.landlock);
+		buf_put_bool(out, frame->confined.filtered);
+		put_shown_text(out, frame->confined.lacking);
 		return;
 	case FRAME_TOUCH_OVER:
 		return;

@@ -200,6 +200,25 @@ static void print_token(struct page *page, const json_t *token)
 			json_integer_value(tries) == 1 ? "y" : "ies");
 }
 
+static void print_confinement(struct page *page, const json_t *confinement)
+{
+	const char *calls = json_is_true(json_object_get(confinement, "system_calls"))
+				    ? "seccomp"
+				    : "no seccomp";
+	json_int_t landlock = number_in(confinement, "landlock");
+
+	if (!json_is_object(confinement))
+		return;
+	if (landlock > 0)
+		page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s Landlock %lld, %s", "confined",
+			(long long)landlock, calls);
+	else
+		page_text(
+			page, PAGE_PLAIN, FIELD, VALUE, "%-10s no Landlock, %s", "confined", calls);
+	if (has_text(confinement, "lacking"))
+		page_text(page, PAGE_BAD, VALUE, VALUE, "%s", text_in(confinement, "lacking"));
+}
+
 static void print_provider(struct page *page, const json_t *provider)
 {
 	json_int_t restarts = number_in(provider, "restarts");
@@ -212,6 +231,7 @@ static void print_provider(struct page *page, const json_t *provider)
 	if (has_text(provider, "last_error"))
 		page_text(page, PAGE_BAD, FIELD, VALUE, "%-10s %s", "last error",
 			text_in(provider, "last_error"));
+	print_confinement(page, json_object_get(provider, "confinement"));
 	for (size_t i = 0; i < json_array_size(tokens); i++)
 		print_token(page, json_array_get(tokens, i));
 }

@@ -12,8 +12,10 @@
 #include <keystile/cleanup.h>
 #include <keystile/log.h>
 
+#include "confine.h"
 #include "report.h"
 
+#define LOCATE_GRACE_SECONDS 2
 /* What a result may be: with words of full length it still fits into a frame. */
 #define RESULT_MAX (FRAME_MAX - 2 * FRAME_TEXT_MAX)
 
@@ -69,6 +71,8 @@ static uint32_t frame_timeout_ms(const struct frame *frame)
 	switch (frame->type) {
 	case FRAME_LOCATE:
 		return frame->locate.timeout_ms;
+	case FRAME_OPEN:
+		return frame->open.timeout_ms;
 	case FRAME_SIGN:
 		return frame->sign.timeout_ms;
 	case FRAME_RELEASE:
@@ -151,6 +155,21 @@ static char *copy_text(struct bytes text)
 	return strndup(text.len > 0 ? (const char *)text.data : "", text.len);
 }
 
+/*
+ * There is no other thread yet that could hear of a cancel: a path on a file system that hangs
+ * costs the process, by the agent or, where that is gone, by this alarm.
+ */
+static enum ks_error locate(
+	struct ks_operation *operation, const char *provider, struct buf *canonical)
+{
+	enum ks_error error;
+
+	alarm((unsigned)ks_time_left_ms(operation) / 1000 + LOCATE_GRACE_SECONDS);
+	error = operation->worker->backend->locate(operation, provider, canonical);
+	alarm(0);
+	return error;
+}
+
 static enum ks_error run_locate(struct ks_operation *operation, struct buf *result)
 {
 	const struct ks_backend *backend = operation->worker->backend;
@@ -162,7 +181,7 @@ static enum ks_error run_locate(struct ks_operation *operation, struct buf *resu
 		buf_put(result, bytes_of(provider));
 		return KS_OK;
 	}
-	enum ks_error error = backend->locate(operation, provider, result);
+	enum ks_error error = locate(operation, provider, result);
 	if (error != KS_OK || buf_status(result) != KS_OK)
 		return error;
 	if (result->len > 0 && result->len <= FRAME_TEXT_MAX &&
@@ -172,11 +191,52 @@ static enum ks_error run_locate(struct ks_operation *operation, struct buf *resu
 	return KS_BAD_INPUT;
 }
 
+struct bytes ks_grants(const struct ks_operation *operation)
+{
+	return buf_bytes(&operation->worker->grants);
+}
+
+/* The path in a canonical name, "SCHEME:PATH" or the path alone. */
+static const char *library_of(const struct ks_worker *worker)
+{
+	const struct ks_needs *needs = worker->backend->needs;
+
+	if (!needs->loads_path)
+		return NULL;
+	return strchr(worker->canonical, '/');
+}
+
+/* From here on the process is confined, and has all its threads. */
+static enum ks_error prepare(struct ks_operation *operation)
+{
+	struct ks_worker *worker = operation->worker;
+	const struct ks_needs *needs = worker->backend->needs;
+	struct frame frame = {.type = FRAME_CONFINED, .operation = operation->id};
+	enum ks_error error = KS_OK;
+
+	buf_put(&worker->grants, operation->incoming.frame.open.grants);
+	if (buf_status(&worker->grants) != KS_OK)
+		return KS_NO_MEMORY;
+	if (needs->library_apart)
+		confine_foresee(needs, &frame.confined);
+	else
+		error = confine_process(
+			needs, library_of(worker), ks_grants(operation), &frame.confined);
+	if (error != KS_OK)
+		ks_explain(operation, "it could not be confined");
+	if (error == KS_OK)
+		error = channel_send(&worker->channel, &frame);
+	return error == KS_OK ? worker_start_threads(worker) : error;
+}
+
 static enum ks_error run_open(struct ks_operation *operation, struct buf *result)
 {
 	struct ks_worker *worker = operation->worker;
+	enum ks_error error = prepare(operation);
 
 	(void)result;
+	if (error != KS_OK)
+		return error;
 	return worker->backend->open(worker, operation, worker->canonical, &worker->state);
 }
 

@@ -197,6 +197,18 @@ static struct ks_worker *worker_new(const struct ks_backend *backend, int channe
 	return worker;
 }
 
+enum ks_error worker_start_threads(struct ks_worker *worker)
+{
+	for (unsigned i = 1; i <= worker->backend->parallel; i++) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, thread_main, &worker->operations[i]) != 0)
+			return KS_NO_MEMORY;
+		pthread_detach(thread);
+	}
+	return KS_OK;
+}
+
 static _Noreturn void fail_to_start(const struct ks_backend *backend, const char *why)
 {
 	fprintf(stderr, "keystile-worker-%s: %s\n", backend->needs->name, why);
@@ -211,11 +223,5 @@ void worker_run(const struct ks_backend *backend, int channel_fd)
 	if (worker == NULL || !give_turn_back(worker, EPOLL_CTL_ADD) || say_hello(worker) != KS_OK)
 		fail_to_start(backend, "no memory or descriptors");
 	log_to(report_log, worker);
-	for (unsigned i = 1; i <= backend->parallel; i++) {
-		pthread_t thread;
-		if (pthread_create(&thread, NULL, thread_main, &worker->operations[i]) != 0)
-			fail_to_start(backend, "can't start its threads");
-		pthread_detach(thread);
-	}
 	thread_main(&worker->operations[0]);
 }

@@ -77,6 +77,7 @@ struct ks_worker {
 	pthread_cond_t idle; /* running became 0 */
 	enum provider_state provider;
 	char *canonical;
+	struct buf grants; /* as FRAME_OPEN has them; not changed after it */
 	void *state;
 	unsigned running;
 	uint32_t ended[PARALLEL_MAX]; /* ids of the last ones, for answers that crossed */
@@ -88,6 +89,12 @@ struct ks_worker {
 
 /* Runs the worker until the agent ends it; does not return. */
 _Noreturn void worker_run(const struct ks_backend *backend, int channel_fd);
+
+/*
+ * The threads beside the one that calls, which is the only one before open(): what confines it
+ * holds for them too.
+ */
+KS_MUST_CHECK enum ks_error worker_start_threads(struct ks_worker *worker);
 
 /* The agent broke the rules of docs/PROTOCOL.md: says so in the log and ends the process. */
 _Noreturn void worker_fail(const struct ks_worker *worker, const char *what);

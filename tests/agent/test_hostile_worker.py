@@ -22,7 +22,7 @@ PUPPET = '''\
 import array, os, signal, socket, struct, sys, time
 KEY, OTHER = bytes.fromhex("{key}"), bytes.fromhex("{other}")
 LOCATE, OPEN, LIST, LOGIN, SIGN, RELEASE, CANCEL, PIN_ANSWER, TOUCH_ANSWER, QUIT = 2, 3, 4, 5, 6, 7, 9, 10, 11, 12
-DONE, TOKEN, GONE, ASK_PIN, TOUCH, TOUCH_OVER, PRESENCE, PROGRESS, LOG = range(32, 41)
+DONE, TOKEN, GONE, ASK_PIN, TOUCH, TOUCH_OVER, PRESENCE, PROGRESS, LOG, CONFINED = range(32, 42)
 agent = socket.socket(fileno=3)
 signal.alarm(300)
 
@@ -72,7 +72,14 @@ def token(number=0, keys=(KEY,), label="puppet", flags=1, tries=-1):
 def ask_pin(operation, number=0, retry=False):
     send(ASK_PIN, operation, u32(number) + u32(-1) + u32(0) + bytes([retry]))
 
-def serve(sign=None, listing=token, opened=lambda operation: done(operation)):
+def confined(operation):
+    send(CONFINED, operation, u32(7) + bytes([1]) + string(""))
+
+def open_well(operation):
+    confined(operation)
+    done(operation)
+
+def serve(sign=None, listing=token, opened=open_well):
     while True:
         number, operation, body = receive()
         if number == LOCATE:

@@ -551,12 +551,15 @@ class Workers(OriginTest):
         link, notes = self.agent.home / "link.sock", self.agent.home / "notes"
         environment = {"CALLER_SOCKET": str(link), "CALLER_NOTES": str(notes)}
         words = ", ".join(f'"{name}={value}"' for name, value in environment.items())
-        agent = self.start(config=f"worker {backend} {{ environment = {{{words}}} }}\n",
+        notes.touch()
+        agent = self.start(config=f"worker {backend} {{ environment = {{{words}}}\n grant-write = {{\"{notes}\"}} }}\n",
                            options=["-P", f"{lab.BUILD}/*"])
         link.symlink_to(agent.socket)
         self.assertEqual(load(self.client(agent)), c.FAILURE)
-        lab.wait_for("all have tried", lambda: notes.read_text().count("\n") == 3)
-        self.assertEqual(notes.read_text(), "module: closed\nchild: closed\norphan: closed\n", agent.log())
+        # A build with sanitizers has no filter of system calls: there it has children, which try too.
+        alone = "module: closed\nchild: not started\n"
+        others = "module: closed\nchild: closed\norphan: closed\n"
+        lab.wait_for("all have tried", lambda: notes.read_text() in (alone, others))
         lab.wait_for("nothing of them is left", lambda: not lab.descendants(agent.pid))
 
     def test_a_worker_and_what_it_starts_are_not_served(self):

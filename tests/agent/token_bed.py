@@ -19,7 +19,9 @@ ALLOWED = ("-P", f"/usr/lib*/*,{lab.BUILD}/*")
 def worker_section(backend, env):
     """Lines for keystile.conf that put variables into the environment of a backend's workers."""
     variables = ", ".join(f'"{name}={value}"' for name, value in env.items())
-    return f"worker {backend} {{\n\tenvironment = {{{variables}}}\n}}\n"
+    folder = env.get("KEYSTILE_SHIM")
+    grants = f'\tgrant-write = {{"{folder}"}}\n' if folder else ""
+    return f"worker {backend} {{\n\tenvironment = {{{variables}}}\n{grants}}}\n"
 
 
 class Case(unittest.TestCase):

@@ -26,6 +26,8 @@ class Worker(worker.Worker):
         valgrind = shlex.split(os.environ.get("KEYSTILE_WORKER_WRAPPER", ""))
         super().__init__(program="pkcs11", 
                          wrapper=["/usr/bin/env", *pairs, *wrapper, *valgrind])
+        shim = (env or {}).get("KEYSTILE_SHIM")
+        self.grants = [(worker.GRANT_WRITE, shim)] if shim else []
         self.greet()
         if module is not None:
             self.open(str(module))

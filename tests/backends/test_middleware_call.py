@@ -160,7 +160,7 @@ class Program(unittest.TestCase):
         return said, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def request(self, kind=CHECK, path=AUTHENTICATOR, version=VERSION, worker=None):
-        return u32(version) + u32(os.getpid() if worker is None else worker) + bytes([kind]) + text(path)
+        return u32(version) + u32(os.getpid() if worker is None else worker) + bytes([kind]) + text(path) + string("")
 
     def answer(self, request, secret=b""):
         """The error and the words, from an answer that is whole."""

@@ -188,6 +188,7 @@ class Misdeeds(Case):
         self.goes_on()
 
     def test_what_a_library_starts_ends_with_its_signature(self):
+        """It can start nothing where system calls are filtered: its number is -1 then."""
         key = self.given("leave")
         done = self.one.sign(key.blob)[1]
         keys.verify(key.blob, done.result, b"data")

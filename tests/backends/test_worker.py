@@ -576,7 +576,8 @@ class End(unittest.TestCase):
     def test_a_backend_that_hangs_before_it_is_open_is_ended(self):
         with self.subTest("locate"), Worker() as worker:
             worker.greet()
-            worker.begin(w.LOCATE, string("fake:demo,locate=hang"))
+            worker.begin(w.LOCATE, string("fake:demo,locate=hang"), timeout_ms=1000)
+            self.assertEqual(worker.ended(), -signal.SIGALRM)
         with self.subTest("open"), Worker() as worker:
             worker.greet()
             worker.call(w.LOCATE, string("fake:demo,open=hang"))

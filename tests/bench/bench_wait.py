@@ -28,7 +28,7 @@ class Shim:
         self.path = self.folder.path
         env = dict(hsm.env, KEYSTILE_SHIM=self.path, KEYSTILE_SHIM_MODULE=hsm.module)
         variables = ", ".join(f'"{name}={value}"' for name, value in env.items())
-        self.config = f"worker pkcs11 {{\n\tenvironment = {{{variables}}}\n}}\n"
+        self.config = f"worker pkcs11 {{\n\tenvironment = {{{variables}}}\n\tgrant-write = {{\"{env['KEYSTILE_SHIM']}\"}}\n}}\n"
 
     def __enter__(self):
         return self

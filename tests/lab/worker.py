@@ -15,7 +15,9 @@ VERSION = 1
 FRAME_MAX = 512 * 1024
 (HELLO, LOCATE, OPEN, LIST, LOGIN, SIGN, RELEASE, ADMINISTER, CANCEL, PIN_ANSWER, TOUCH_ANSWER,
  QUIT, ADD, REMOVE) = range(1, 15)
-(DONE, TOKEN, TOKEN_GONE, ASK_PIN, TOUCH_AWAITED, TOUCH_OVER, PRESENCE, PROGRESS, LOG) = range(32, 41)
+(DONE, TOKEN, TOKEN_GONE, ASK_PIN, TOUCH_AWAITED, TOUCH_OVER, PRESENCE, PROGRESS, LOG,
+ CONFINED) = range(32, 42)
+GRANT_READ, GRANT_WRITE = range(2)
 (OK, REFUSED, CANCELLED, TIMEOUT, NO_TOKEN, NO_KEY, PIN_NEEDED, PIN_WRONG, PIN_LAST_TRY, PIN_BLOCKED,
  BUSY, DEVICE_FAILED, NOT_ALLOWED, UNSUPPORTED, BAD_INPUT, NO_MEMORY) = range(16)
 TOUCH, PIN, PIN_PAD_USED = 1, 2, 4
@@ -29,6 +31,7 @@ Key = collections.namedtuple("Key", "blob label flags")
 Token = collections.namedtuple("Token", "id label serial model location flags tries keys")
 Done = collections.namedtuple("Done", "error words result")
 AskPin = collections.namedtuple("AskPin", "token tries flags retry")
+Confined = collections.namedtuple("Confined", "landlock filtered lacking")
 Frame = collections.namedtuple("Frame", "type operation body")
 
 
@@ -57,6 +60,7 @@ READERS = {
     PRESENCE: lambda r: r.u32(),
     PROGRESS: lambda r: r.string().decode(),
     LOG: lambda r: (r.u32(), r.string().decode()),
+    CONFINED: lambda r: Confined(r.u32(), bool(r.u8()), r.string().decode()),
 }
 
 
@@ -80,6 +84,9 @@ class Worker:
     closes the socket; at the end of a block the worker has to end by itself and with 0,
     unless the test has already called ended().
     """
+
+    grants = ()  # (GRANT_..., path), what open() hands over
+    confined = None  # what the worker said of its confinement
 
     def __init__(self, provider=None, program="fake", wrapper=None, third=None):
         self.socket, theirs = socket.socketpair()
@@ -136,6 +143,8 @@ class Worker:
 
     def begin(self, number, body=b"", timeout_ms=60000, fds=()):
         """Begins an operation and returns its id."""
+        if number == OPEN and not body:
+            body = string(b"".join(bytes([kind]) + string(str(path)) for kind, path in self.grants))
         self._next += 1
         self.send(number, self._next, u32(timeout_ms) + body, fds)
         return self._next
@@ -151,7 +160,7 @@ class Worker:
     # What the worker says
 
     def receive(self):
-        """The next frame that is no log line."""
+        """The next frame that is no log line and not about confinement."""
         while True:
             length = Reader(self._read(4)).u32()
             if length > FRAME_MAX:
@@ -161,9 +170,12 @@ class Worker:
             got = Frame(number, operation, READERS[number](reader))
             if reader.data:
                 raise AssertionError(f"bytes left over in {got}")
-            if number != LOG:
+            if number == CONFINED:
+                self.confined = got.body
+            elif number != LOG:
                 return got
-            self.log.append(got.body[1])
+            else:
+                self.log.append(got.body[1])
 
     def expect(self, number, operation=None):
         """The body of the next frame, which has to be of this type."""

@@ -24,7 +24,9 @@ static const struct frame frame_specimens[] = {
 	{.type = FRAME_LOCATE,
 		.operation = 1,
 		.locate = {.timeout_ms = 1000, .provider = SPECIMEN_BYTES("/usr/lib/module.so")}},
-	{.type = FRAME_OPEN, .operation = 2, .plain = {.timeout_ms = 2000}},
+	{.type = FRAME_OPEN,
+		.operation = 2,
+		.open = {.timeout_ms = 2000, .grants = SPECIMEN_BYTES("\0\0\0\0\4/opt")}},
 	{.type = FRAME_LIST, .operation = 3, .plain = {.timeout_ms = 3000}},
 	{.type = FRAME_LOGIN, .operation = 4, .plain = {.timeout_ms = 4000}},
 	{.type = FRAME_SIGN,
@@ -77,6 +79,11 @@ static const struct frame frame_specimens[] = {
 	{.type = FRAME_LOG,
 		.operation = 18,
 		.text = {.level = 2, .text = SPECIMEN_BYTES("the reader is slow")}},
+	{.type = FRAME_CONFINED,
+		.operation = 21,
+		.confined = {.landlock = 7,
+			.filtered = true,
+			.lacking = SPECIMEN_BYTES("sockets are not kept from it")}},
 };
 
 #define FRAME_SPECIMEN_COUNT (sizeof(frame_specimens) / sizeof(frame_specimens[0]))

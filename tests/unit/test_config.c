@@ -76,7 +76,8 @@ static void every_option_replaces_its_default(void **state)
 				      "pinentry = /usr/bin/pinentry-qt\n"
 				      "pinentry-terminal = /dev/tty8\n"
 				      "relays = {mine, \"/opt/my relay\"}\n"
-				      "worker fake { environment = {\"A=1\", 'B=${C}'} }\n");
+				      "worker fake { environment = {\"A=1\", 'B=${C}'}\n"
+				      "grant-read = {/opt/vendor} grant-write = {/a, /b} }\n");
 
 	assert_string_equal(config.allowed_providers, "/opt/*");
 	assert_int_equal(config.operation_timeout_ms, 5000);
@@ -99,6 +100,10 @@ static void every_option_replaces_its_default(void **state)
 	assert_string_equal(config_worker_environment(&config, "fake")[1], "B=${C}");
 	assert_null(config_worker_environment(&config, "fake")[2]);
 	assert_null(config_worker_environment(&config, "pkcs11")[0]);
+	assert_string_equal(config_worker(&config, "fake")->read[0], "/opt/vendor");
+	assert_null(config_worker(&config, "fake")->read[1]);
+	assert_string_equal(config_worker(&config, "fake")->write[1], "/b");
+	assert_null(config_worker(&config, "pkcs11"));
 	config_deinit(&config);
 }
 

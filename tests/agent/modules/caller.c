@@ -38,15 +38,20 @@ static const char *ask(const char *path)
 
 /* No memory is taken: the worker has threads, so in a child somebody may hold the lock of malloc().
  */
-static void note(const char *who, const char *path, const char *notes)
+static void note_words(const char *who, const char *words, const char *notes)
 {
 	char line[64];
-	int len = snprintf(line, sizeof(line), "%s: %s\n", who, ask(path));
+	int len = snprintf(line, sizeof(line), "%s: %s\n", who, words);
 	int file = open(notes, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 
 	if (file < 0 || write(file, line, (size_t)len) != len)
 		_exit(1);
 	close(file);
+}
+
+static void note(const char *who, const char *path, const char *notes)
+{
+	note_words(who, ask(path), notes);
 }
 
 /* Gets rid of the parents by whom the agent could know it. Its copy of the pipe goes with it. */
@@ -84,6 +89,8 @@ __attribute__((constructor)) static void call(void)
 	close(ends[1]);
 	if (child > 0)
 		waitpid(child, NULL, 0);
+	else
+		note_words("child", "not started", notes);
 	/* A worker's end is that of all it started: not before they have tried. */
 	others.fd = ends[0];
 	poll(&others, 1, OTHERS_MAX_MS);

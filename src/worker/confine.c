@@ -1,0 +1,267 @@
+/*
+ * Which paths are granted to whom, and the words for what the kernel lacks. The walls themselves
+ * are landlock.c and syscall_filter.c.
+ */
+#include "confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <keystile/cleanup.h>
+#include <keystile/text.h>
+
+#include "landlock.h"
+#include "syscall_filter.h"
+
+/* What the C library, the loader and OpenSSL read in any program. Programs may not be started. */
+static const char *const common_paths[] = {
+	"/usr/lib",
+	"/usr/lib32",
+	"/usr/lib64",
+	"/usr/local/lib",
+	"/lib",
+	"/lib64",
+	"/etc/ld.so.cache",
+	"/etc/localtime",
+	"/etc/ssl/openssl.cnf",
+	"/etc/pki/tls/openssl.cnf",
+	"/etc/crypto-policies",
+	"/usr/share/crypto-policies",
+	"/usr/share/zoneinfo",
+	"/dev/random",
+	"/dev/urandom",
+	"/dev/zero",
+	"/proc/cpuinfo",
+	"/proc/meminfo",
+	"/sys/devices/system/cpu",
+#ifdef KEYSTILE_SANITIZED
+	"/proc", /* their reports name the places in the code */
+	KEYSTILE_SANITIZER_FILES,
+#endif
+	NULL,
+};
+
+/* First error stays. */
+struct walls {
+	struct landlock landlock;
+	enum ks_error error;
+};
+
+static void grant(struct walls *walls, const char *path, enum landlock_access access)
+{
+	if (walls->error == KS_OK)
+		walls->error = landlock_grant(&walls->landlock, path, access);
+}
+
+/*
+ * "$NAME/rest" with the variable's value, which must be an absolute path; the text itself when it
+ * does not begin so. NULL: not set, or no memory, and then nothing is granted.
+ */
+static char *expand(const char *path)
+{
+	size_t len = path[0] == '$' ? strcspn(path, "/") : 0;
+	AUTO(text) name = len > 0 ? strndup(path + 1, len - 1) : NULL;
+	const char *value = name != NULL ? getenv(name) : NULL;
+
+	if (len == 0)
+		return strdup(path);
+	if (value == NULL || value[0] != '/')
+		return NULL;
+	return text_format("%s%s", value, path + len);
+}
+
+static void grant_list(struct walls *walls, const char *const *paths, enum landlock_access access)
+{
+	for (size_t i = 0; paths[i] != NULL; i++) {
+		AUTO(text) path = expand(paths[i]);
+
+		if (path != NULL)
+			grant(walls, path, access);
+	}
+}
+
+/* Those that are there by now. */
+static void grant_devices(struct walls *walls, const char *const *patterns)
+{
+	for (size_t i = 0; patterns[i] != NULL; i++) {
+		glob_t found = {0};
+
+		if (glob(patterns[i], 0, NULL, &found) == 0) {
+			for (size_t n = 0; n < found.gl_pathc; n++)
+				grant(walls, found.gl_pathv[n], LANDLOCK_DEVICE);
+		}
+		globfree(&found);
+	}
+}
+
+/* The value of "keyword = value" in a file, NULL where there is none; the last one counts. */
+static char *value_in(const char *file, const char *keyword)
+{
+	FILE *in = fopen(file, "re");
+	size_t len = strlen(keyword);
+	char line[PATH_MAX + 64];
+	char *value = NULL;
+
+	while (in != NULL && fgets(line, sizeof(line), in) != NULL) {
+		const char *at = line + strspn(line, " \t");
+
+		if (strncmp(at, keyword, len) != 0)
+			continue;
+		at += len;
+		at += strspn(at, " \t");
+		if (*at++ != '=')
+			continue;
+		at += strspn(at, " \t");
+		free(value);
+		value = strndup(at, strcspn(at, "\r\n"));
+	}
+	if (in != NULL)
+		fclose(in);
+	return value;
+}
+
+static void grant_named_state(struct walls *walls, const char *const *pairs)
+{
+	for (size_t i = 0; pairs[i] != NULL; i += 2) {
+		AUTO(text) file = expand(pairs[i]);
+		AUTO(text) folder = file != NULL ? value_in(file, pairs[i + 1]) : NULL;
+
+		if (folder != NULL && folder[0] == '/')
+			grant(walls, folder, LANDLOCK_WRITE);
+	}
+}
+
+/* A log that a variable names is made here, as the folder in which it lies is not granted. */
+static void make_named_files(const char *const *paths)
+{
+	for (size_t i = 0; paths[i] != NULL; i++) {
+		AUTO(text) path = paths[i][0] == '$' && strchr(paths[i], '/') == NULL
+					  ? expand(paths[i])
+					  : NULL;
+		int fd = path == NULL
+				 ? -1
+				 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+					   0600);
+
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+/*
+ * A module finds its other parts beside it. Where that would be the home folder or one above, as
+ * the keys of ssh are in there, it has to do with its own file.
+ */
+static void grant_library(struct walls *walls, const char *library)
+{
+	const char *home = getenv("HOME");
+	const char *slash = strrchr(library, '/');
+	AUTO(text) folder = slash > library ? strndup(library, (size_t)(slash - library)) : NULL;
+	AUTO(text) real_home = home != NULL ? realpath(home, NULL) : NULL;
+	size_t len = folder != NULL ? strlen(folder) : 0;
+
+	grant(walls, library, LANDLOCK_READ);
+	if (folder == NULL)
+		return;
+	if (real_home != NULL && strncmp(real_home, folder, len) == 0 &&
+		(real_home[len] == '\0' || real_home[len] == '/'))
+		return;
+	grant(walls, folder, LANDLOCK_READ);
+}
+
+static void grant_configured(struct walls *walls, struct bytes grants)
+{
+	struct reader in = reader_of(grants);
+
+	while (in.left > 0) {
+		uint8_t kind = reader_u8(&in);
+		struct bytes text = reader_string(&in);
+		AUTO(text) path = in.failed || text.len == 0
+					  ? NULL
+					  : strndup((const char *)text.data, text.len);
+
+		if (in.failed)
+			break;
+		if (path != NULL && kind == FRAME_GRANT_READ)
+			grant(walls, path, LANDLOCK_READ);
+		else if (path != NULL && kind == FRAME_GRANT_WRITE)
+			grant(walls, path, LANDLOCK_WRITE);
+	}
+	if (in.failed && walls->error == KS_OK)
+		walls->error = KS_BAD_INPUT;
+}
+
+/* KS_UNSUPPORTED: the kernel has no Landlock. */
+static enum ks_error keep_files(
+	const struct ks_needs *needs, const char *library, struct bytes grants, unsigned *version)
+{
+	struct walls walls = {.error = KS_OK};
+	enum ks_error error = landlock_init(&walls.landlock, needs->network);
+
+	if (error != KS_OK)
+		return error;
+	make_named_files(needs->write_paths);
+	grant(&walls, "/dev/null", LANDLOCK_DEVICE);
+	grant_list(&walls, common_paths, LANDLOCK_READ);
+	grant_list(&walls, needs->read_paths, LANDLOCK_READ);
+	grant_list(&walls, needs->write_paths, LANDLOCK_WRITE);
+	grant_devices(&walls, needs->device_paths);
+	grant_named_state(&walls, needs->state_named_in);
+	if (library != NULL)
+		grant_library(&walls, library);
+	grant_configured(&walls, grants);
+	error = landlock_enforce(&walls.landlock);
+	if (walls.error != KS_OK)
+		error = walls.error;
+	if (error == KS_OK)
+		*version = walls.landlock.abi;
+	return error == KS_UNSUPPORTED ? KS_DEVICE_FAILED : error;
+}
+
+/* Static words; "": nothing is lacking. */
+static const char *lacking(const struct ks_needs *needs, const struct frame_confined *confined)
+{
+	if (confined->landlock == 0)
+		return confined->filtered
+			       ? "the kernel has no Landlock: files are not kept from it"
+			       : "the kernel has neither Landlock nor seccomp: nothing is "
+				 "kept from it";
+	if (!confined->filtered)
+		return "no seccomp: system calls are not kept from it";
+	if (confined->landlock < 4)
+		return "the kernel's Landlock is older than version 4: TCP is kept from it by "
+		       "seccomp only";
+	if (needs->connect_paths[0] != NULL)
+		return "sockets that have a path are not kept from it";
+	return "";
+}
+
+enum ks_error confine_process(const struct ks_needs *needs, const char *library,
+	struct bytes grants, struct frame_confined *out)
+{
+	enum ks_error error = keep_files(needs, library, grants, &out->landlock);
+
+	if (error == KS_UNSUPPORTED)
+		error = KS_OK;
+	if (error == KS_OK) {
+		error = syscall_filter_enforce(needs);
+		out->filtered = error == KS_OK;
+		if (error == KS_UNSUPPORTED)
+			error = KS_OK;
+	}
+	out->lacking = bytes_of(lacking(needs, out));
+	return error;
+}
+
+void confine_foresee(const struct ks_needs *needs, struct frame_confined *out)
+{
+	out->landlock = landlock_version();
+	out->filtered = syscall_filter_possible();
+	out->lacking = bytes_of(lacking(needs, out));
+}

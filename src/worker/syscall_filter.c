@@ -1,0 +1,381 @@
+/*
+ * The filter, made with libseccomp: lists of names, and rules for those calls of which only some
+ * are refused. clone3() hides its flags in memory, where a filter can't look: it seems not to be
+ * there, and the C library uses clone() instead.
+ */
+#include "syscall_filter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <asm/ioctls.h>
+#include <asm/sockios.h>
+#include <linux/prctl.h>
+#include <seccomp.h>
+
+#define SOCKET_TYPE_MASK 0xf
+/* Newer than our floor's headers and libseccomp. */
+#define SYSCALL_FCHMODAT2 452
+
+/* Memory, files and processes of others; ways around the other walls; what only root has use for.
+ */
+static const int refused[] = {
+	SCMP_SYS(ptrace),
+	SCMP_SYS(process_vm_readv),
+	SCMP_SYS(process_vm_writev),
+	SCMP_SYS(process_madvise),
+	SCMP_SYS(process_mrelease),
+	SCMP_SYS(pidfd_getfd),
+	SCMP_SYS(pidfd_open),
+	SCMP_SYS(pidfd_send_signal),
+	SCMP_SYS(kcmp),
+	SCMP_SYS(tkill),
+	SCMP_SYS(move_pages),
+	SCMP_SYS(migrate_pages),
+	SCMP_SYS(io_uring_setup),
+	SCMP_SYS(io_uring_enter),
+	SCMP_SYS(io_uring_register),
+	SCMP_SYS(userfaultfd),
+	SCMP_SYS(bpf),
+	SCMP_SYS(perf_event_open),
+	SCMP_SYS(modify_ldt),
+	SCMP_SYS(personality),
+	SCMP_SYS(seccomp),
+	SCMP_SYS(add_key),
+	SCMP_SYS(request_key),
+	SCMP_SYS(keyctl),
+	SCMP_SYS(shmget),
+	SCMP_SYS(shmat),
+	SCMP_SYS(shmctl),
+	SCMP_SYS(msgget),
+	SCMP_SYS(msgsnd),
+	SCMP_SYS(msgrcv),
+	SCMP_SYS(msgctl),
+	SCMP_SYS(semget),
+	SCMP_SYS(semop),
+	SCMP_SYS(semtimedop),
+	SCMP_SYS(semctl),
+	SCMP_SYS(mq_open),
+	SCMP_SYS(mq_unlink),
+	SCMP_SYS(unshare),
+	SCMP_SYS(setns),
+	SCMP_SYS(chroot),
+	SCMP_SYS(pivot_root),
+	SCMP_SYS(mount),
+	SCMP_SYS(umount2),
+	SCMP_SYS(open_tree),
+	SCMP_SYS(move_mount),
+	SCMP_SYS(fsopen),
+	SCMP_SYS(fsconfig),
+	SCMP_SYS(fsmount),
+	SCMP_SYS(fspick),
+	SCMP_SYS(mount_setattr),
+	SCMP_SYS(open_by_handle_at),
+	SCMP_SYS(name_to_handle_at),
+	SCMP_SYS(fanotify_init),
+	SCMP_SYS(fanotify_mark),
+	/* Landlock has no say in these, so that any file of the person's could be changed. */
+	SCMP_SYS(chmod),
+	SCMP_SYS(fchmodat),
+	SYSCALL_FCHMODAT2,
+	SCMP_SYS(chown),
+	SCMP_SYS(lchown),
+	SCMP_SYS(fchownat),
+	SCMP_SYS(setxattr),
+	SCMP_SYS(lsetxattr),
+	SCMP_SYS(removexattr),
+	SCMP_SYS(lremovexattr),
+	SCMP_SYS(utime),
+	SCMP_SYS(utimes),
+	SCMP_SYS(futimesat),
+	SCMP_SYS(bind),
+	SCMP_SYS(listen),
+	SCMP_SYS(accept),
+	SCMP_SYS(accept4),
+	SCMP_SYS(init_module),
+	SCMP_SYS(finit_module),
+	SCMP_SYS(delete_module),
+	SCMP_SYS(kexec_load),
+	SCMP_SYS(kexec_file_load),
+	SCMP_SYS(reboot),
+	SCMP_SYS(swapon),
+	SCMP_SYS(swapoff),
+	SCMP_SYS(syslog),
+	SCMP_SYS(acct),
+	SCMP_SYS(quotactl),
+	SCMP_SYS(quotactl_fd),
+	SCMP_SYS(iopl),
+	SCMP_SYS(ioperm),
+	SCMP_SYS(settimeofday),
+	SCMP_SYS(clock_settime),
+	SCMP_SYS(clock_adjtime),
+	SCMP_SYS(adjtimex),
+	SCMP_SYS(sethostname),
+	SCMP_SYS(setdomainname),
+	SCMP_SYS(vhangup),
+	SCMP_SYS(lookup_dcookie),
+	SCMP_SYS(nfsservctl),
+};
+
+/* Starting programs and what else a process and its children do to each other. */
+static const int refused_alone[] = {
+	SCMP_SYS(execve),
+	SCMP_SYS(execveat),
+	SCMP_SYS(fork),
+	SCMP_SYS(vfork),
+};
+
+/* All that our own code, OpenSSL and the C library do while keys are kept and used. */
+static const int allowed[] = {
+	SCMP_SYS(read),
+	SCMP_SYS(readv),
+	SCMP_SYS(write),
+	SCMP_SYS(writev),
+	SCMP_SYS(close),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(sendto),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(lseek),
+	SCMP_SYS(pread64),
+	SCMP_SYS(openat),
+	SCMP_SYS(access),
+	SCMP_SYS(readlink),
+	SCMP_SYS(timerfd_create),
+	SCMP_SYS(timerfd_settime),
+	SCMP_SYS(eventfd2),
+	SCMP_SYS(pipe2),
+	SCMP_SYS(futex),
+	SCMP_SYS(mmap),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(mprotect),
+	SCMP_SYS(madvise),
+	SCMP_SYS(mlock),
+	SCMP_SYS(mlock2),
+	SCMP_SYS(munlock),
+	SCMP_SYS(brk),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(time),
+	SCMP_SYS(alarm),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(sysinfo),
+	SCMP_SYS(uname),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getuid),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(getgid),
+	SCMP_SYS(getegid),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
+	SCMP_SYS(set_tid_address),
+	SCMP_SYS(membarrier),
+	SCMP_SYS(getrlimit),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+};
+
+/* First error stays. */
+struct filter {
+	scmp_filter_ctx context;
+	uint32_t refuse; /* the action */
+	int error;
+};
+
+/* For SCMP_CMP_MASKED_EQ first is the mask; otherwise second is nothing. */
+static struct scmp_arg_cmp when(
+	unsigned argument, enum scmp_compare how, scmp_datum_t first, scmp_datum_t second)
+{
+	return (struct scmp_arg_cmp){
+		.arg = argument, .op = how, .datum_a = first, .datum_b = second};
+}
+
+static void add(struct filter *filter, uint32_t action, int number)
+{
+	int error = seccomp_rule_add(filter->context, action, number, 0);
+
+	/* Unknown to this libseccomp or this processor: then nobody can make it either. */
+	if (error != 0 && error != -EDOM && error != -EFAULT && filter->error == 0)
+		filter->error = error;
+}
+
+static void add_list(struct filter *filter, uint32_t action, const int *numbers, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		add(filter, action, numbers[i]);
+}
+
+static void add_if(
+	struct filter *filter, uint32_t action, int number, struct scmp_arg_cmp comparison)
+{
+	int error = seccomp_rule_add_array(filter->context, action, number, 1, &comparison);
+
+	if (error != 0 && filter->error == 0)
+		filter->error = error;
+}
+
+/* ---- What of a call is refused where the rest is allowed ---- */
+
+static void refuse_processes(struct filter *filter)
+{
+	add_list(filter, filter->refuse, refused_alone,
+		sizeof(refused_alone) / sizeof(refused_alone[0]));
+	add_if(filter, filter->refuse, SCMP_SYS(clone),
+		when(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+}
+
+/* Also those that the kernel sends to whoever a descriptor is said to belong to. */
+static void refuse_signals_to_others(struct filter *filter)
+{
+	const scmp_datum_t own = (scmp_datum_t)getpid();
+	static const unsigned owner_commands[] = {F_SETOWN, 15 /* F_SETOWN_EX */};
+	static const unsigned owner_requests[] = {FIOSETOWN, SIOCSPGRP};
+
+	add_if(filter, filter->refuse, SCMP_SYS(kill), when(0, SCMP_CMP_NE, own, 0));
+	add_if(filter, filter->refuse, SCMP_SYS(tgkill), when(0, SCMP_CMP_NE, own, 0));
+	add_if(filter, filter->refuse, SCMP_SYS(rt_sigqueueinfo), when(0, SCMP_CMP_NE, own, 0));
+	add_if(filter, filter->refuse, SCMP_SYS(rt_tgsigqueueinfo), when(0, SCMP_CMP_NE, own, 0));
+	for (size_t i = 0; i < sizeof(owner_commands) / sizeof(owner_commands[0]); i++)
+		add_if(filter, filter->refuse, SCMP_SYS(fcntl),
+			when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, owner_commands[i]));
+	for (size_t i = 0; i < sizeof(owner_requests) / sizeof(owner_requests[0]); i++)
+		add_if(filter, filter->refuse, SCMP_SYS(ioctl),
+			when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, owner_requests[i]));
+}
+
+/* Typing into a terminal for the person. */
+static void refuse_terminal_input(struct filter *filter)
+{
+	static const unsigned requests[] = {TIOCSTI, TIOCLINUX};
+
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		add_if(filter, filter->refuse, SCMP_SYS(ioctl),
+			when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, requests[i]));
+}
+
+/* What harden() took away stays away. */
+static void refuse_undoing(struct filter *filter)
+{
+	static const unsigned options[] = {PR_SET_DUMPABLE, PR_SET_PTRACER, PR_SET_MM};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		add_if(filter, filter->refuse, SCMP_SYS(prctl),
+			when(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, options[i]));
+	add_if(filter, filter->refuse, SCMP_SYS(prlimit64), when(0, SCMP_CMP_NE, 0, 0));
+}
+
+/*
+ * A datagram goes to any socket whose name is known, connected or not: streams only. Where sockets
+ * are of no use there are none.
+ */
+static void refuse_sockets(struct filter *filter, const struct ks_needs *needs)
+{
+	if (needs->connect_paths[0] == NULL && !needs->network) {
+		add(filter, filter->refuse, SCMP_SYS(socket));
+		add(filter, filter->refuse, SCMP_SYS(connect));
+	}
+	for (unsigned type = 0; type <= SOCKET_TYPE_MASK; type++) {
+		if (type != SOCK_STREAM) {
+			add_if(filter, filter->refuse, SCMP_SYS(socket),
+				when(1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, type));
+			add_if(filter, filter->refuse, SCMP_SYS(socketpair),
+				when(1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, type));
+		}
+	}
+	if (!needs->network) {
+		add_if(filter, filter->refuse, SCMP_SYS(socket), when(0, SCMP_CMP_LT, AF_UNIX, 0));
+		add_if(filter, filter->refuse, SCMP_SYS(socket), when(0, SCMP_CMP_GT, AF_UNIX, 0));
+	}
+}
+
+/* ---- The two kinds of filter ---- */
+
+static void refuse_dangerous(struct filter *filter, const struct ks_needs *needs)
+{
+	add_list(filter, filter->refuse, refused, sizeof(refused) / sizeof(refused[0]));
+	add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
+	refuse_terminal_input(filter);
+	refuse_undoing(filter);
+	refuse_sockets(filter, needs);
+	refuse_processes(filter);
+	refuse_signals_to_others(filter);
+}
+
+static void allow_known(struct filter *filter)
+{
+	add_list(filter, SCMP_ACT_ALLOW, allowed, sizeof(allowed) / sizeof(allowed[0]));
+	add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
+	add_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone),
+		when(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	add_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
+		when(0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+	add_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl),
+		when(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, PR_SET_NAME));
+	add_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl),
+		when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, F_GETFD));
+	add_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl),
+		when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, F_GETFL));
+	add_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), when(2, SCMP_CMP_EQ, 0, 0));
+}
+
+bool syscall_filter_possible(void)
+{
+#ifdef KEYSTILE_SANITIZED /* LeakSanitizer starts a process and traces this one with it */
+	return false;
+#else
+	return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
+#endif
+}
+
+enum ks_error syscall_filter_enforce(const struct ks_needs *needs)
+{
+	bool listed = needs->syscalls == KS_SYSCALLS_LISTED;
+	struct filter filter = {.refuse = SCMP_ACT_ERRNO(EPERM)};
+	enum ks_error outcome = KS_UNSUPPORTED; /* and that is shown */
+	int error;
+
+	if (!syscall_filter_possible())
+		return KS_UNSUPPORTED;
+	filter.context = seccomp_init(listed ? filter.refuse : SCMP_ACT_ALLOW);
+	if (filter.context == NULL)
+		return KS_NO_MEMORY;
+	if (listed)
+		allow_known(&filter);
+	else
+		refuse_dangerous(&filter, needs);
+	error = filter.error;
+	if (error == 0)
+		error = seccomp_attr_set(
+			filter.context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (error == 0) /* a tree instead of a list */
+		error = seccomp_attr_set(filter.context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (error == 0 && seccomp_load(filter.context) == 0)
+		outcome = KS_OK;
+	seccomp_release(filter.context);
+	return error == 0 ? outcome : KS_DEVICE_FAILED;
+}
