@@ -62,7 +62,7 @@ const char *origin_words(enum origin_rule rule)
 	static const char *const words[ORIGIN_RULE_COUNT] = {
 		[ORIGIN_LOCAL] = "asked on this machine",
 		[ORIGIN_REMOTE_LISTENER] = "it came in on the socket for remote use",
-		[ORIGIN_FORWARDING_BIND] = "it was bound as a forwarded agent",
+		[ORIGIN_FORWARDING_BIND] = "it came through a forwarded agent (ssh -A)",
 		[ORIGIN_REFUSED_BIND] = "a session bind on it was refused",
 		[ORIGIN_UNVERIFIABLE_BIND] = "a session bind on it could not be verified",
 		[ORIGIN_RELAY] = "the program that connected hands on the bytes of others",

@@ -233,8 +233,8 @@ char *prompt_text(const struct prompt_facts *facts)
 		fingerprint != NULL ? fingerprint : "");
 	add_asker(&out, facts);
 	add_listener(&out, facts);
-	if (facts->closing_refuses)
-		add(&out, "Closing this notice refuses the request.\n");
+	if (facts->end_refuses)
+		add(&out, "The request is refused if this notice goes away.\n");
 	if (facts->remember_s > 0)
 		add(&out, "A yes counts for this process, key, user and host for %u s\n",
 			(unsigned)facts->remember_s);

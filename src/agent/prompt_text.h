@@ -27,7 +27,7 @@ struct prompt_facts {
 	bool retry;			/* the PIN before was wrong */
 	unsigned wrong_before;		/* passwords, since the agent was locked */
 	const char *listener;		/* that it came by; NULL: one that every agent has */
-	bool closing_refuses;		/* a touch is asked for only as long as this is shown */
+	bool end_refuses;		/* a touch is asked for only as long as this is shown */
 	uint32_t remember_s;		/* for how long a yes counts; 0: for this request */
 };
 

@@ -129,7 +129,7 @@ static void tell(struct sign *sign, struct token *token)
 
 	sign->not_asked = "the token is not there any more";
 	facts.what = PROMPT_FOR_TOUCH;
-	facts.closing_refuses = needs_notice(sign);
+	facts.end_refuses = needs_notice(sign);
 	if (token != NULL)
 		error = sign_ask(sign, &question, &sign->notice);
 	if (!needs_notice(sign)) {

@@ -96,8 +96,8 @@ static bool ask_service(struct notification *notification, const struct prompt_q
 	       sd_bus_message_new_method_call(
 		       notification->bus, &call, SERVICE, OBJECT, SERVICE, "Notify") >= 0 &&
 	       sd_bus_message_append(call, "susssasa{sv}i", "Keystile", 0U, "",
-		       "Keystile: touch the token", (const char *)body.data, 0, 2, "urgency", "y",
-		       CRITICAL, "transient", "b", 1, timeout_ms) >= 0 &&
+		       "Keystile: the token waits for you", (const char *)body.data, 0, 2,
+		       "urgency", "y", CRITICAL, "transient", "b", 1, timeout_ms) >= 0 &&
 	       sd_bus_call_async(
 		       notification->bus, NULL, call, on_shown, notification, ANSWER_US) >= 0;
 	sd_bus_message_unref(call);

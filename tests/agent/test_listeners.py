@@ -186,7 +186,7 @@ class Origins(ListenerTest):
             self.assert_remote(actor.connect(path), "the program that connected hands on the bytes of others")
         client = self.client(str(path))
         client.bind(lab.HostKey(), b"s" * 32, forwarding=True)
-        self.assert_remote(client, "it was bound as a forwarded agent")
+        self.assert_remote(client, "it came through a forwarded agent (ssh -A)")
 
     def test_a_rule_can_be_for_a_listener(self):
         self.begin("listener shut { origin = local }\n"

@@ -97,7 +97,7 @@ class Behaviour(LockTest):
         self.assertEqual(bad.bind(lab.HostKey(), b"s" * 32, signature=b"none"), EXTENSION_FAILURE)
         self.assertEqual(other.list(), [])
         self.assertEqual(self.unlock(), SUCCESS)
-        self.assert_remote(other, "it was bound as a forwarded agent")
+        self.assert_remote(other, "it came through a forwarded agent (ssh -A)")
         self.assertEqual(bad.remove_all(), FAILURE)
 
     def test_what_makes_no_sense_is_refused_and_changes_nothing(self):

@@ -224,7 +224,7 @@ class Forwarded(Case):
             "through a host that is NOT", self.host_fingerprint(self.first),
             "\non a host that is NOT", self.host_fingerprint(self.second))]
         self.assertEqual(places, sorted(places))
-        self.assertTrue(prompt.startswith("REMOTE REQUEST: it was bound as a forwarded agent\n"), prompt)
+        self.assertTrue(prompt.startswith("REMOTE REQUEST: it came through a forwarded agent (ssh -A)\n"), prompt)
 
     def test_a_wrong_pin_refuses_and_is_not_sent_again(self):
         self.asked.prints(WRONG)

@@ -54,7 +54,7 @@ class Helpers(unittest.TestCase):
         helper = self.start(text=TEXT + "\x1b[31m\u202e\n")
         self.desktop.wait_for_note("Notify")
         _, app, replaces, summary, body, hints, urgency, timeout = self.desktop.notes()[0]
-        self.assertEqual((app, replaces, summary), ("Keystile", 0, "Keystile: touch the token"))
+        self.assertEqual((app, replaces, summary), ("Keystile", 0, "Keystile: the token waits for you"))
         self.assertEqual(body, 'Touch the token\n    "&lt;b&gt;x&lt;/b&gt; &amp; y"\n?[31m???\n')
         self.assertEqual((hints, urgency, timeout), (["transient", "urgency"], 2, 90000))
         helper.signal(signal.SIGTERM)

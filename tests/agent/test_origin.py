@@ -25,7 +25,7 @@ NAMESPACE = "the program runs in a container (another namespace)"
 UNKNOWN = "the program that connected can't be identified"
 CHANGED = "the program that connected is not there any more"
 CONFIGURED = "the configuration says that unknown clients are remote"
-FORWARDING = "it was bound as a forwarded agent"
+FORWARDING = "it came through a forwarded agent (ssh -A)"
 
 
 def unshare(*words):

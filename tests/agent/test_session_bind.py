@@ -8,7 +8,7 @@ from bed import LOCAL, AgentTest
 from lab import client as c
 from lab.keys import Reader, mpint, string, u32
 
-FORWARDING = "it was bound as a forwarded agent"
+FORWARDING = "it came through a forwarded agent (ssh -A)"
 REFUSED = "a session bind on it was refused"
 UNVERIFIABLE = "a session bind on it could not be verified"
 SHA512_PREFIX = bytes.fromhex("3051300d060960864801650304020305000440")

@@ -89,7 +89,7 @@ class Shown(Case):
 
     def test_who_closes_the_notice_refuses(self):
         worker = self.waits_for_a_touch()
-        self.assertIn("Closing this notice refuses", self.desktop.notes("Notify")[0][4])
+        self.assertIn("refused if this notice goes away", self.desktop.notes("Notify")[0][4])
         self.closes(2)
         self.is_refused(CLOSED)
         self.ends(worker)
@@ -122,7 +122,7 @@ class Shown(Case):
         one = self.client()
         one.send(c.SIGN, one.sign_request(key.blob, b"data"))
         self.desktop.wait_for_note("Notify")
-        self.assertNotIn("Closing this notice", self.desktop.notes("Notify")[0][4])
+        self.assertNotIn("this notice goes away", self.desktop.notes("Notify")[0][4])
         lab.wait_for("the library runs", lambda: lab.descendants(worker))
         self.closes(2)
         lab.wait_for("the notice is gone", lambda: self.agent.status()["prompts"] == [])

@@ -105,7 +105,7 @@ class Forwarded(bed.InMemory, bed.Case):
         self.reaches(self.first.ssh("-A", "first", shlex.join(outer)))
         self.assertEqual(len(self.asked.prompts()), 2)
         for prompt in self.asked.prompts():
-            self.assertIn("REMOTE REQUEST: it was bound as a forwarded agent", prompt)
+            self.assertIn("REMOTE REQUEST: it came through a forwarded agent (ssh -A)", prompt)
 
     def test_a_shared_connection_serves_and_what_it_forwards_is_remote(self):
         path = self.agent.home / "master"

@@ -18,6 +18,14 @@ PIN = "1234"
 LOCK, UNLOCK = 22, 23
 USER = getpass.getuser()
 SHELL = '"/usr/bin/bash"'
+SCENE = """## {}
+
+{}:
+
+```
+{}
+```
+"""
 REFUSAL = """## Unrecognised data from afar
 
 is refused, and nobody is asked. `keystile status` says:
@@ -34,7 +42,7 @@ class Curses:
     def __init__(self):
         self.terminal = lab.Terminal(height=70)
         self.env = {}
-        self.config = f"pinentry = /usr/bin/pinentry-curses\npinentry-terminal = {self.terminal.path}\n"
+        self.config = f"prompts = pinentry\npinentry = /usr/bin/pinentry-curses\npinentry-terminal = {self.terminal.path}\n"
 
     @contextlib.contextmanager
     def asked(self):
@@ -60,7 +68,7 @@ class Graphical:
     def __init__(self, program):
         self.display = lab.Display()
         self.env = self.display.env
-        self.config = f"pinentry = {program}\n"
+        self.config = f"prompts = pinentry\npinentry = {program}\n"
 
     @contextlib.contextmanager
     def asked(self):
@@ -76,6 +84,50 @@ class Graphical:
         self.display.close()
 
 
+class Pane:
+    """A terminal that tmux draws, for Keystile's own questions: no display is known, no pinentry configured."""
+
+    PROMPTS = ("PIN:", "Allow it? yes or no [no]:")
+    WAITS = "Waiting for questions. Ctrl-C ends."
+
+    def __init__(self):
+        self.terminal = lab.Terminal(width=80, height=60)
+        self.env = {}
+        self.config = ""
+
+    def runs(self, *command):
+        """Instead of what ran there before, on an empty screen."""
+        self.terminal.call("respawn-pane", "-k", shlex.join(map(str, command)))
+
+    def lines(self):
+        return [line.rstrip() for line in self.terminal.screen().rstrip().splitlines()]
+
+    def wait_for_last(self, *lasts, times=1):
+        """The lines of the screen once the last is one of these, and there as many times."""
+        def shown():
+            lines = self.lines()
+            return lines if lines and lines[-1] in lasts and lines.count(lines[-1]) >= times else None
+        try:
+            return lab.wait_for(f"the terminal ends with {lasts}", shown, 60)
+        except AssertionError as error:
+            raise AssertionError("\n".join([str(error), *self.lines()])) from None
+
+    @contextlib.contextmanager
+    def asked(self):
+        """All of the screen, when an answer can be typed."""
+        yield self.wait_for_last(*self.PROMPTS)
+
+    def answer(self, words):
+        self.terminal.types("-l", words)
+        self.terminal.types("Enter")
+
+    def wait_until_gone(self):
+        self.wait_for_last(self.WAITS, times=2)
+
+    def close(self):
+        self.terminal.close()
+
+
 class Stage:
     """
     Three hosts, the second of which no known_hosts names; an agent with a token that wants its PIN for each
@@ -87,7 +139,7 @@ class Stage:
         self.closing = contextlib.ExitStack()
         self.closing.callback(eye.close)
         self.bastion, self.inner, self.database = (self._host(name) for name in ("bastion", "inner", "db"))
-        self.agent = lab.Agent(config=f"prompts = pinentry\nwhen-locked = list\n{eye.config}", env=eye.env)
+        self.agent = lab.Agent(config=f"when-locked = list\n{eye.config}", env=eye.env)
         self.closing.callback(self.agent.stop)
         self._know(self.bastion, self.database)
         self._bring_keys()
@@ -183,6 +235,40 @@ class Stage:
             assert one.call(UNLOCK, string("password"))[0] == lab.client.SUCCESS
         return seen
 
+    def see_a_prompter(self):
+        """What `keystile prompter` says first; it is in the pane from then on."""
+        control = self.agent.own_folder / "control.sock"
+        self.eye.runs("/usr/bin/env", f"KEYSTILE_CONTROL={control}", lab.CONTROL, "prompter")
+        return self.eye.wait_for_last(self.eye.WAITS)
+
+    def in_a_prompter(self, see, *arguments):
+        """What stands below its first lines when see() asks."""
+        welcome = self.see_a_prompter()
+        return see(*arguments)[len(welcome):]
+
+    def see_a_prompter_answered(self, key, answer):
+        """From the answer on."""
+        self.see_a_prompter()
+        with self.running(self.login(key)) as ssh:
+            with self.eye.asked() as asked:
+                self.eye.answer(answer)
+            shown = self.eye.wait_for_last(self.eye.WAITS, times=2)
+            lab.wait_for("ssh ends", lambda: ssh.poll() is not None, 60)
+            assert (ssh.returncode == 0) == (answer in (PIN, "yes")), self.agent.log()
+        return shown[len(asked) - 1:]
+
+    def see_it_where_ssh_is_called(self):
+        """A shell in the pane, and all of a login there."""
+        config = self.agent.home / "shell"
+        login = shlex.join(map(str, self.database.ssh("-i", self.public, "-o", "IdentitiesOnly=yes")))
+        config.write_text(f"PS1='$ '\nexport SSH_AUTH_SOCK={self.agent.socket}\nssh() {{ command {login} \"$@\"; }}\n")
+        self.eye.runs("/usr/bin/bash", "--rcfile", config, "-i")
+        self.eye.wait_for_last("$")
+        self.eye.answer("ssh db.example uname")
+        with self.eye.asked():
+            self.eye.answer(PIN)
+        return self.eye.wait_for_last("$")
+
     def see_a_refusal(self):
         """Of unrecognised data from afar: nobody is asked."""
         done = self.agent.run("ssh-add", "-T", self.public, env={"SSH_AUTH_SOCK": self.agent.remote_socket})
@@ -193,18 +279,21 @@ class Stage:
         """A line without what is another one each time: keys, the number of the process, who runs this."""
         for name, blob in self.blobs.items():
             line = line.replace(fingerprint_of(blob), fingerprint_of(name.encode()))
-        line = re.sub(r"(process|connection) [0-9]+", lambda found: f"{found[1]} 4711", line)
+        line = re.sub(r"(process|connection|pid) [0-9]+", lambda found: f"{found[1]} 4711", line)
+        line = re.sub(r"^[0-9:]{8}: ", "09:41:00: ", line)
         return line.replace(f'"{USER}"', '"alice"')
 
     def alike_all(self, lines):
         """And without the programs that started those who asked, but for git."""
         found, within = [], False
         for line in map(self.alike, lines):
-            within = line == "started by" or (within and line.startswith('"'))
-            if not within or line in ("started by", '"/usr/bin/git"'):
+            bare = line.lstrip("| ")
+            shell = line.removesuffix(bare) + SHELL
+            within = bare == "started by" or (within and bare.startswith('"'))
+            if not within or bare in ("started by", '"/usr/bin/git"'):
                 found.append(line)
-            elif found[-1] != SHELL:
-                found.append(SHELL)
+            elif found[-1] != shell:
+                found.append(shell)
         return found
 
     def close(self):
@@ -238,3 +327,22 @@ def scenes(stage):
            lambda: stage.see_a_login(stage.added.with_suffix(".pub")))
     yield ("A locked agent that keeps its keys in sight", "`ssh-add -x`, `when-locked = list`, a login from this machine",
            stage.see_it_locked)
+
+
+def terminal_scenes(stage):
+    """The same for a terminal without any pinentry: its eye is a Pane."""
+    added = stage.added.with_suffix(".pub")
+    yield "A prompter that waits", "`keystile prompter` in a terminal of its own", stage.see_a_prompter
+    yield ("A login from this machine, in a prompter's terminal", "`ssh alice@db.example` in another terminal",
+           lambda: stage.in_a_prompter(stage.see_a_login))
+    yield ("The answer, in a prompter's terminal", "the PIN is typed, of which nothing shows, and Return",
+           lambda: stage.see_a_prompter_answered(stage.public, PIN))
+    yield ("A forwarded login, in a prompter's terminal",
+           "`ssh -A` to bastion.example, from there to a host that is not known, from there `ssh alice@db.example`",
+           lambda: stage.in_a_prompter(stage.see_from_afar))
+    yield ("A confirmation, in a prompter's terminal", "`ssh alice@db.example` with a key that was added with `ssh-add -c`",
+           lambda: stage.in_a_prompter(stage.see_a_login, added))
+    yield ("A no, in a prompter's terminal", "the same, and `no` is typed",
+           lambda: stage.see_a_prompter_answered(added, "no"))
+    yield ("A login without a display or a prompter", "it asks where ssh was called, and the PIN is typed there",
+           stage.see_it_where_ssh_is_called)

@@ -1,4 +1,4 @@
-"""docs/prompts.md is what a person sees: each of its scenes once more, in a terminal; and a window that is typed into."""
+"""docs/prompts.md is what a person sees: each of its scenes once more, in terminals; and a window that is typed into."""
 import re
 import time
 import unittest
@@ -22,8 +22,9 @@ class Page(unittest.TestCase):
         for title, what, look in scenes:
             with self.subTest(title):
                 seen = stage.framed(self.stage.alike_all(look()))
-                self.assertIn(f"## {title}\n\n{what}:\n\n```\n{seen}\n```\n", PAGE, self.stage.agent.log())
-        self.assertEqual(len(re.findall("^## ", PAGE, re.M)), len(scenes) + 1)
+                self.assertIn(stage.SCENE.format(title, what, seen), PAGE, self.stage.agent.log())
+        others = list(stage.terminal_scenes(self.stage))
+        self.assertEqual(len(re.findall("^## ", PAGE, re.M)), len(scenes) + len(others) + 1)
 
     def test_what_is_refused_without_a_question_is_too(self):
         self.assertIn(stage.REFUSAL.format("\n".join(self.stage.see_a_refusal())), PAGE)
@@ -36,6 +37,20 @@ class Page(unittest.TestCase):
         for name in names:
             self.assertLess((folder / name).stat().st_size, 40 * 1024)
             self.assertEqual((folder / name).read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+
+
+class Terminal(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.stage = stage.Stage(stage.Pane())
+        self.addCleanup(self.stage.close)
+
+    def test_what_keystile_asks_itself_is_as_the_page_shows_it(self):
+        for title, what, look in stage.terminal_scenes(self.stage):
+            with self.subTest(title):
+                seen = "\n".join(self.stage.alike_all(look()))
+                self.assertIn(stage.SCENE.format(title, what, seen), PAGE, self.stage.agent.log())
 
 
 class Window(unittest.TestCase):

@@ -104,7 +104,7 @@ static void a_pin_prompt_names_token_key_user_and_process(void **state)
 	const char *const said[] = {"PIN for the token\n", "\"Card\"", "serial \"007\"",
 		"\"/usr/lib/module.so\"", "to log in as the user\n    \"root\"\n", "\"PIV\"",
 		key_vectors[1].fingerprint, "process 4711", "\"/usr/bin/ssh\"", "REMOTE REQUEST",
-		"bound as a forwarded agent"};
+		"it came through a forwarded agent (ssh -A)"};
 	const struct bed *bed = *state;
 
 	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
@@ -121,15 +121,15 @@ static void a_listener_that_was_configured_is_named_and_quoted(void **state)
 	assert_says(bed, "on the socket of the listener\n    \"builds\\x0a\\\"x\"\n", true);
 }
 
-static void a_notice_says_what_to_do_and_what_closing_it_does(void **state)
+static void a_notice_says_what_to_do_and_what_its_end_means(void **state)
 {
 	struct bed *bed = *state;
 
 	bed->facts.what = PROMPT_FOR_TOUCH;
 	assert_says(bed, "Touch the token\n", true);
-	assert_says(bed, "Closing", false);
-	bed->facts.closing_refuses = true;
-	assert_says(bed, "\nClosing this notice refuses the request.\n", true);
+	assert_says(bed, "goes away", false);
+	bed->facts.end_refuses = true;
+	assert_says(bed, "\nThe request is refused if this notice goes away.\n", true);
 	bed->token.flags = KS_TOKEN_PIN_PAD;
 	assert_says(bed, "Touch", false);
 	assert_says(bed, "Type the PIN on the keys of the reader with the token\n", true);
@@ -427,7 +427,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_pin_prompt_names_token_key_user_and_process),
 		TEST(a_listener_that_was_configured_is_named_and_quoted),
-		TEST(a_notice_says_what_to_do_and_what_closing_it_does),
+		TEST(a_notice_says_what_to_do_and_what_its_end_means),
 		TEST(a_question_that_unlocks_says_for_what_and_for_how_long),
 		TEST(who_started_the_one_that_asks_is_told_the_nearest_two),
 		TEST(a_local_request_is_not_called_remote),
