@@ -112,6 +112,8 @@ static enum wire_event ask_line(
 		event = read_line(terminal, line);
 	if (event == WIRE_READY)
 		event = say(terminal, "\r\n");
+	else if (event == WIRE_NO)
+		wire_say_at_once(&terminal->wire, "\r\n");
 	return event;
 }
 
@@ -121,7 +123,8 @@ static enum wire_event ask_pin(struct terminal *terminal)
 {
 	struct terminal_line line = {.text = terminal->answer, .keys = &terminal->wire.before};
 	const char *label = terminal->question->password ? "Password: " : "PIN: ";
-	enum wire_event event = say(terminal, "Keys are not shown. Return alone or Esc: no.\r\n");
+	enum wire_event event =
+		say(terminal, "What you type is not shown. Return alone or Esc refuses.\r\n");
 
 	for (unsigned times = 0; times < TIMES && event == WIRE_READY; times++) {
 		event = ask_line(terminal, label, &line);
@@ -263,7 +266,7 @@ static struct answer conclude(struct terminal *terminal, enum wire_event event)
 		wire_say_at_once(&terminal->wire, "Keystile: answered.\r\n");
 		return (struct answer){.status = PROMPT_YES};
 	case WIRE_NO:
-		wire_say_at_once(&terminal->wire, "\r\nKeystile: refused.\r\n");
+		wire_say_at_once(&terminal->wire, "Keystile: refused.\r\n");
 		return (struct answer){.status = PROMPT_NO};
 	case WIRE_WITHDRAWN:
 	case WIRE_TIME:

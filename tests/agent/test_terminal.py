@@ -121,7 +121,7 @@ class Conversations(InTerminal):
         for keys in ("\r", "\n", "12\x03", "12\x04", "12\x1a", "12\x1c", "12\x1b", "12\x1b[A\r"):
             with self.subTest(keys):
                 self.assertEqual(self.ask(PIN, keys), (NO, "", ""))
-                self.assertIn("Keystile: refused.", self.tty.shown())
+                self.assertIn("PIN: \r\nKeystile: refused.", self.tty.shown())
 
     def test_yes_is_yes_and_all_else_is_no(self):
         for keys, status in (("yes\r", YES), ("Y\r", YES), ("nx\x7f\x7fy\r", YES), ("\r", NO), ("n\r", NO),

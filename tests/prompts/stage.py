@@ -92,6 +92,7 @@ class Pane:
 
     def __init__(self):
         self.terminal = lab.Terminal(width=80, height=60)
+        self.terminal.call("set-option", "-g", "remain-on-exit", "on")  # a prompter ends with its agent
         self.env = {}
         self.config = ""
 
