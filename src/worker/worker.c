@@ -147,10 +147,8 @@ static void read_until_operation(struct ks_operation *operation)
 		worker_fail(worker, "it can't wait for the agent");
 }
 
-static _Noreturn void *thread_main(void *argument)
+static _Noreturn void run_operations(struct ks_operation *operation)
 {
-	struct ks_operation *operation = argument;
-
 	for (;;) {
 		read_until_operation(operation);
 		operation_run(operation);
@@ -197,8 +195,19 @@ static struct ks_worker *worker_new(const struct ks_backend *backend, int channe
 	return worker;
 }
 
+static _Noreturn void *thread_main(void *argument)
+{
+	struct ks_operation *operation = argument;
+
+	pthread_barrier_wait(&operation->worker->begun);
+	run_operations(operation);
+}
+
+/* All have begun when it returns: none is half made when the process ends a moment later. */
 enum ks_error worker_start_threads(struct ks_worker *worker)
 {
+	if (pthread_barrier_init(&worker->begun, NULL, worker->backend->parallel + 1) != 0)
+		return KS_NO_MEMORY;
 	for (unsigned i = 1; i <= worker->backend->parallel; i++) {
 		pthread_t thread;
 
@@ -206,6 +215,7 @@ enum ks_error worker_start_threads(struct ks_worker *worker)
 			return KS_NO_MEMORY;
 		pthread_detach(thread);
 	}
+	pthread_barrier_wait(&worker->begun);
 	return KS_OK;
 }
 
@@ -223,5 +233,5 @@ void worker_run(const struct ks_backend *backend, int channel_fd)
 	if (worker == NULL || !give_turn_back(worker, EPOLL_CTL_ADD) || say_hello(worker) != KS_OK)
 		fail_to_start(backend, "no memory or descriptors");
 	log_to(report_log, worker);
-	thread_main(&worker->operations[0]);
+	run_operations(&worker->operations[0]);
 }

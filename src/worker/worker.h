@@ -70,6 +70,7 @@ struct ks_worker {
 	const struct ks_backend *backend;
 	struct channel channel;
 	int turns;		 /* epoll descriptor that gives the turn to one thread */
+	pthread_barrier_t begun; /* every thread but the first one, and who started them */
 	pthread_mutex_t reading; /* held for a turn: says in C what turns says in the kernel */
 	bool greeted;		 /* by the agent; under reading */
 
