@@ -4,7 +4,8 @@
  * terminal itself, or shows a touch notice on the desktop. A PIN goes from the helper into the
  * descriptor PROMPT_PIN_FD, a pipe whose other end the agent hands to the worker unread. Of a
  * notice the same descriptor hears one byte once it can be seen, as a touch is asked of a token
- * only then. Answers are the helper's exit status; anything but PROMPT_YES is a no.
+ * only then. Answers are the helper's exit status; anything but PROMPT_YES and, where it was
+ * offered, PROMPT_YES_REMEMBER is a no.
  */
 #ifndef KEYSTILE_PROMPT_H
 #define KEYSTILE_PROMPT_H
@@ -31,6 +32,7 @@ enum prompt_status {
 	PROMPT_NOBODY = 2, /* no display, no prompt program: nobody could be asked */
 	PROMPT_FAILED =
 		3, /* the prompt program crashed, ended with an error or answered nonsense */
+	PROMPT_YES_REMEMBER = 4, /* yes, and for remember_seconds; see prompt_question_offers() */
 };
 
 /* How the person is asked. */
@@ -55,15 +57,22 @@ struct prompt_question {
 	/* In a terminal: the prompter or asker, which must be in its foreground; else 0. */
 	uint32_t holder;
 	uint64_t holder_start; /* its start time, as in keystile/process.h */
+	/* Of a PROMPT_CONFIRM: for how long the person may let a yes count; 0: for once. */
+	uint32_t remember_seconds;
 };
 
 /*
  * Appends u8 kind, u8 way, bool notify, bool password, the four strings, u32 timeout_seconds, u32
- * holder, u64 holder_start.
+ * holder, u64 holder_start, u32 remember_seconds.
  */
 void prompt_question_encode(const struct prompt_question *question, struct buf *out);
 KS_MUST_CHECK enum ks_error prompt_question_decode(
 	struct bytes bytes, struct prompt_question *question);
 void prompt_question_deinit(struct prompt_question *question);
+/*
+ * Whether PROMPT_YES_REMEMBER may answer it. Never by askpass, which can't tell three answers
+ * apart; nor by every pinentry, which is for the helper to see.
+ */
+bool prompt_question_offers(const struct prompt_question *question);
 
 #endif

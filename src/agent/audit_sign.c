@@ -85,6 +85,11 @@ void audit_sign_remembered(struct connection *connection)
 	audit_attest(connection, "remembered-confirmation", "agent");
 }
 
+void audit_sign_remember(struct connection *connection, uint32_t seconds)
+{
+	audit_set(connection, "remember_seconds", json_integer(seconds));
+}
+
 void audit_sign_unlocked(struct connection *connection, bool typed)
 {
 	audit_set(connection, "unlocked_by", json_string(typed ? "prompt" : "message"));

@@ -17,6 +17,8 @@ void audit_sign(struct connection *connection, const struct key *key, const stru
 void audit_sign_verdict(struct connection *connection, const struct policy_verdict *verdict);
 /* The person said yes a while ago, and that still counts. */
 void audit_sign_remembered(struct connection *connection);
+/* The person let the yes count for some time. */
+void audit_sign_remember(struct connection *connection, uint32_t seconds);
 /* It had to wait until the agent was unlocked; typed: by a password that was asked for. */
 void audit_sign_unlocked(struct connection *connection, bool typed);
 /* The person said yes. */

@@ -132,6 +132,7 @@ static const char *outcome(const struct prompt *prompt, enum prompt_status statu
 		[PROMPT_NO] = "refused",
 		[PROMPT_NOBODY] = "not asked",
 		[PROMPT_FAILED] = "failed",
+		[PROMPT_YES_REMEMBER] = "answered",
 	};
 
 	return prompt->withdrawn ? "withdrawn" : words[status];
@@ -147,6 +148,17 @@ static void note_trouble(struct prompt *prompt, enum prompt_status status)
 		snprintf(prompts->trouble, sizeof(prompts->trouble), "%s", prompt->run.words);
 	else
 		prompts->trouble[0] = '\0';
+}
+
+/* What was not offered is no answer. */
+static enum prompt_status checked(struct prompt *prompt, enum prompt_status status)
+{
+	if (status != PROMPT_YES_REMEMBER || prompt_question_offers(&prompt->question))
+		return status;
+	snprintf(prompt->run.words, sizeof(prompt->run.words),
+		"the prompt helper answered what was not asked");
+	log_warning("the prompt failed: %s", prompt->run.words);
+	return PROMPT_FAILED;
 }
 
 /* True: that prompter is of no use, and another way is tried. */
@@ -183,6 +195,7 @@ static void on_ended(struct prompt_run *run, enum prompt_status status)
 	int pin_fd = -1;
 
 	prompt->running = false;
+	status = checked(prompt, status);
 	note_trouble(prompt, status);
 	if (tries_again(prompt, status))
 		return;
@@ -341,7 +354,8 @@ static struct prompt_question question_of(const struct prompt_wish *wish, uint32
 		.password = wish->password,
 		.text = strdup(wish->text),
 		.trouble = strdup(wish->trouble != NULL ? wish->trouble : ""),
-		.timeout_seconds = timeout_ms / 1000};
+		.timeout_seconds = timeout_ms / 1000,
+		.remember_seconds = wish->remember_seconds};
 }
 
 static bool is_complete(const struct prompt *prompt)

@@ -46,6 +46,7 @@ struct prompt_wish {
 	const char *trouble;	   /* what went wrong before, one line; copied; NULL: nothing */
 	const char *about;	   /* one line for status; copied */
 	struct prompt_asker asker; /* of a local request, who may be asked in its terminal */
+	uint32_t remember_seconds; /* of a PROMPT_CONFIRM: for how long a yes may count; 0: once */
 	const char *path;	   /* of a remote request, see prompt_path.h; copied; NULL: local */
 	prompt_answered *answered; /* of a notice: it went by itself, whatever the status */
 	/* A notice can be seen now; at most once, before answered(). NULL: of no interest. */

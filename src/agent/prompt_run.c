@@ -74,7 +74,7 @@ static void on_ended(uv_process_t *process, int64_t code, int signal_number)
 	enum prompt_status status = PROMPT_FAILED;
 
 	children_ended(&run->agent->children, process->pid);
-	if (signal_number == 0 && code >= PROMPT_YES && code <= PROMPT_FAILED)
+	if (signal_number == 0 && code >= PROMPT_YES && code <= PROMPT_YES_REMEMBER)
 		status = (enum prompt_status)code;
 	take_words(run);
 	uv_timer_stop(&run->timer);

@@ -235,9 +235,6 @@ char *prompt_text(const struct prompt_facts *facts)
 	add_listener(&out, facts);
 	if (facts->end_refuses)
 		add(&out, "The request is refused if this notice goes away.\n");
-	if (facts->remember_s > 0)
-		add(&out, "A yes counts for this process, key, user and host for %u s\n",
-			(unsigned)facts->remember_s);
 	return buf_status(&out) == KS_OK ? strndup((const char *)out.data, out.len) : NULL;
 }
 

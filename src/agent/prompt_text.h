@@ -28,7 +28,6 @@ struct prompt_facts {
 	unsigned wrong_before;		/* passwords, since the agent was locked */
 	const char *listener;		/* that it came by; NULL: one that every agent has */
 	bool end_refuses;		/* a touch is asked for only as long as this is shown */
-	uint32_t remember_s;		/* for how long a yes counts; 0: for this request */
 };
 
 /* A destination is proven when the data itself names the last bound host's key. */

@@ -99,6 +99,7 @@ enum ks_error sign_ask(struct sign *sign, const struct sign_question *question, 
 		.trouble = trouble,
 		.about = about,
 		.asker = asker_of(sign),
+		.remember_seconds = question->remember_seconds,
 		.path = path,
 		.answered = question->answered,
 		.shown = question->shown,
@@ -121,6 +122,7 @@ static const char *why_no_pin(const struct sign *sign, enum prompt_status status
 
 	switch (status) {
 	case PROMPT_YES:
+	case PROMPT_YES_REMEMBER: /* to a PIN it is never given */
 		return NULL;
 	case PROMPT_NO:
 		return "the person gave no PIN";

@@ -30,13 +30,22 @@ bool sign_remembered(const struct sign *sign)
 	return true;
 }
 
+/* For how long the person may let a yes count. */
+static uint32_t offered(const struct sign *sign)
+{
+	return sign_remote(sign) ? 0 : sign->verdict.remember_s;
+}
+
+/* Where the rules were read anew while the person was asked, it was for once. */
 static void remember(const struct sign *sign)
 {
+	struct agent *agent = sign->connection->agent;
 	struct approval_scope scope = scope_of(sign);
 
-	if (sign->verdict.remember_s > 0 && !sign_remote(sign))
-		approvals_add(&sign->connection->agent->approvals, &scope, expiry_now_ms(),
-			(uint64_t)sign->verdict.remember_s * 1000);
+	if (offered(sign) == 0 || sign->configured != agent->configured)
+		return;
+	approvals_add(&agent->approvals, &scope, expiry_now_ms(), (uint64_t)offered(sign) * 1000);
+	audit_sign_remember(sign->connection, offered(sign));
 }
 
 static void refuse_unasked(struct sign *sign, enum ks_error error)
@@ -64,11 +73,12 @@ static void on_confirmed(void *owner, enum prompt_status status, int pin_fd)
 	} else if (status == PROMPT_FAILED) {
 		sign_refuse(sign, "the prompt failed, which is no yes; the log says how",
 			"check the prompt program");
-	} else if (status != PROMPT_YES) {
+	} else if (status != PROMPT_YES && status != PROMPT_YES_REMEMBER) {
 		sign_refuse(sign, "the person did not allow it", NULL);
 	} else if (sign_still_decided(sign)) {
 		audit_sign_confirmed(sign->connection);
-		remember(sign);
+		if (status == PROMPT_YES_REMEMBER)
+			remember(sign);
 		sign_proceed(sign);
 	}
 }
@@ -77,12 +87,13 @@ void sign_confirm(struct sign *sign)
 {
 	struct key_source *source = key_source(sign->key);
 	struct prompt_facts facts = sign_prompt_facts(sign, source->token);
-	const struct sign_question question = {
-		.kind = PROMPT_CONFIRM, .facts = &facts, .answered = on_confirmed};
+	const struct sign_question question = {.kind = PROMPT_CONFIRM,
+		.facts = &facts,
+		.remember_seconds = offered(sign),
+		.answered = on_confirmed};
 	enum ks_error error;
 
 	facts.what = PROMPT_FOR_CONFIRM;
-	facts.remember_s = sign->verdict.remember_s;
 	sign->request.state = REQUEST_CONFIRMING;
 	error = sign_ask(sign, &question, &sign->prompt);
 	if (error != KS_OK)

@@ -38,6 +38,7 @@ struct sign {
 struct sign_question {
 	enum prompt_kind kind;
 	const struct prompt_facts *facts;
+	uint32_t remember_seconds; /* of a confirmation, as in prompt_wish */
 	prompt_answered *answered;
 	void (*shown)(void *owner); /* of a notice; or NULL */
 };

@@ -20,6 +20,7 @@ void prompt_question_encode(const struct prompt_question *question, struct buf *
 	buf_put_u32(out, question->timeout_seconds);
 	buf_put_u32(out, question->holder);
 	buf_put_u64(out, question->holder_start);
+	buf_put_u32(out, question->remember_seconds);
 	if (!out->failed && out->len - before > PROMPT_MAX)
 		out->failed = true;
 }
@@ -35,6 +36,7 @@ static bool is_sensible(const struct prompt_question *question)
 	       question->way >= PROMPT_BY_ASKPASS && question->way <= PROMPT_BY_ASKER &&
 	       (!question->notify || question->kind == PROMPT_NOTICE) &&
 	       (!question->password || question->kind == PROMPT_PIN) &&
+	       (question->remember_seconds == 0 || question->kind == PROMPT_CONFIRM) &&
 	       (*question->program || question->notify || in_terminal(question)) &&
 	       (question->holder != 0) == in_terminal(question) && question->holder <= INT32_MAX;
 }
@@ -57,6 +59,7 @@ enum ks_error prompt_question_decode(struct bytes bytes, struct prompt_question 
 	question->timeout_seconds = reader_u32(&in);
 	question->holder = reader_u32(&in);
 	question->holder_start = reader_u64(&in);
+	question->remember_seconds = reader_u32(&in);
 	if (reader_end(&in) == KS_OK && is_sensible(question))
 		return KS_OK;
 	prompt_question_deinit(question);
@@ -70,4 +73,10 @@ void prompt_question_deinit(struct prompt_question *question)
 	free(question->program);
 	free(question->terminal);
 	*question = (struct prompt_question){0};
+}
+
+bool prompt_question_offers(const struct prompt_question *question)
+{
+	return question->kind == PROMPT_CONFIRM && question->remember_seconds > 0 &&
+	       question->way != PROMPT_BY_ASKPASS;
 }

@@ -115,6 +115,9 @@ static struct answer pinentry_failure(int status)
 
 struct answer answer_of_pinentry(enum prompt_kind kind, int wait_status, struct bytes output)
 {
+	if (kind == PROMPT_CONFIRM && output.len == 0 && WIFEXITED(wait_status) &&
+		WEXITSTATUS(wait_status) == PINENTRY_REMEMBER)
+		return (struct answer){.status = PROMPT_YES_REMEMBER};
 	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) > PINENTRY_REFUSED)
 		return pinentry_failure(WEXITSTATUS(wait_status));
 	return answer_of(kind, wait_status, output);

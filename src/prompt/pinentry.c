@@ -22,6 +22,7 @@
 #include <keystile/cleanup.h>
 #include <keystile/secret.h>
 
+#include "offer.h"
 #include "pinentry_memory.h"
 #include "pinentry_reply.h"
 #include "pinentry_text.h"
@@ -36,17 +37,21 @@
 #define PAGE_LINES_MIN 6
 #define PAGE_LINES_MAX 60
 
+/* What an answer may be, besides OK and a no. */
+enum wanted { WANTED_OK, WANTED_DATA, WANTED_CHOICE };
+
 struct talk {
 	assuan_context_t assuan;
 	const struct prompt_question *question;
 	struct secret pin;
 	size_t page_lines;
 	pid_t pid;
+	bool offers; /* a yes that counts for some time; the pinentry tells it from a no */
 };
 
 /* ---- One command ---- */
 
-static enum pinentry_end read_reply(struct talk *talk, bool wants_pin)
+static enum pinentry_end read_reply(struct talk *talk, enum wanted wanted)
 {
 	for (unsigned lines = 0; lines < REMARKS_MAX; lines++) {
 		char *text;
@@ -61,11 +66,13 @@ static enum pinentry_end read_reply(struct talk *talk, bool wants_pin)
 		case REPLY_OK:
 			return PINENTRY_DONE;
 		case REPLY_DATA:
-			if (!wants_pin || !pinentry_data(line, &talk->pin))
+			if (wanted != WANTED_DATA || !pinentry_data(line, &talk->pin))
 				return PINENTRY_NONSENSE;
 			break;
 		case REPLY_NO:
 			return PINENTRY_REFUSED;
+		case REPLY_NOT_OK:
+			return wanted == WANTED_CHOICE ? PINENTRY_REMEMBER : PINENTRY_REFUSED;
 		case REPLY_ERROR:
 			return PINENTRY_UNABLE;
 		case REPLY_CACHED:
@@ -79,14 +86,14 @@ static enum pinentry_end read_reply(struct talk *talk, bool wants_pin)
 	return PINENTRY_NONSENSE;
 }
 
-static enum pinentry_end say(struct talk *talk, const char *line, bool wants_pin)
+static enum pinentry_end say(struct talk *talk, const char *line, enum wanted wanted)
 {
 	/* What it says before it was asked answers nothing. */
 	if (assuan_pending_line(talk->assuan))
 		return PINENTRY_NONSENSE;
 	if (assuan_write_line(talk->assuan, line) != 0)
 		return PINENTRY_LOST;
-	return read_reply(talk, wants_pin);
+	return read_reply(talk, wanted);
 }
 
 /* A command that only sets something: a pinentry that can't is of no use. */
@@ -100,7 +107,7 @@ static enum pinentry_end set(struct talk *talk, const char *command, struct byte
 	buf_put_u8(&line, '\0');
 	if (buf_status(&line) != KS_OK)
 		return PINENTRY_TOO_LONG;
-	end = say(talk, (const char *)line.data, false);
+	end = say(talk, (const char *)line.data, WANTED_OK);
 	return end == PINENTRY_REFUSED ? PINENTRY_UNABLE : end;
 }
 
@@ -111,7 +118,7 @@ static enum pinentry_end set_option(struct talk *talk, const char *name, const c
 
 	if (len < 0 || (size_t)len >= sizeof(line))
 		return PINENTRY_TOO_LONG;
-	return say(talk, line, false);
+	return say(talk, line, WANTED_OK);
 }
 
 /* ---- Before the question ---- */
@@ -146,7 +153,7 @@ static enum pinentry_end set_labels(struct talk *talk, const char *yes, const ch
 static enum pinentry_end introduce(struct talk *talk)
 {
 	char timeout[32];
-	enum pinentry_end end = say(talk, "OPTION grab", false);
+	enum pinentry_end end = say(talk, "OPTION grab", WANTED_OK);
 
 	/* Not every pinentry can keep the keyboard for itself. */
 	if (end == PINENTRY_DONE || end == PINENTRY_UNABLE)
@@ -156,11 +163,26 @@ static enum pinentry_end introduce(struct talk *talk)
 	snprintf(timeout, sizeof(timeout), "SETTIMEOUT %u",
 		(unsigned)talk->question->timeout_seconds);
 	if (end == PINENTRY_DONE && talk->question->timeout_seconds > 0)
-		end = say(talk, timeout, false);
+		end = say(talk, timeout, WANTED_OK);
 	if (end == PINENTRY_DONE && talk->question->kind == PROMPT_PIN)
 		end = set(talk, "SETPROMPT ",
 			bytes_of(talk->question->password ? "Password:" : "PIN:"));
 	return end;
+}
+
+/* Whether a third button can be offered. One that does not say what it is has two. */
+static enum pinentry_end consider_offer(struct talk *talk)
+{
+	struct secret *answer = &talk->pin;
+	enum pinentry_end end;
+
+	if (!prompt_question_offers(talk->question))
+		return PINENTRY_DONE;
+	end = say(talk, "GETINFO flavor", WANTED_DATA);
+	talk->offers =
+		end == PINENTRY_DONE && pinentry_tells_three(BYTES(answer->data, answer->len));
+	secret_wipe(answer);
+	return end == PINENTRY_UNABLE ? PINENTRY_DONE : end;
 }
 
 /* ---- The question ---- */
@@ -173,14 +195,19 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static bool is_yes(enum pinentry_end end)
+{
+	return end == PINENTRY_DONE || end == PINENTRY_REMEMBER;
+}
+
 /* Shows what was set; an answer that nobody can have thought about is asked for again. */
-static enum pinentry_end show(struct talk *talk, const char *command, bool wants_pin)
+static enum pinentry_end show(struct talk *talk, const char *command, enum wanted wanted)
 {
 	for (unsigned times = 0; times < HASTY_TIMES; times++) {
 		int64_t begun = now_ms();
-		enum pinentry_end end = say(talk, command, wants_pin);
+		enum pinentry_end end = say(talk, command, wanted);
 
-		if (end != PINENTRY_DONE || now_ms() - begun >= HASTY_MS)
+		if (!is_yes(end) || now_ms() - begun >= HASTY_MS)
 			return end;
 		secret_wipe(&talk->pin);
 		end = set(talk, "SETERROR ",
@@ -216,15 +243,34 @@ static enum pinentry_end set_page(struct talk *talk, struct bytes page, size_t n
 	return set(talk, "SETDESC ", buf_bytes(&text));
 }
 
+/* The third button, for which the person has to move to it: see pinentry_tells_three(). */
+static enum pinentry_end set_offer(struct talk *talk)
+{
+	char label[OFFER_LABEL_MAX];
+
+	offer_label(talk->question->remember_seconds, label);
+	return set(talk, "SETNOTOK ", bytes_of(label));
+}
+
+static enum wanted wanted_of(const struct talk *talk)
+{
+	if (talk->question->kind == PROMPT_PIN)
+		return WANTED_DATA;
+	return talk->offers ? WANTED_CHOICE : WANTED_OK;
+}
+
 static enum pinentry_end show_last(struct talk *talk)
 {
 	static const char *const commands[] = {
 		[PROMPT_PIN] = "GETPIN", [PROMPT_CONFIRM] = "CONFIRM", [PROMPT_NOTICE] = "MESSAGE"};
 	const struct prompt_question *question = talk->question;
 	bool confirms = question->kind == PROMPT_CONFIRM;
+	const char *yes = talk->offers ? "Yes, once" : "Allow";
 	enum pinentry_end end =
-		set_labels(talk, confirms ? "Allow" : "OK", confirms ? "Refuse" : "Cancel");
+		set_labels(talk, confirms ? yes : "OK", confirms ? "Refuse" : "Cancel");
 
+	if (end == PINENTRY_DONE && talk->offers)
+		end = set_offer(talk);
 	if (end == PINENTRY_DONE && *question->trouble != '\0')
 		end = set(talk, "SETERROR ", bytes_of(question->trouble));
 	if (end != PINENTRY_DONE)
@@ -232,7 +278,7 @@ static enum pinentry_end show_last(struct talk *talk)
 	/* The helper takes it for the moment at which a notice is shown (ask.h). */
 	if (question->kind == PROMPT_NOTICE && write(STDOUT_FILENO, "\n", 1) != 1)
 		return PINENTRY_LOST;
-	return show(talk, commands[question->kind], question->kind == PROMPT_PIN);
+	return show(talk, commands[question->kind], wanted_of(talk));
 }
 
 static enum pinentry_end show_pages(struct talk *talk)
@@ -243,6 +289,8 @@ static enum pinentry_end show_pages(struct talk *talk)
 	size_t count;
 
 	pinentry_break_quotes(&text, bytes_of(talk->question->text));
+	if (talk->offers)
+		offer_put(&text, talk->question->remember_seconds);
 	if (buf_status(&text) != KS_OK)
 		return PINENTRY_NO_MEMORY;
 	rest = buf_bytes(&text);
@@ -254,7 +302,7 @@ static enum pinentry_end show_pages(struct talk *talk)
 	for (size_t number = 1; number <= count && end == PINENTRY_DONE; number++) {
 		end = set_page(talk, pinentry_page(&rest, talk->page_lines), number, count);
 		if (end == PINENTRY_DONE && number < count)
-			end = show(talk, "CONFIRM", false);
+			end = show(talk, "CONFIRM", WANTED_OK);
 	}
 	return end == PINENTRY_DONE ? show_last(talk) : end;
 }
@@ -306,9 +354,9 @@ static enum pinentry_end start(struct talk *talk)
 }
 
 /* Its answer counts once it has ended well. */
-static enum pinentry_end finish(struct talk *talk)
+static enum pinentry_end finish(struct talk *talk, enum pinentry_end answer)
 {
-	enum pinentry_end end = say(talk, "BYE", false);
+	enum pinentry_end end = say(talk, "BYE", WANTED_OK);
 	int status = 0;
 
 	assuan_release(talk->assuan);
@@ -318,7 +366,7 @@ static enum pinentry_end finish(struct talk *talk)
 	while (waitpid(talk->pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return PINENTRY_SPOILT;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? PINENTRY_DONE : PINENTRY_SPOILT;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? answer : PINENTRY_SPOILT;
 }
 
 static enum pinentry_end hand_over(struct talk *talk)
@@ -340,9 +388,11 @@ enum pinentry_end pinentry_ask(const struct prompt_question *question)
 	if (end == PINENTRY_DONE)
 		end = introduce(&talk);
 	if (end == PINENTRY_DONE)
-		end = show_pages(&talk);
+		end = consider_offer(&talk);
 	if (end == PINENTRY_DONE)
-		end = finish(&talk);
+		end = show_pages(&talk);
+	if (is_yes(end))
+		end = finish(&talk, end);
 	if (end == PINENTRY_DONE && question->kind == PROMPT_PIN)
 		end = hand_over(&talk);
 	/* The pinentry, if it is still there, goes with the helper's process group. */

@@ -20,6 +20,7 @@ enum pinentry_end {
 	PINENTRY_SPOILT = 7,   /* it answered, and then failed */
 	PINENTRY_TOO_LONG = 8, /* the question has more pages than anybody would read */
 	PINENTRY_NO_MEMORY = 9,
+	PINENTRY_REMEMBER = 10, /* allowed, and for some time; only where that was offered */
 };
 
 /* Asks and writes the PIN to standard output; the process has nothing to do after it. */

@@ -5,9 +5,11 @@
 
 #include <string.h>
 
-/* GPG_ERR_TIMEOUT, _CANCELED, _NOT_CONFIRMED and _FULLY_CANCELED of libgpg-error, without the
- * source that stands in the upper bits of what a pinentry sends. */
-static const uint32_t refusals[] = {62, 99, 114, 198};
+/* GPG_ERR_TIMEOUT, _CANCELED and _FULLY_CANCELED of libgpg-error, without the source that stands in
+ * the upper bits of what a pinentry sends. */
+static const uint32_t refusals[] = {62, 99, 198};
+
+#define NOT_CONFIRMED 114 /* GPG_ERR_NOT_CONFIRMED */
 
 #define ERROR_CODE_MASK 0xffffU
 #define ERROR_DIGITS_MAX 10
@@ -39,6 +41,8 @@ static enum pinentry_reply error_reply(struct bytes rest)
 	if (digits == 0 || (digits < rest.len && rest.data[digits] != ' ') ||
 		(number & ERROR_CODE_MASK) == 0)
 		return REPLY_NONSENSE;
+	if ((number & ERROR_CODE_MASK) == NOT_CONFIRMED)
+		return REPLY_NOT_OK;
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
 		if ((number & ERROR_CODE_MASK) == refusals[i])
 			return REPLY_NO;
@@ -62,6 +66,16 @@ enum pinentry_reply pinentry_reply_of(struct bytes line)
 	if (!begins_with(line, "S", &rest))
 		return REPLY_NONSENSE;
 	return begins_with(rest, "PASSWORD_FROM_CACHE", &rest) ? REPLY_CACHED : REPLY_REMARK;
+}
+
+bool pinentry_tells_three(struct bytes flavour)
+{
+	static const char *const known[] = {"curses", "gtk2", "gtk2:curses", "qt", "qt:curses"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (bytes_equal_text(flavour, known[i]))
+			return true;
+	return false;
 }
 
 static int hex_value(uint8_t digit)

@@ -16,6 +16,7 @@
 #include <keystile/cleanup.h>
 
 #include "ask.h"
+#include "offer.h"
 #include "terminal_frame.h"
 #include "terminal_line.h"
 #include "terminal_wire.h"
@@ -32,6 +33,7 @@ struct terminal {
 	struct terminal_wire wire;
 	const struct prompt_question *question;
 	struct secret *answer;
+	bool remember; /* the person said so */
 };
 
 static enum wire_event say(struct terminal *terminal, const char *words)
@@ -145,6 +147,21 @@ static bool is_word(const struct terminal_line *line, const char *word)
 	       (len == 0 || strncasecmp((const char *)line->text->data, word, len) == 0);
 }
 
+/* Only the whole word, to a question that has it. */
+static bool is_remember(const struct terminal *terminal, const struct terminal_line *line)
+{
+	return prompt_question_offers(terminal->question) && is_word(line, "remember");
+}
+
+static const char *please(const struct terminal *terminal, const char *yes)
+{
+	if (*yes == '\0')
+		return "Please press Return or Esc.\r\n";
+	return prompt_question_offers(terminal->question) ? "Please type yes, remember or no.\r\n"
+							  : "Please type yes or no.\r\n";
+}
+
+/* An empty yes is Return, to go on with a question in parts. */
 static enum wire_event ask_yes(struct terminal *terminal, const char *prompt, const char *yes)
 {
 	struct terminal_line line = {
@@ -157,10 +174,12 @@ static enum wire_event ask_yes(struct terminal *terminal, const char *prompt, co
 			return event;
 		if (is_word(&line, yes) || (is_word(&line, "y") && *yes != '\0'))
 			return WIRE_READY;
+		terminal->remember = *yes != '\0' && is_remember(terminal, &line);
+		if (terminal->remember)
+			return WIRE_READY;
 		if (is_word(&line, "") || is_word(&line, "n") || is_word(&line, "no"))
 			return WIRE_NO;
-		event = say(terminal, *yes != '\0' ? "Please type yes or no.\r\n"
-						   : "Please press Return or Esc.\r\n");
+		event = say(terminal, please(terminal, yes));
 	}
 	return event == WIRE_READY ? WIRE_NO : event;
 }
@@ -224,12 +243,19 @@ static enum wire_event show(struct terminal *terminal)
 	const struct prompt_question *question = terminal->question;
 	struct winsize size = window(terminal);
 	AUTO(buf) text = {.max = TEXT_MAX};
+	AUTO(buf) words = {.max = TEXT_MAX};
 
+	buf_put(&words, bytes_of(question->text));
+	if (prompt_question_offers(question))
+		offer_put(&words, question->remember_seconds);
+	buf_put_u8(&words, '\0');
+	if (buf_status(&words) != KS_OK)
+		return WIRE_NO_MEMORY;
 	buf_put(&text, bytes_of("\r\n"));
 	terminal_frame(&text,
 		&(struct frame_text){.title = title_of(question),
 			.trouble = question->trouble,
-			.text = question->text},
+			.text = (const char *)words.data},
 		size.ws_col);
 	if (buf_status(&text) != KS_OK)
 		return WIRE_NO_MEMORY;
@@ -253,7 +279,11 @@ static enum wire_event converse(struct terminal *terminal)
 	}
 	if (terminal->question->kind == PROMPT_PIN)
 		return ask_pin(terminal);
-	return ask_yes(terminal, "Allow it? yes or no [no]: ", "yes");
+	return ask_yes(terminal,
+		prompt_question_offers(terminal->question)
+			? "Allow it? yes (once), remember or no [no]: "
+			: "Allow it? yes or no [no]: ",
+		"yes");
 }
 
 /* Says how it went, and what that means to the agent. */
@@ -264,7 +294,8 @@ static struct answer conclude(struct terminal *terminal, enum wire_event event)
 	switch (event) {
 	case WIRE_READY:
 		wire_say_at_once(&terminal->wire, "Keystile: answered.\r\n");
-		return (struct answer){.status = PROMPT_YES};
+		return (struct answer){
+			.status = terminal->remember ? PROMPT_YES_REMEMBER : PROMPT_YES};
 	case WIRE_NO:
 		wire_say_at_once(&terminal->wire, "Keystile: refused.\r\n");
 		return (struct answer){.status = PROMPT_NO};

@@ -8,17 +8,17 @@ from lab.keys import string
 
 HELPER = lab.LIBEXEC / "keystile-prompt"
 PIN, CONFIRM, NOTICE = 1, 2, 3
-YES, NO, NOBODY, FAILED = 0, 1, 2, 3
+YES, NO, NOBODY, FAILED, YES_REMEMBER = 0, 1, 2, 3, 4
 BY_ASKPASS, BY_PINENTRY, BY_PROMPTER, BY_ASKER = 1, 2, 3, 4
 SECRET = "Geheim-4711"
 
 
 def question(kind, program, text="Enter it", way=BY_ASKPASS, notify=False, trouble="", terminal="",
-             timeout=90, holder=0, start=0, password=False):
+             timeout=90, holder=0, start=0, password=False, remember=0):
     """What the agent writes into the helper's standard input (include/keystile/prompt.h)."""
     return (bytes([kind, way, notify, password]) + string(text) + string(trouble) + string(str(program)) +
             string(terminal) + timeout.to_bytes(4, "big") +
-            holder.to_bytes(4, "big") + start.to_bytes(8, "big"))
+            holder.to_bytes(4, "big") + start.to_bytes(8, "big") + remember.to_bytes(4, "big"))
 
 
 class Helper:

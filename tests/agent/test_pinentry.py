@@ -7,10 +7,11 @@ import unittest
 
 import lab
 from bed import AgentTest
-from helper_bed import (BY_PINENTRY, CONFIRM, FAILED, NO, NOBODY, NOTICE, PIN, SECRET, YES, Helper,
+from helper_bed import (BY_PINENTRY, CONFIRM, FAILED, NO, NOBODY, NOTICE, PIN, SECRET, YES,
+                        YES_REMEMBER, Helper,
                         question)
 
-CURSES = "/usr/bin/pinentry-curses"
+CURSES, GTK = "/usr/bin/pinentry-curses", "/usr/bin/pinentry-gtk-2"
 
 
 class Scripted(unittest.TestCase):
@@ -62,6 +63,58 @@ class Conversations(Scripted):
                          ["SETDESC Enter it", "SETOK Allow", "SETCANCEL Refuse", "CONFIRM", "BYE"])
         self.pinentry.refuses()
         self.refused(CONFIRM, NO)
+
+    def test_a_pinentry_that_tells_three_answers_apart_has_a_third_button(self):
+        for flavour in ("curses", "gtk2", "gtk2:curses", "qt", "qt:curses"):
+            with self.subTest(flavour):
+                self.pinentry.tells_three(flavour)
+                self.pinentry.remembers()
+                self.assertEqual(self.ask(CONFIRM, remember=300, text="Enter it\n"), (YES_REMEMBER, "", ""))
+                self.assertEqual(self.pinentry.told()[-7:], [
+                    "GETINFO flavor",
+                    "SETDESC Enter it%0AA yes may count for 5 minutes: for this process, key, user and host",
+                    "SETOK Yes, once", "SETCANCEL Refuse", "SETNOTOK Yes, for 5 minutes", "CONFIRM", "BYE"])
+        self.pinentry.agrees()
+        self.assertEqual(self.ask(CONFIRM, remember=300), (YES, "", ""))
+        for number in (62, 99, 198):
+            self.pinentry.does(CONFIRM=f"time.sleep(1.3); say(b'ERR {5 << 24 | number} x\\n')")
+            self.refused(CONFIRM, NO, remember=300)
+
+    def test_any_other_has_two_and_its_not_confirmed_is_a_no(self):
+        for says in ("D gnome3\\nOK", "D tty\\nOK", "D emacs\\nOK", "D gtk2 \\nOK", "D gtk2x\\nOK", "OK", "ERR 83886355 Unknown"):
+            with self.subTest(says):
+                self.pinentry.does(GETINFO=f"say(b'{says}\\n')", CONFIRM="time.sleep(1.3); say(b'OK\\n')")
+                self.assertEqual(self.ask(CONFIRM, remember=300), (YES, "", ""))
+                self.pinentry.remembers()
+                self.pinentry.does(CONFIRM="time.sleep(1.3); say(b'ERR 83886194 Not confirmed\\n')")
+                self.refused(CONFIRM, NO, remember=300)
+        self.assertEqual(self.pinentry.told("SETNOTOK"), [])
+        self.assertNotIn("may count", "".join(self.pinentry.told("SETDESC")))
+
+    def test_not_confirmed_is_a_no_where_nothing_was_offered_and_before_the_last_part(self):
+        self.pinentry.tells_three()
+        not_confirmed = "time.sleep(1.3); say(b'ERR 83886194 Not confirmed\\n')"
+        self.pinentry.does(CONFIRM=not_confirmed, GETPIN=not_confirmed)
+        self.refused(CONFIRM, NO)
+        self.refused(PIN, NO)
+        self.assertEqual(self.pinentry.told("GETINFO") + self.pinentry.told("SETNOTOK"), [])
+        self.refused(CONFIRM, NO, remember=300, text="line\n" * 200)
+        self.assertEqual(self.pinentry.told("SETNOTOK"), [])
+
+    def test_a_yes_that_is_to_be_remembered_must_be_as_good_as_any(self):
+        self.pinentry.tells_three()
+        self.pinentry.does(CONFIRM="say(b'ERR 83886194 Not confirmed\\n')")
+        self.refused(CONFIRM, NO, remember=300)
+        self.assertEqual(len(self.pinentry.told("CONFIRM")), 3, "hasty ones are asked for again")
+        self.pinentry.remembers()
+        for word in ("SETNOTOK", "SETOK", "BYE"):
+            with self.subTest(word):
+                self.pinentry.tells_three()
+                self.pinentry.plan.pop("SETOK", None)
+                self.pinentry.does(**{word: "say(b'ERR 83886194 Not confirmed\\n')"})
+                self.refused(CONFIRM, FAILED, remember=300)
+        self.pinentry.does(BYE="os.kill(os.getpid(), signal.SIGSEGV)")
+        self.refused(CONFIRM, FAILED, remember=300)
 
     def test_nothing_lets_a_pinentry_keep_a_pin(self):
         self.pinentry.gives(SECRET)
@@ -314,6 +367,17 @@ class Curses(unittest.TestCase):
                 self.terminal.types(*steps, "Enter")
                 self.assertEqual(helper.finish(), (NO, "", ""))
 
+    def test_three_answers_are_told_apart(self):
+        for steps, status in ((("Enter",), YES), (("Tab", "Enter"), YES_REMEMBER), (("Tab", "Tab", "Enter"), NO)):
+            with self.subTest(steps):
+                helper = self.start(CONFIRM, remember=300)
+                for button in ("Yes, once", "Yes, for 5 minutes", "Refuse"):
+                    self.terminal.wait_until_shown(f"<{button}>")
+                time.sleep(1.1)
+                self.terminal.types(*steps)
+                self.assertEqual(helper.finish(), (status, "", ""))
+                self.terminal.wait_until_gone("Refuse")
+
     def test_the_screen_is_put_right_when_the_question_is_withdrawn(self):
         helper = self.start(CONFIRM, text="Allow the use\n")
         self.terminal.wait_until_shown("Refuse")
@@ -343,6 +407,31 @@ class Curses(unittest.TestCase):
         time.sleep(1.1)
         self.terminal.types(SECRET, "Enter")
         self.assertEqual(helper.finish(), (YES, SECRET, ""))
+
+
+class Window(unittest.TestCase):
+    """Debian's pinentry-gtk-2."""
+
+    def test_three_answers_are_told_apart_and_closing_it_is_none_of_the_yeses(self):
+        with lab.Display() as display:
+            for keys, status in ((["Return"], NO), (["space"], NO), (["Escape"], NO), (["Tab", "Return"], YES_REMEMBER),
+                                 (["Tab", "Tab", "Return"], YES), ([], NO)):
+                with self.subTest(keys):
+                    self.answer(display, keys, status)
+
+    def answer(self, display, keys, status):
+        env = dict(lab.environment(display.folder.path), **display.env)
+        helper = Helper(question(CONFIRM, GTK, way=BY_PINENTRY, remember=300), env)
+        self.addCleanup(lambda: helper.ended() or helper.signal(signal.SIGKILL))
+        window = display.wait_until_shown()
+        display.focus(window)
+        time.sleep(1.1)  # sooner answers are asked for again
+        for key in keys:
+            display.presses(key)
+        if not keys:
+            display.asks_to_close(window)
+        self.assertEqual(helper.finish(), (status, "", ""))
+        display.wait_until_gone()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import unittest
 
 import lab
 from helper_bed import (BY_ASKER, BY_PROMPTER, CONFIRM, FAILED, NO, NOBODY, NOTICE, PIN, SECRET, YES,
-                        Helper, question)
+                        YES_REMEMBER, Helper, question)
 
 TEXT = 'PIN for the token\n    "lab"\n'
 READY = {PIN: "PIN: ", CONFIRM: "yes or no [no]: "}
@@ -128,6 +128,31 @@ class Conversations(InTerminal):
                              ("No\r", NO), ("yes\x03", NO), ("yes\x1b", NO)):
             with self.subTest(keys):
                 self.assertEqual(self.ask(CONFIRM, keys), (status, "", ""))
+
+    def test_a_yes_that_is_to_be_remembered_is_a_word_of_its_own(self):
+        for way in (BY_ASKER, BY_PROMPTER):
+            for keys, status in (("remember\r", YES_REMEMBER), ("Remember\r", YES_REMEMBER), ("yes\r", YES), ("y\r", YES),
+                                 ("no\r", NO), ("\r", NO), ("remember\x1b", NO), ("remember\x03", NO)):
+                with self.subTest(way=way, keys=keys):
+                    result = self.ask(CONFIRM, keys, ready="yes (once), remember or no [no]: ", way=way, remember=300)
+                    self.assertEqual(result, (status, "", ""))
+        self.assertIn("|  A yes may count for 5 minutes: for this process, key, user and host\r\n", self.tty.shown())
+
+    def test_less_than_the_whole_word_remembers_nothing(self):
+        helper = self.start(CONFIRM, self.holder, remember=3600)
+        for times, keys in enumerate(("r\r", "rem\r", "remember \r"), 1):
+            self.tty.wait_until_shown("yes (once), remember or no [no]: ", times)
+            self.tty.types(keys)
+        self.assertEqual(helper.finish(), (NO, "", ""))
+        self.assertEqual(self.tty.shown().count("Please type yes, remember or no."), 3)
+
+    def test_the_word_is_none_where_it_was_not_offered(self):
+        helper = self.start(CONFIRM, self.holder)
+        for times in (1, 2, 3):
+            self.tty.wait_until_shown(READY[CONFIRM], times)
+            self.tty.types("remember\r")
+        self.assertEqual(helper.finish(), (NO, "", ""))
+        self.assertNotIn("may count", self.tty.shown())
 
     def test_nonsense_three_times_is_no(self):
         helper = self.start(CONFIRM, self.holder)

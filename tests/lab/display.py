@@ -9,8 +9,16 @@ import zlib
 from . import place
 
 WIDTH, HEIGHT = 1000, 1000
-GRABBED, ALREADY_GRABBED = 0, 1  # of X.h
+GRABBED, ALREADY_GRABBED, CLIENT_MESSAGE = 0, 1, 33  # of X.h
 DUMP_HEADER = struct.Struct(">25I")  # of the file formats/xwd.h; what follows are a name and a table of colours
+
+
+class ClientMessage(ctypes.Structure):
+    """XClientMessageEvent of Xlib.h, as large as any XEvent."""
+
+    _fields_ = [("type", ctypes.c_int), ("serial", ctypes.c_ulong), ("sent", ctypes.c_int), ("display", ctypes.c_void_p),
+                ("window", ctypes.c_ulong), ("name", ctypes.c_ulong), ("format", ctypes.c_int),
+                ("data", ctypes.c_ulong * 5), ("rest", ctypes.c_long * 12)]
 
 
 class Display:
@@ -67,6 +75,24 @@ class Display:
 
     def presses(self, key):
         self.call("key", key)
+
+    def focus(self, window):
+        """What is typed from then on is for this window; without a window manager nobody else sees to that."""
+        self.call("windowfocus", "--sync", window)
+
+    def asks_to_close(self, window):
+        """As a window manager does it."""
+        x11 = ctypes.CDLL("libX11.so.6")
+        x11.XOpenDisplay.restype = ctypes.c_void_p
+        x11.XInternAtom.restype = ctypes.c_ulong
+        display = ctypes.c_void_p(x11.XOpenDisplay(self.env["DISPLAY"].encode()))
+        try:
+            names = (x11.XInternAtom(display, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
+            event = ClientMessage(CLIENT_MESSAGE, 0, 0, None, int(window), next(names), 32, (next(names),))
+            x11.XSendEvent(display, ctypes.c_ulong(int(window)), 0, ctypes.c_long(0), ctypes.byref(event))
+            x11.XSync(display, 0)
+        finally:
+            x11.XCloseDisplay(display)
 
     def place_of(self, window):
         """x, y, width and height of a window."""

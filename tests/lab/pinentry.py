@@ -31,6 +31,7 @@ while True:
 '''
 # Longer than it takes to read a question: sooner answers are asked for again.
 THINKING = "time.sleep(1.3)"
+NOT_OK = b"ERR 83886194 Not confirmed <Pinentry>\n"
 
 
 class Pinentry:
@@ -59,6 +60,14 @@ class Pinentry:
 
     def agrees(self):
         self.does(CONFIRM=f"{THINKING}; say(b'OK\\n')")
+
+    def tells_three(self, flavour="gtk2"):
+        """What it says it is: one of those that have a third button."""
+        self.does(GETINFO=f"say(b'D {flavour}\\nOK\\n')", SETNOTOK="third = True; say(b'OK\\n')")
+
+    def remembers(self):
+        """The third button, in parts of a question before that the first."""
+        self.does(CONFIRM=f"{THINKING}; say({NOT_OK!r} if globals().get('third') else b'OK\\n')")
 
     def refuses(self):
         no = "say(b'ERR 83886179 Operation cancelled <Pinentry>\\n')"

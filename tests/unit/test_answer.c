@@ -133,6 +133,17 @@ static void a_conversation_that_failed_is_no_answer(void **state)
 	}
 	assert_int_equal(
 		answer_of_pinentry(PROMPT_PIN, EXIT(PINENTRY_DONE), pin).status, PROMPT_YES);
+	assert_int_equal(
+		answer_of_pinentry(PROMPT_CONFIRM, EXIT(PINENTRY_REMEMBER), BYTES(NULL, 0)).status,
+		PROMPT_YES_REMEMBER);
+	assert_int_equal(
+		answer_of_pinentry(PROMPT_PIN, EXIT(PINENTRY_REMEMBER), BYTES(NULL, 0)).status,
+		PROMPT_FAILED);
+	assert_int_equal(
+		answer_of_pinentry(PROMPT_NOTICE, EXIT(PINENTRY_REMEMBER), BYTES(NULL, 0)).status,
+		PROMPT_FAILED);
+	assert_int_equal(answer_of(PROMPT_CONFIRM, EXIT(PINENTRY_REMEMBER), BYTES(NULL, 0)).status,
+		PROMPT_FAILED);
 	assert_int_equal(answer_of_pinentry(PROMPT_PIN, EXIT(PINENTRY_DONE), bytes_of("\n")).status,
 		PROMPT_FAILED);
 	assert_int_equal(

@@ -7,6 +7,7 @@
 #include <keystile/cleanup.h>
 
 #include "notification_text.h"
+#include "offer.h"
 #include "pinentry_reply.h"
 #include "pinentry_text.h"
 #include "test.h"
@@ -30,7 +31,7 @@ static void only_ok_is_ok(void **state)
 		{"D", REPLY_NONSENSE},
 		{"D1234", REPLY_NONSENSE},
 		{"ERR 83886179 Operation cancelled <Pinentry>", REPLY_NO},
-		{"ERR 83886194 Not confirmed <Pinentry>", REPLY_NO},
+		{"ERR 83886194 Not confirmed <Pinentry>", REPLY_NOT_OK},
 		{"ERR 83886142 Timeout <Pinentry>", REPLY_NO},
 		{"ERR 83886278", REPLY_NO},
 		{"ERR 99", REPLY_NO},
@@ -68,6 +69,61 @@ static void only_ok_is_ok(void **state)
 	}
 	assert_int_equal(pinentry_reply_of(BYTES((const uint8_t *)"OK\0x", 4)), REPLY_NONSENSE);
 	assert_int_equal(pinentry_reply_of(BYTES((const uint8_t *)"OK\0", 3)), REPLY_NONSENSE);
+}
+
+/* Tried with pinentry-curses, -gtk-2 and -qt 1.2.1; those of gnome3 and emacs have two buttons. */
+static void three_answers_are_told_apart_by_some_alone(void **state)
+{
+	static const struct {
+		const char *flavour;
+		bool three;
+	} table[] = {
+		{"curses", true},
+		{"gtk2", true},
+		{"gtk2:curses", true},
+		{"qt", true},
+		{"qt:curses", true},
+		{"", false},
+		{"gtk", false},
+		{"gtk2 ", false},
+		{"gnome3", false},
+		{"gnome3:curses", false},
+		{"emacs", false},
+		{"tty", false},
+		{"w32", false},
+		{"curses:tty", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		assert_int_equal(pinentry_tells_three(bytes_of(table[i].flavour)), table[i].three);
+}
+
+static void a_time_is_said_in_the_unit_that_fits(void **state)
+{
+	static const struct {
+		uint32_t seconds;
+		const char *label;
+	} table[] = {
+		{1, "Yes, for 1 second"},
+		{90, "Yes, for 90 seconds"},
+		{60, "Yes, for 1 minute"},
+		{300, "Yes, for 5 minutes"},
+		{3600, "Yes, for 1 hour"},
+		{UINT32_MAX, "Yes, for 4294967295 seconds"},
+	};
+	AUTO(buf) line = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char label[OFFER_LABEL_MAX];
+
+		offer_label(table[i].seconds, label);
+		assert_string_equal(label, table[i].label);
+	}
+	offer_put(&line, 7200);
+	assert_true(bytes_equal_text(buf_bytes(&line),
+		"A yes may count for 2 hours: for this process, key, user and host\n"));
 }
 
 static void data_is_unescaped_and_bounded(void **state)
@@ -241,6 +297,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_ok_is_ok),
 		cmocka_unit_test(quoted_texts_of_several_words_come_in_pieces),
+		cmocka_unit_test(three_answers_are_told_apart_by_some_alone),
+		cmocka_unit_test(a_time_is_said_in_the_unit_that_fits),
 		cmocka_unit_test(data_is_unescaped_and_bounded),
 		cmocka_unit_test(escapes_leave_one_printable_line),
 		cmocka_unit_test(pages_hold_all_of_a_text_in_whole_lines),

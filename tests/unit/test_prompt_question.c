@@ -14,6 +14,7 @@ struct parts {
 	struct bytes program;
 	uint32_t holder;
 	uint8_t password;
+	uint32_t remember;
 };
 
 static void put_parts(struct buf *out, struct bytes text, const struct parts *parts)
@@ -29,11 +30,12 @@ static void put_parts(struct buf *out, struct bytes text, const struct parts *pa
 	buf_put_u32(out, 90);
 	buf_put_u32(out, parts->holder);
 	buf_put_u64(out, 4711);
+	buf_put_u32(out, parts->remember);
 }
 
 static void put_question(struct buf *out, uint8_t kind, struct bytes text, struct bytes program)
 {
-	put_parts(out, text, &(struct parts){kind, PROMPT_BY_ASKPASS, 0, program, 0, 0});
+	put_parts(out, text, &(struct parts){kind, PROMPT_BY_ASKPASS, 0, program, 0, 0, 0});
 }
 
 static void assert_refused(struct bytes bytes)
@@ -52,17 +54,19 @@ static void a_question_comes_back_as_it_was(void **state)
 
 	(void)state;
 	for (unsigned kind = PROMPT_PIN; kind <= PROMPT_NOTICE; kind++) {
-		struct prompt_question decoded, question = {.kind = kind,
-							.way = PROMPT_BY_PROMPTER,
-							.holder = 12,
-							.holder_start = UINT64_C(1) << 40,
-							.notify = kind == PROMPT_NOTICE,
-							.password = kind == PROMPT_PIN,
-							.text = text,
-							.trouble = trouble,
-							.program = program,
-							.terminal = terminal,
-							.timeout_seconds = 90};
+		struct prompt_question decoded,
+			question = {.kind = kind,
+				.way = PROMPT_BY_PROMPTER,
+				.holder = 12,
+				.holder_start = UINT64_C(1) << 40,
+				.notify = kind == PROMPT_NOTICE,
+				.password = kind == PROMPT_PIN,
+				.text = text,
+				.trouble = trouble,
+				.program = program,
+				.terminal = terminal,
+				.timeout_seconds = 90,
+				.remember_seconds = kind == PROMPT_CONFIRM ? 300 : 0};
 		AUTO(buf) buf = {0};
 
 		prompt_question_encode(&question, &buf);
@@ -79,6 +83,7 @@ static void a_question_comes_back_as_it_was(void **state)
 		assert_int_equal(decoded.notify, kind == PROMPT_NOTICE);
 		assert_int_equal(decoded.password, kind == PROMPT_PIN);
 		assert_int_equal(decoded.timeout_seconds, 90);
+		assert_int_equal(decoded.remember_seconds, kind == PROMPT_CONFIRM ? 300 : 0);
 		prompt_question_deinit(&decoded);
 		assert_null(decoded.text);
 		prompt_question_deinit(&decoded);
@@ -117,23 +122,27 @@ static void ways_and_notices_have_to_make_sense(void **state)
 		struct parts parts;
 		bool taken;
 	} table[] = {
-		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 0, 0}, true},
-		{{PROMPT_PIN, PROMPT_BY_PINENTRY, 0, program, 0, 0}, true},
-		{{PROMPT_NOTICE, PROMPT_BY_PINENTRY, 1, program, 0, 0}, true},
-		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 1, none, 0, 0}, true},
-		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 0, 1}, true},
-		{{PROMPT_CONFIRM, PROMPT_BY_ASKPASS, 0, program, 0, 1}, false},
-		{{PROMPT_PIN, 0, 0, program, 0, 0}, false},
-		{{PROMPT_PIN, 3, 0, program, 0, 0}, false},
-		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 1, program, 0, 0}, false},
-		{{PROMPT_CONFIRM, PROMPT_BY_ASKPASS, 1, none, 0, 0}, false},
-		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 0, none, 0, 0}, false},
-		{{PROMPT_PIN, PROMPT_BY_PROMPTER, 0, none, 12, 0}, true},
-		{{PROMPT_NOTICE, PROMPT_BY_ASKER, 1, none, INT32_MAX, 0}, true},
-		{{PROMPT_PIN, PROMPT_BY_ASKER, 0, none, 0, 0}, false},
-		{{PROMPT_PIN, PROMPT_BY_ASKER, 0, none, INT32_MAX + 1U, 0}, false},
-		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 12, 0}, false},
-		{{PROMPT_PIN, PROMPT_BY_ASKER + 1, 0, program, 12, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 0, 0, 0}, true},
+		{{PROMPT_PIN, PROMPT_BY_PINENTRY, 0, program, 0, 0, 0}, true},
+		{{PROMPT_NOTICE, PROMPT_BY_PINENTRY, 1, program, 0, 0, 0}, true},
+		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 1, none, 0, 0, 0}, true},
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 0, 1, 0}, true},
+		{{PROMPT_CONFIRM, PROMPT_BY_ASKPASS, 0, program, 0, 1, 0}, false},
+		{{PROMPT_PIN, 0, 0, program, 0, 0, 0}, false},
+		{{PROMPT_PIN, 3, 0, program, 0, 0, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 1, program, 0, 0, 0}, false},
+		{{PROMPT_CONFIRM, PROMPT_BY_ASKPASS, 1, none, 0, 0, 0}, false},
+		{{PROMPT_NOTICE, PROMPT_BY_ASKPASS, 0, none, 0, 0, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_PROMPTER, 0, none, 12, 0, 0}, true},
+		{{PROMPT_NOTICE, PROMPT_BY_ASKER, 1, none, INT32_MAX, 0, 0}, true},
+		{{PROMPT_PIN, PROMPT_BY_ASKER, 0, none, 0, 0, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKER, 0, none, INT32_MAX + 1U, 0, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKPASS, 0, program, 12, 0, 0}, false},
+		{{PROMPT_PIN, PROMPT_BY_ASKER + 1, 0, program, 12, 0, 0}, false},
+		{{PROMPT_CONFIRM, PROMPT_BY_PINENTRY, 0, program, 0, 0, 300}, true},
+		{{PROMPT_CONFIRM, PROMPT_BY_ASKPASS, 0, program, 0, 0, 300}, true},
+		{{PROMPT_PIN, PROMPT_BY_PINENTRY, 0, program, 0, 0, 300}, false},
+		{{PROMPT_NOTICE, PROMPT_BY_PINENTRY, 0, program, 0, 0, 300}, false},
 	};
 
 	(void)state;
@@ -145,6 +154,21 @@ static void ways_and_notices_have_to_make_sense(void **state)
 		assert_int_equal(prompt_question_decode(buf_bytes(&buf), &question),
 			table[i].taken ? KS_OK : KS_BAD_INPUT);
 		prompt_question_deinit(&question);
+	}
+}
+
+static void a_yes_for_longer_is_offered_where_three_answers_can_be_told_apart(void **state)
+{
+	(void)state;
+	for (unsigned kind = PROMPT_PIN; kind <= PROMPT_NOTICE; kind++) {
+		for (unsigned way = PROMPT_BY_ASKPASS; way <= PROMPT_BY_ASKER; way++) {
+			struct prompt_question question = {.kind = kind, .way = way};
+
+			assert_false(prompt_question_offers(&question));
+			question.remember_seconds = 1;
+			assert_int_equal(prompt_question_offers(&question),
+				kind == PROMPT_CONFIRM && way != PROMPT_BY_ASKPASS);
+		}
 	}
 }
 
@@ -164,7 +188,7 @@ static void a_question_has_at_most_32_kib(void **state)
 {
 	char *text = calloc(1, PROMPT_MAX + 2), program[] = "/askpass";
 	char none[] = "";
-	size_t room = PROMPT_MAX - 4 - 4 * 4 - 4 - 12 - strlen(program);
+	size_t room = PROMPT_MAX - 4 - 4 * 4 - 4 - 12 - 4 - strlen(program);
 	struct prompt_question decoded, question = {.kind = PROMPT_PIN,
 						.way = PROMPT_BY_ASKPASS,
 						.text = text,
@@ -196,6 +220,7 @@ int main(void)
 		cmocka_unit_test(no_question_is_taken_that_ends_early_or_late),
 		cmocka_unit_test(kinds_that_are_not_known_are_refused),
 		cmocka_unit_test(ways_and_notices_have_to_make_sense),
+		cmocka_unit_test(a_yes_for_longer_is_offered_where_three_answers_can_be_told_apart),
 		cmocka_unit_test(a_question_names_its_program_and_holds_no_nul),
 		cmocka_unit_test(a_question_has_at_most_32_kib),
 	};
