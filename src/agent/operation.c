@@ -1,6 +1,7 @@
 /*
  * Operations: at most worker->parallel are with the worker, the rest wait here in order. A
- * deadline is the worker's to keep; one that lets it pass by more than a grace is killed.
+ * deadline is the worker's to keep; one that lets it pass by more than a grace is killed. What is
+ * said about one that runs is in operation_frame.c.
  */
 #include "operation.h"
 
@@ -8,19 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <keystile/cleanup.h>
 #include <keystile/log.h>
 
 #include "agent.h"
-
-static struct operation *find(struct worker *worker, uint32_t id)
-{
-	for (struct operation *operation = worker->operations; operation != NULL;
-		operation = operation->next)
-		if (operation->id == id)
-			return operation;
-	return NULL;
-}
 
 /* Adds one operation to the worker's counts, or takes it away (-1). */
 static void count(const struct operation *operation, int by)
@@ -55,16 +46,6 @@ static void operation_free(struct operation *operation)
 		close(operation->fd);
 	free(operation->path);
 	free(operation);
-}
-
-/* A worker that can't be written to is about to be noticed as gone by its stream. */
-static void send_frame(struct worker *worker, const struct frame *frame, int fd)
-{
-	AUTO(buf) out = {0};
-
-	frame_encode(frame, &out);
-	if (stream_send(&worker->stream, &out, fd) != KS_OK)
-		log_debug("worker %s takes no more frames", worker->needs->name);
 }
 
 static void begin(struct operation *operation)
@@ -270,13 +251,20 @@ enum ks_error worker_operate(
 	return KS_OK;
 }
 
-/* Ends one that was taken out of the list. */
+/* Of one that is in no list any more. */
 static void finish(
 	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result)
 {
 	if (operation->events != NULL)
 		operation->events->done(operation, error, words, result);
 	operation_free(operation);
+}
+
+void operation_end(
+	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result)
+{
+	unlink_operation(operation);
+	finish(operation, error, words, result);
 }
 
 static struct operation *detach_all(struct worker *worker)
@@ -312,16 +300,6 @@ static bool late(const struct operation *operation, uint64_t now, uint64_t grace
 	       now > operation->deadline_ms + grace_ms;
 }
 
-static void send_cancel(struct operation *operation)
-{
-	struct frame frame = {.type = FRAME_CANCEL, .operation = operation->id};
-
-	if (operation->cancel_sent)
-		return;
-	operation->cancel_sent = true;
-	send_frame(operation->worker, &frame, -1);
-}
-
 /* The first one that has been waiting for room for too long, or NULL. */
 static struct operation *first_starved(struct worker *worker, uint64_t now)
 {
@@ -343,124 +321,11 @@ void operations_check_deadlines(struct worker *worker)
 			return;
 		}
 		if (operation->running && late(operation, now, 0))
-			send_cancel(operation);
+			operation_cancel(operation);
 	}
-	while ((operation = first_starved(worker, now)) != NULL) {
-		unlink_operation(operation);
-		finish(operation, KS_BUSY, bytes_of("other requests kept the token busy"),
+	while ((operation = first_starved(worker, now)) != NULL)
+		operation_end(operation, KS_BUSY, bytes_of("other requests kept the token busy"),
 			bytes_of(NULL));
-	}
-}
-
-static enum ks_error on_done(struct operation *operation, const struct frame *frame)
-{
-	struct worker *worker = operation->worker;
-	enum ks_error error = (enum ks_error)frame->done.error;
-
-	if (operation->type == FRAME_SIGN)
-		worker->signed_ms = uv_now(&worker->agent->loop);
-	/* Who asked is still there, so it was the deadline that cancelled it. */
-	if (error == KS_CANCELLED && operation->cancel_sent)
-		error = KS_TIMEOUT;
-	unlink_operation(operation);
-	finish(operation, error, frame->done.words, frame->done.result);
-	operations_continue(worker);
-	return KS_OK;
-}
-
-static enum ks_error on_ask_pin(struct operation *operation, const struct frame *frame)
-{
-	if (operation->asking || ++operation->pins_asked > OPERATION_PINS_MAX)
-		return KS_BAD_INPUT;
-	operation->asking = true;
-	if (operation->events == NULL || operation->events->ask_pin == NULL)
-		operation_answer_pin(operation, KS_PIN_NEEDED, -1);
-	else
-		operation->events->ask_pin(operation, frame->ask_pin.token,
-			frame->ask_pin.tries_left, frame->ask_pin.retry);
-	return KS_OK;
-}
-
-static enum ks_error on_touch_awaited(struct operation *operation, const struct frame *frame)
-{
-	if (operation->touch_asked || ++operation->touches_asked > OPERATION_TOUCHES_MAX)
-		return KS_BAD_INPUT;
-	operation->touch_asked = operation->touching = true;
-	operation->touch_asked_ms = uv_now(&operation->worker->agent->loop);
-	if (operation->events == NULL || operation->events->touch == NULL)
-		operation_answer_touch(operation, KS_OK);
-	else
-		operation->events->touch(operation, frame->gone.token, true);
-	return KS_OK;
-}
-
-static enum ks_error on_presence(struct operation *operation, const struct frame *frame)
-{
-	/* Invariant 6: a PIN is vouched for only by a worker that was handed one. */
-	if ((frame->presence.presence & KS_PRESENCE_PIN) != 0 && !operation->pin_given)
-		return KS_BAD_INPUT;
-	operation->presence |= frame->presence.presence;
-	return KS_OK;
-}
-
-static enum ks_error on_touch_over(struct operation *operation)
-{
-	/* One that was never answered can't be over, and its clock would stand still for good. */
-	if (operation->touch_asked)
-		return KS_BAD_INPUT;
-	operation->touching = false;
-	if (operation->events != NULL && operation->events->touch != NULL)
-		operation->events->touch(operation, 0, false);
-	return KS_OK;
-}
-
-enum ks_error operation_handle(struct worker *worker, const struct frame *frame)
-{
-	struct operation *operation = find(worker, frame->operation);
-
-	if (operation == NULL || !operation->running)
-		return KS_BAD_INPUT;
-	switch (frame->type) {
-	case FRAME_DONE:
-		return on_done(operation, frame);
-	case FRAME_ASK_PIN:
-		return on_ask_pin(operation, frame);
-	case FRAME_TOUCH_AWAITED:
-		return on_touch_awaited(operation, frame);
-	case FRAME_TOUCH_OVER:
-		return on_touch_over(operation);
-	case FRAME_PRESENCE:
-		return on_presence(operation, frame);
-	case FRAME_PROGRESS:
-		return KS_OK;
-	default:
-		return KS_BAD_INPUT;
-	}
-}
-
-void operation_answer_pin(struct operation *operation, enum ks_error verdict, int fd)
-{
-	struct frame frame = {.type = FRAME_PIN_ANSWER,
-		.operation = operation->id,
-		.answer = {.verdict = (uint32_t)verdict}};
-
-	operation->asking = false;
-	operation->pin_given = operation->pin_given || verdict == KS_OK;
-	operation->deadline_ms = uv_now(&operation->worker->agent->loop) + operation->timeout_ms;
-	send_frame(operation->worker, &frame, fd);
-}
-
-void operation_answer_touch(struct operation *operation, enum ks_error verdict)
-{
-	struct frame frame = {.type = FRAME_TOUCH_ANSWER,
-		.operation = operation->id,
-		.answer = {.verdict = (uint32_t)verdict}};
-
-	operation->touch_asked = false;
-	operation->deadline_ms +=
-		uv_now(&operation->worker->agent->loop) - operation->touch_asked_ms;
-	operation->touch_noticed = operation->touch_noticed || verdict == KS_OK;
-	send_frame(operation->worker, &frame, -1);
 }
 
 void operation_abandon(struct operation *operation)
@@ -475,7 +340,7 @@ void operation_abandon(struct operation *operation)
 		operation_answer_pin(operation, KS_CANCELLED, -1);
 	if (operation->touch_asked)
 		operation_answer_touch(operation, KS_CANCELLED);
-	send_cancel(operation);
+	operation_cancel(operation);
 }
 
 bool operation_is_alone(const struct operation *operation)

@@ -1,6 +1,7 @@
 /*
  * The operations of a worker: waiting for room, running, asking the person, ended. Split from
- * worker.c, which has the process; worker.h has what others may call.
+ * worker.c, which has the process; worker.h has what others may call. operation.c has their order
+ * and deadlines, operation_frame.c what is said about one that runs.
  */
 #ifndef AGENT_OPERATION_H
 #define AGENT_OPERATION_H
@@ -16,6 +17,11 @@
 /* And touches: one for each PIN, with and without it, and as many again. */
 #define OPERATION_TOUCHES_MAX 16
 
+/* Takes it out of its worker's list, and tells its owner. */
+void operation_end(
+	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result);
+/* Tells the worker, once, that the result is of no use any more. */
+void operation_cancel(struct operation *operation);
 /* A frame that names an operation. KS_BAD_INPUT: the worker has lost its mind. */
 KS_MUST_CHECK enum ks_error operation_handle(struct worker *worker, const struct frame *frame);
 /* Sends what waits while there is room. */

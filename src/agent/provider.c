@@ -1,6 +1,6 @@
 /*
- * Providers: who waits for them, their tokens, back-off and end. The steps from a name to an
- * open module are in provider_load.c.
+ * Providers: their making, back-off and end. The steps from a name to an open module are in
+ * provider_load.c, who waits for one in provider_wait.c, its tokens in provider_token.c.
  */
 #include "provider.h"
 
@@ -12,12 +12,9 @@
 #include <keystile/log.h>
 
 #include "agent.h"
-#include "associated.h"
 #include "expiry.h"
 
 #define BACK_OFF_MAX_MS 60000
-/* Our own worker for added keys outlives an add that fails: another one may follow at once. */
-#define UNUSED_MS 10000
 /* A worker that lived that long starts again with a clean sheet. */
 #define LONG_LIFE_MS (5 * 60 * 1000)
 
@@ -75,36 +72,6 @@ static void unlink_provider(struct provider *provider)
 		*at = provider->next;
 }
 
-static void drop_token(struct provider *provider, struct token *token)
-{
-	struct token **at = &provider->tokens;
-
-	keyring_token_gone(&provider->agent->keyring, token);
-	while (*at != token)
-		at = &(*at)->next;
-	*at = token->next;
-	token_free(token);
-}
-
-/* Those that still want to hear it. */
-static void answer_waits(
-	struct provider *provider, struct provider *result, enum ks_error error, const char *words)
-{
-	struct provider_wait *wait = provider->waits;
-
-	provider->waits = NULL;
-	for (struct provider_wait *each = wait; each != NULL; each = each->next)
-		each->provider = NULL;
-	while (wait != NULL) {
-		struct provider_wait *next = wait->next;
-
-		if (wait->opened != NULL)
-			wait->opened(wait->owner, result, error, words);
-		free(wait);
-		wait = next;
-	}
-}
-
 void provider_close(struct provider *provider)
 {
 	if (provider->state == PROVIDER_CLOSED)
@@ -114,31 +81,17 @@ void provider_close(struct provider *provider)
 	if (provider->worker != NULL)
 		worker_end(provider->worker);
 	provider->worker = NULL;
-	while (provider->tokens != NULL)
-		drop_token(provider, provider->tokens);
+	provider_drop_tokens(provider);
 	uv_close((uv_handle_t *)&provider->retry, on_timer_closed);
 	key_changes_drop(provider);
-	answer_waits(provider, NULL, KS_NO_TOKEN, "the provider was removed");
-}
-
-void provider_forget_unconfirmed(struct provider *provider)
-{
-	struct token *token = provider->tokens;
-
-	while (token != NULL) {
-		struct token *next = token->next;
-
-		if (token->unconfirmed)
-			drop_token(provider, token);
-		token = next;
-	}
+	provider_answer(provider, NULL, KS_NO_TOKEN, "the provider was removed");
 }
 
 void provider_located(struct provider *provider, struct provider *existing)
 {
 	enum ks_error error = existing != NULL ? KS_OK : KS_NO_TOKEN;
 
-	answer_waits(provider, existing, error, "it is not loaded");
+	provider_answer(provider, existing, error, "it is not loaded");
 	provider_close(provider);
 }
 
@@ -149,49 +102,8 @@ void provider_ready(struct provider *provider)
 	/* Held meanwhile: who hears of it first may already fail, and who wanted it may have gone.
 	 */
 	provider_hold(provider);
-	answer_waits(provider, provider, KS_OK, NULL);
+	provider_answer(provider, provider, KS_OK, NULL);
 	provider_let_go(provider);
-}
-
-void provider_hold(struct provider *provider)
-{
-	provider->held++;
-}
-
-static bool is_wanted(const struct provider *provider)
-{
-	const struct provider_wait *wait = provider->waits;
-
-	while (wait != NULL && wait->opened == NULL)
-		wait = wait->next;
-	return wait != NULL || provider->held > 0 || provider->established;
-}
-
-static void on_unused(uv_timer_t *timer)
-{
-	struct provider *provider = timer->data;
-
-	if (!is_wanted(provider))
-		provider_close(provider);
-}
-
-/* Closes it unless somebody wants it; one that costs nothing but its process stays for a while. */
-static void close_unwanted(struct provider *provider)
-{
-	bool ours = provider->needs->takes_keys && !provider->needs->loads_path;
-
-	if (is_wanted(provider) || provider->state == PROVIDER_CLOSED)
-		return;
-	if (!ours || provider->worker == NULL)
-		provider_close(provider);
-	else if (provider->state == PROVIDER_READY)
-		uv_timer_start(&provider->retry, on_unused, UNUSED_MS, 0);
-}
-
-void provider_let_go(struct provider *provider)
-{
-	provider->held--;
-	close_unwanted(provider);
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -229,12 +141,12 @@ void provider_failed(struct provider *provider, enum ks_error error, const char 
 	if (worker != NULL)
 		worker_end(worker);
 	if (!provider->established) {
-		answer_waits(provider, NULL, error, words);
+		provider_answer(provider, NULL, error, words);
 		provider_close(provider);
 		return;
 	}
 	schedule_restart(provider);
-	answer_waits(provider, NULL, error, provider->last_error);
+	provider_answer(provider, NULL, error, provider->last_error);
 }
 
 static void on_ended(struct worker *worker, const char *why)
@@ -261,117 +173,11 @@ static void on_ended(struct worker *worker, const char *why)
 		provider->state = PROVIDER_WAITING;
 }
 
-struct token *provider_token(struct provider *provider, uint32_t id)
-{
-	for (struct token *token = provider->tokens; token != NULL; token = token->next)
-		if (!token->unconfirmed && token->id == id)
-			return token;
-	return NULL;
-}
-
-static struct token *find_or_add_token(struct provider *provider, const struct ks_token *reported)
-{
-	struct token *token = provider_token(provider, reported->id);
-	struct token **end = &provider->tokens;
-	unsigned count = 0;
-
-	if (token != NULL)
-		return token;
-	for (; *end != NULL; end = &(*end)->next, count++)
-		if ((*end)->unconfirmed && token_same(*end, reported))
-			return *end;
-	if (count >= PROVIDER_TOKENS_MAX)
-		return NULL;
-	*end = calloc(1, sizeof(**end));
-	if (*end != NULL)
-		(*end)->provider = provider;
-	return *end;
-}
-
-/* Not before the provider is opened: until then nothing that could know a token runs. */
-static bool may_have_tokens(const struct provider *provider)
-{
-	return provider->name != NULL && provider->state != PROVIDER_LOCATING;
-}
-
-/* Its keys, and the certificates that came with ssh-add -C -s. */
-static void offer(
-	struct provider *provider, struct token *token, const struct ks_key *keys, size_t count)
-{
-	struct keyring *keyring = &provider->agent->keyring;
-	struct ks_key *expanded = NULL;
-	size_t expanded_count;
-
-	if (provider->certificates == NULL) {
-		keyring_token_is(keyring, token, keys, count);
-		return;
-	}
-	if (associated_expand(provider->certificates, keys, count, PROVIDER_KEYS_MAX, &expanded,
-		    &expanded_count) == KS_OK)
-		keyring_token_is(keyring, token, expanded, expanded_count);
-	else
-		log_error("no memory for the certificates of a token's keys");
-	free(expanded);
-}
-
-static enum ks_error on_token(struct worker *worker, const struct ks_token *reported,
-	const struct ks_key *keys, size_t count)
-{
-	struct provider *provider = worker->owner;
-	struct token *token;
-
-	if (!may_have_tokens(provider))
-		return KS_BAD_INPUT;
-	token = find_or_add_token(provider, reported);
-	if (token == NULL || token_update(token, reported) != KS_OK) {
-		log_warning("too many tokens in one provider: one is left out");
-		return KS_OK;
-	}
-	if (!provider->needs->takes_keys)
-		offer(provider, token, keys, count);
-	return KS_OK;
-}
-
-static enum ks_error on_token_gone(struct worker *worker, uint32_t id)
-{
-	struct provider *provider = worker->owner;
-	struct token *token = provider_token(provider, id);
-
-	if (!may_have_tokens(provider))
-		return KS_BAD_INPUT;
-	if (token != NULL)
-		drop_token(provider, token);
-	return KS_OK;
-}
-
 const struct worker_events provider_worker_events = {
-	.token = on_token,
-	.token_gone = on_token_gone,
+	.token = provider_token_is,
+	.token_gone = provider_token_gone,
 	.ended = on_ended,
 };
-
-struct provider_wait *provider_wait(struct provider *provider, provider_opened *opened, void *owner)
-{
-	struct provider_wait *wait = calloc(1, sizeof(*wait));
-	struct provider_wait **end = &provider->waits;
-
-	if (wait == NULL)
-		return NULL;
-	*wait = (struct provider_wait){.provider = provider, .opened = opened, .owner = owner};
-	while (*end != NULL)
-		end = &(*end)->next;
-	*end = wait;
-	return wait;
-}
-
-void provider_wait_abandon(struct provider_wait *wait)
-{
-	struct provider *provider = wait->provider;
-
-	wait->opened = NULL;
-	if (provider != NULL)
-		close_unwanted(provider);
-}
 
 void provider_hand_over(struct provider *provider, struct provider *existing)
 {

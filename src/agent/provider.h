@@ -109,7 +109,16 @@ KS_MUST_CHECK enum ks_error provider_constrain(
 void provider_expire_in(struct provider *provider, uint32_t seconds);
 struct token *provider_token(struct provider *provider, uint32_t id);
 
-/* For provider_load.c. */
+/* ---- For the files provider*.c ---- */
+
+/* Tells those that wait and still want to hear it. */
+void provider_answer(
+	struct provider *provider, struct provider *result, enum ks_error error, const char *words);
+void provider_drop_tokens(struct provider *provider);
+/* worker_events.token and .token_gone */
+enum ks_error provider_token_is(struct worker *worker, const struct ks_token *reported,
+	const struct ks_key *keys, size_t count);
+enum ks_error provider_token_gone(struct worker *worker, uint32_t id);
 /* Who waits for one now waits for the other, which is not kept in its back-off. */
 void provider_hand_over(struct provider *provider, struct provider *existing);
 void provider_located(struct provider *provider, struct provider *existing);

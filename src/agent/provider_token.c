@@ -1,0 +1,123 @@
+/*
+ * The tokens of a provider, as its worker reports them, and the keys that they bring.
+ */
+#include <stdlib.h>
+
+#include <keystile/log.h>
+
+#include "agent.h"
+#include "associated.h"
+#include "provider.h"
+
+static void drop_token(struct provider *provider, struct token *token)
+{
+	struct token **at = &provider->tokens;
+
+	keyring_token_gone(&provider->agent->keyring, token);
+	while (*at != token)
+		at = &(*at)->next;
+	*at = token->next;
+	token_free(token);
+}
+
+void provider_drop_tokens(struct provider *provider)
+{
+	while (provider->tokens != NULL)
+		drop_token(provider, provider->tokens);
+}
+
+void provider_forget_unconfirmed(struct provider *provider)
+{
+	struct token *token = provider->tokens;
+
+	while (token != NULL) {
+		struct token *next = token->next;
+
+		if (token->unconfirmed)
+			drop_token(provider, token);
+		token = next;
+	}
+}
+
+struct token *provider_token(struct provider *provider, uint32_t id)
+{
+	for (struct token *token = provider->tokens; token != NULL; token = token->next)
+		if (!token->unconfirmed && token->id == id)
+			return token;
+	return NULL;
+}
+
+static struct token *find_or_add_token(struct provider *provider, const struct ks_token *reported)
+{
+	struct token *token = provider_token(provider, reported->id);
+	struct token **end = &provider->tokens;
+	unsigned count = 0;
+
+	if (token != NULL)
+		return token;
+	for (; *end != NULL; end = &(*end)->next, count++)
+		if ((*end)->unconfirmed && token_same(*end, reported))
+			return *end;
+	if (count >= PROVIDER_TOKENS_MAX)
+		return NULL;
+	*end = calloc(1, sizeof(**end));
+	if (*end != NULL)
+		(*end)->provider = provider;
+	return *end;
+}
+
+/* Not before the provider is opened: until then nothing that could know a token runs. */
+static bool may_have_tokens(const struct provider *provider)
+{
+	return provider->name != NULL && provider->state != PROVIDER_LOCATING;
+}
+
+/* Its keys, and the certificates that came with ssh-add -C -s. */
+static void offer(
+	struct provider *provider, struct token *token, const struct ks_key *keys, size_t count)
+{
+	struct keyring *keyring = &provider->agent->keyring;
+	struct ks_key *expanded = NULL;
+	size_t expanded_count;
+
+	if (provider->certificates == NULL) {
+		keyring_token_is(keyring, token, keys, count);
+		return;
+	}
+	if (associated_expand(provider->certificates, keys, count, PROVIDER_KEYS_MAX, &expanded,
+		    &expanded_count) == KS_OK)
+		keyring_token_is(keyring, token, expanded, expanded_count);
+	else
+		log_error("no memory for the certificates of a token's keys");
+	free(expanded);
+}
+
+enum ks_error provider_token_is(struct worker *worker, const struct ks_token *reported,
+	const struct ks_key *keys, size_t count)
+{
+	struct provider *provider = worker->owner;
+	struct token *token;
+
+	if (!may_have_tokens(provider))
+		return KS_BAD_INPUT;
+	token = find_or_add_token(provider, reported);
+	if (token == NULL || token_update(token, reported) != KS_OK) {
+		log_warning("too many tokens in one provider: one is left out");
+		return KS_OK;
+	}
+	if (!provider->needs->takes_keys)
+		offer(provider, token, keys, count);
+	return KS_OK;
+}
+
+enum ks_error provider_token_gone(struct worker *worker, uint32_t id)
+{
+	struct provider *provider = worker->owner;
+	struct token *token = provider_token(provider, id);
+
+	if (!may_have_tokens(provider))
+		return KS_BAD_INPUT;
+	if (token != NULL)
+		drop_token(provider, token);
+	return KS_OK;
+}
