@@ -233,9 +233,13 @@ struct ks_backend {
 	/* Gives the token back: logs out, closes sessions; its keys may still be listed. Optional.
 	 */
 	enum ks_error (*release)(void *state, struct ks_operation *operation, uint32_t token);
-	/* `keystile NAME ...` for this backend: JSON in, JSON out. Optional. */
+	/*
+	 * `keystile NAME ...` for this backend: JSON in, JSON out. secrets is what the person typed
+	 * for it or what was read from a file, a row of strings as buffer.h has them, in the order
+	 * that the verb wants them; empty where there are none. Optional.
+	 */
 	enum ks_error (*administer)(void *state, struct ks_operation *operation,
-		struct bytes request, struct buf *answer);
+		struct bytes request, const struct secret *secrets, struct buf *answer);
 	void (*close)(void *state);
 };
 

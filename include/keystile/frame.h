@@ -2,7 +2,8 @@
  * The messages between the agent and a worker (docs/PROTOCOL.md). On the socket a frame is
  * u32 length, u8 type, u32 operation, body; both ends write and read each body here, field by
  * field, and refuse leftovers. A descriptor travels by SCM_RIGHTS with the first byte
- * of the only frames that may carry one (FRAME_PIN_ANSWER, FRAME_LOGIN, FRAME_ADD).
+ * of the only frames that may carry one (FRAME_PIN_ANSWER, FRAME_LOGIN, FRAME_ADD,
+ * FRAME_ADMINISTER).
  */
 #ifndef KEYSTILE_FRAME_H
 #define KEYSTILE_FRAME_H
@@ -23,8 +24,8 @@ enum frame_type {
 	FRAME_LIST = 4,
 	FRAME_LOGIN = 5, /* with a descriptor to read the PIN from */
 	FRAME_SIGN = 6,
-	FRAME_RELEASE = 7, /* token */
-	FRAME_ADMINISTER = 8,
+	FRAME_RELEASE = 7,    /* token */
+	FRAME_ADMINISTER = 8, /* JSON; perhaps with a descriptor to read secrets from */
 	FRAME_CANCEL = 9,
 	FRAME_PIN_ANSWER = 10, /* verdict; KS_OK comes with a descriptor */
 	FRAME_TOUCH_ANSWER = 11,
@@ -88,6 +89,7 @@ struct frame {
 		struct {
 			uint32_t timeout_ms;
 			struct bytes request;
+			bool with_secret; /* a descriptor comes along */
 		} administer;
 		struct {
 			uint32_t verdict; /* enum ks_error */
@@ -142,7 +144,8 @@ void frame_encode(const struct frame *frame, struct buf *out);
  */
 KS_MUST_CHECK enum ks_error frame_decode(struct bytes body, struct frame *frame);
 void frame_deinit(struct frame *frame);
-/* True for the frames that carry a descriptor: login, add, and a PIN answer that says KS_OK. */
+/* True for the frames that carry a descriptor: login, add, an administer that says so, and a PIN
+ * answer that says KS_OK. */
 bool frame_has_fd(const struct frame *frame);
 const char *frame_type_name(enum frame_type type); /* static, "sign"; "unknown" for others */
 /* Which end may send it. */

@@ -65,6 +65,7 @@ bool frame_from_agent(enum frame_type type)
 bool frame_has_fd(const struct frame *frame)
 {
 	return frame->type == FRAME_LOGIN || frame->type == FRAME_ADD ||
+	       (frame->type == FRAME_ADMINISTER && frame->administer.with_secret) ||
 	       (frame->type == FRAME_PIN_ANSWER && frame->answer.verdict == KS_OK);
 }
 

@@ -162,6 +162,7 @@ static void get_from_agent(struct reader *in, struct frame *frame)
 	case FRAME_ADMINISTER:
 		frame->administer.timeout_ms = get_timeout(in);
 		frame->administer.request = reader_string(in);
+		frame->administer.with_secret = get_bool(in);
 		return;
 	case FRAME_PIN_ANSWER:
 	case FRAME_TOUCH_ANSWER:

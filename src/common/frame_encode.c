@@ -87,6 +87,7 @@ static void put_from_agent(const struct frame *frame, struct buf *out)
 	case FRAME_ADMINISTER:
 		buf_put_u32(out, frame->administer.timeout_ms);
 		buf_put_string(out, frame->administer.request);
+		buf_put_bool(out, frame->administer.with_secret);
 		return;
 	case FRAME_PIN_ANSWER:
 	case FRAME_TOUCH_ANSWER:

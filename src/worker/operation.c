@@ -287,17 +287,32 @@ static enum ks_error run_release(struct ks_operation *operation, struct buf *res
 		worker->state, operation, operation->incoming.frame.release.token);
 }
 
+/* It was filled and closed before the frame was sent, so reading it can't block. */
+static enum ks_error read_pipe(int fd, struct secret *out)
+{
+	enum ks_error error = secret_init(out, SECRET_PIPE_MAX);
+
+	return error == KS_OK ? secret_read(out, fd) : error;
+}
+
 static enum ks_error run_administer(struct ks_operation *operation, struct buf *result)
 {
 	struct ks_worker *worker = operation->worker;
+	const struct frame *frame = &operation->incoming.frame;
+	enum ks_error error = KS_OK;
+	struct secret secrets = {0};
 
 	if (worker->backend->administer == NULL)
 		return KS_UNSUPPORTED;
-	return worker->backend->administer(
-		worker->state, operation, operation->incoming.frame.administer.request, result);
+	if (frame->administer.with_secret)
+		error = read_pipe(operation->incoming.fd, &secrets);
+	if (error == KS_OK)
+		error = worker->backend->administer(
+			worker->state, operation, frame->administer.request, &secrets, result);
+	secret_deinit(&secrets);
+	return error;
 }
 
-/* The pipe was filled and closed before the frame was sent, so reading it can't block. */
 static enum ks_error run_add(struct ks_operation *operation, struct buf *result)
 {
 	struct ks_worker *worker = operation->worker;
@@ -307,9 +322,7 @@ static enum ks_error run_add(struct ks_operation *operation, struct buf *result)
 		ks_explain(operation, "it takes no keys");
 		return KS_UNSUPPORTED;
 	}
-	enum ks_error error = secret_init(&key, SECRET_PIPE_MAX);
-	if (error == KS_OK)
-		error = secret_read(&key, operation->incoming.fd);
+	enum ks_error error = read_pipe(operation->incoming.fd, &key);
 	if (error == KS_OK)
 		error = worker->backend->add(worker->state, operation, &key, result);
 	secret_deinit(&key);

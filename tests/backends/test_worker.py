@@ -332,7 +332,7 @@ class Frames(unittest.TestCase):
 
     def test_what_a_backend_does_not_offer_is_unsupported(self):
         with Worker("fake:demo") as worker:
-            self.assertEqual(worker.call(w.ADMINISTER, string("{}"))[1].error, w.UNSUPPORTED)
+            self.assertEqual(worker.call(w.ADMINISTER, string("{}") + b"\0")[1].error, w.UNSUPPORTED)
             for done in (worker.call(w.ADD, fds=[w.pipe_with(b"key")])[1], worker.call(w.REMOVE, string("key"))[1]):
                 self.assertEqual((done.error, done.words), (w.UNSUPPORTED, "it takes no keys"))
 

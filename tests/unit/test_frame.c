@@ -363,7 +363,7 @@ static void a_hello_of_another_version_is_read_for_its_version(void **state)
 
 static void frames_are_at_most_512_kib(void **state)
 {
-	size_t room = FRAME_MAX - BODY - 8; /* type, operation, time-out, length */
+	size_t room = FRAME_MAX - BODY - 9; /* type, operation, time-out, length, bool */
 	uint8_t *much = calloc(1, room + 1);
 	struct frame frame = {.type = FRAME_ADMINISTER, .operation = 1};
 	AUTO(buf) buf = {0}, more = {0};
