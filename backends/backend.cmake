@@ -1,7 +1,7 @@
 # How a backend becomes a worker: keystile_backend(NAME "what it is for") makes the option
 # KEYSTILE_BACKEND_NAME and, where it is on, the program keystile-worker-NAME. The folder's own
 # CMakeLists.txt adds its sources and libraries to that target. needs.c goes into the agent too.
-# With NOT_INSTALLED it stays in the build tree.
+# With NOT_INSTALLED it stays in the build tree; with OWN_PACKAGE it is a package of its own.
 function(keystile_backend name purpose)
 	string(TOUPPER ${name} upper)
 	option(KEYSTILE_BACKEND_${upper} "Backend ${name}: ${purpose}" ON)
@@ -25,6 +25,10 @@ const struct ks_backend *const ks_this_backend = &ks_backend_@name@;
 	if("NOT_INSTALLED" IN_LIST ARGN)
 		set_target_properties(keystile-worker-${name} PROPERTIES
 			RUNTIME_OUTPUT_DIRECTORY ${KEYSTILE_LIBEXEC})
+	elseif("OWN_PACKAGE" IN_LIST ARGN)
+		set_property(GLOBAL APPEND PROPERTY keystile_packages ${name})
+		set_property(GLOBAL PROPERTY keystile_package_${name} "${purpose}")
+		keystile_libexec(keystile-worker-${name} ${name})
 	else()
 		keystile_libexec(keystile-worker-${name})
 	endif()

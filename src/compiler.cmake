@@ -117,8 +117,13 @@ function(keystile_print_hardening)
 	endif()
 endfunction()
 
-# A program that other programs of ours start, never a person.
+# A program that other programs of ours start, never a person. It comes with the agent's package, or with that of
+# a component of its own (src/packages.cmake).
 function(keystile_libexec target)
+	set(component agent)
+	if(ARGC GREATER 1)
+		set(component ${ARGV1})
+	endif()
 	set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${KEYSTILE_LIBEXEC})
-	install(TARGETS ${target} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/keystile)
+	install(TARGETS ${target} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/keystile COMPONENT ${component})
 endfunction()

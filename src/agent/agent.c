@@ -32,6 +32,7 @@
 #define DESCRIPTORS_KEPT 96
 #define STOP_MAX_MS 3000
 #define EXIT_SIGNALLED 2
+#define OWN_SOCKET_MODE 0600
 
 /* Beside the sockets, what exists only while the process runs. */
 struct life {
@@ -173,7 +174,8 @@ static void add_own_socket(struct life *life, enum listener_kind kind, const cha
 	AUTO(text) path = text_format("%s/%s", life->folder, name);
 	struct socket_place place = {.fd = -1};
 
-	if (path == NULL || socket_place_at(path, &place) != KS_OK ||
+	/* One that was killed leaves its socket in the folder that all of them use. */
+	if (path == NULL || socket_place_listener(path, OWN_SOCKET_MODE, &place) != KS_OK ||
 		listen_on(life, kind, &place) != KS_OK) {
 		log_warning("no socket %s/%s", life->folder, name);
 		if (place.fd >= 0)

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <syslog.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <keystile/cleanup.h>
@@ -223,9 +224,17 @@ static void become_daemon(void)
 	log_to(to_syslog, NULL);
 }
 
+/* Where there is one that waits for it, as with Type=notify; no child of ours hears of it. */
+static void tell_manager(const struct agent_start *start)
+{
+	(void)start;
+	sd_notify(1, "READY=1");
+}
+
 static int run_activated(struct agent_start *start)
 {
 	start->place = NULL;
+	start->ready = tell_manager;
 	return agent_run(start);
 }
 

@@ -480,6 +480,30 @@ class Activated(StartTest):
             self.assertFalse((own / "control.sock").exists())
             path.unlink()
 
+    def test_a_manager_that_waits_is_told_when_it_serves_and_nobody_else_hears_of_it(self):
+        where = self.home / "notify.sock"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(str(where))
+            manager.settimeout(30 * lab.PATIENCE)
+            path = self.activate(["agent.sock"], env={"NOTIFY_SOCKET": str(where)})[0]
+            self.assertEqual(manager.recv(1000), b"READY=1")
+            self.assertTrue((self.home / "run" / "keystile" / "control.sock").exists())
+        with lab.AgentClient(str(path)) as client:
+            self.assertEqual(client.add_token("fake:lab"), c.SUCCESS)
+            for one in lab.descendants(self.pid):
+                self.assertNotIn(b"NOTIFY_SOCKET", pathlib.Path(f"/proc/{one.pid}/environ").read_bytes())
+
+    def test_one_that_was_killed_does_not_keep_the_next_from_its_control_socket(self):
+        control = {**self.env, "KEYSTILE_CONTROL": str(self.home / "run" / "keystile" / "control.sock")}
+        for end in (signal.SIGKILL, signal.SIGTERM):
+            path = self.activate(["agent.sock"])[0]
+            self.assertTrue(self.serves(path))
+            lab.wait_for("it can be asked", lambda: lab.run([lab.CONTROL, "status"], env=control).returncode == 0)
+            os.kill(self.pid, end)
+            os.waitpid(self.pid, 0)
+            path.unlink()
+        self.pid = None
+
     def rules(self):
         env = {**self.env, "KEYSTILE_CONTROL": str(self.home / "run" / "keystile" / "control.sock")}
         done = lab.run([lab.CONTROL, "policy", "show", "--json"], env=env)

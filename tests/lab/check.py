@@ -330,6 +330,18 @@ def step_backends():
     return total
 
 
+def step_install():
+    """Debian packages in a clean Debian, used by a person with systemd, and purged"""
+    folder = BUILD / "install"
+    tally = build("install", folder, CMAKE_INSTALL_PREFIX="/usr", BUILD_TESTING="OFF",
+                  KEYSTILE_PACKAGER="Keystile's own tests <keystile-tests@debian.org>")
+    if tally.failed:
+        return tally
+    output, code = Log("install").run(["/usr/bin/python3", ROOT / "tests/lab/tap.py", ROOT / "tests/install/test_install.py"],
+                                      env={"KEYSTILE_BUILD": str(folder)}, seconds=1200)
+    return _plus(tally, tally_tap("install", output, code))
+
+
 def step_sanitizers():
     """every test with the address and undefined-behaviour sanitizers"""
     folder = BUILD / "sanitizers"
