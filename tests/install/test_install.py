@@ -36,7 +36,9 @@ def field(package, name):
 
 class Packages(unittest.TestCase):
     def test_lintian_finds_no_mistake(self):
-        self.assertEqual([path.name.split("_")[0] for path in packages], ["keystile", "keystile-pkcs11"])
+        names = [path.name.split("_")[0] for path in packages]
+        self.assertEqual(names[0], "keystile")
+        self.assertIn("keystile-pkcs11", names)
         found = lab.run(["lintian", "--allow-root", "--fail-on", "error,warning", *packages])
         self.assertEqual(found.returncode, 0, found.stdout)
 
@@ -45,7 +47,8 @@ class Packages(unittest.TestCase):
         self.assertIn("libuv1", needs)
         for library in TOKEN_LIBRARIES:
             self.assertNotIn(library, needs)
-        self.assertIn("libp11-kit0", field(packages[1], "Depends"))
+        pkcs11 = next(path for path in packages if path.name.startswith("keystile-pkcs11_"))
+        self.assertIn("libp11-kit0", field(pkcs11, "Depends"))
 
     def test_uninstalling_what_cmake_installed_leaves_no_file(self):
         with lab.Folder() as folder:
@@ -128,7 +131,7 @@ class Installed(unittest.TestCase):
         self.typed("ssh-add", "-l", says=2)
 
     def test_5_a_purge_leaves_nothing(self):
-        system.run("apt-get", "autoremove", "--purge", "-y", "keystile", "keystile-pkcs11")
+        system.run("apt-get", "autoremove", "--purge", "-y", *(field(package, "Package") for package in packages))
         system.run("rm", "-rf", "--", debian.HOME)
         left = {path for path in system.files() - self.before if not path.startswith((debian.HOME, "/etc", "/var"))}
         self.assertEqual(left, set())
