@@ -40,13 +40,27 @@ CODE_FOLDERS = ("src", "include", "backends", "tests")
 VALGRIND = ("valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
             " --show-leak-kinds=definite")
 UNSTEADY_MAX = 3  # test programs of a step that may be run a second time
+# Most tests wait more than they compute, less so under the sanitizers, and least under valgrind.
+AT_ONCE, AT_ONCE_SANITIZED, AT_ONCE_VALGRIND = 3 * JOBS, 2 * JOBS, JOBS + 1
+COST_UNKNOWN = 10  # seconds: they begin behind those that are known to be long
 FUZZ_SECONDS = 60  # for each target, but for all of them together no more than
-FUZZ_SECONDS_ALL = 240
+FUZZ_SECONDS_ALL = 180
 RESULT = re.compile(r"^(not )?ok\b\s*\d*\s*(.*)$")
 WRONG = re.compile(r"(error|warning):|undefined reference|ERROR:|^CMake Error", re.I)
 PLAN = re.compile(r"^1\.\.(\d+)")
 # What a sanitizer or valgrind finds is a fault, however seldom it shows.
 FINDING = re.compile(r"ERROR: \w+Sanitizer|runtime error:|==\d+== ?\S|Sanitizer: CHECK failed")
+
+
+@dataclasses.dataclass
+class Test:
+    """One that ctest knows; cost is how long it may take, in seconds, and decides who begins first."""
+    name: str
+    command: list
+    env: dict
+    seconds: float
+    labels: list
+    cost: float
 
 
 @dataclasses.dataclass
@@ -159,12 +173,12 @@ def _end(process):
         return process.communicate()[0]
 
 
-def build(name, folder, compiler="gcc", **options):
+def build(name, folder, compiler="gcc", target="all", **options):
     """Configures and builds a tree with warnings as errors: one check."""
     log = Log(f"{name}-build")
     settings = [f"-D{key}={value}" for key, value in {"KEYSTILE_WERROR": "ON", **options}.items()]
     for command in (["cmake", "-S", ROOT, "-B", folder, *settings],
-                    ["cmake", "--build", folder, "--parallel", JOBS]):
+                    ["cmake", "--build", folder, "--parallel", JOBS, "--target", target]):
         _, code = log.run(command, env={"CC": compiler})
         if code != 0:
             return Tally.of(False, [f"{name}: see {log.path}", *log.end()])
@@ -178,31 +192,39 @@ def print_hardening(name, output):
 
 
 def tests_of(folder):
-    """(name, command, environment, seconds) of each test that ctest knows in a build tree."""
+    """Each test that ctest knows in a build tree."""
     output, code = run(["ctest", "--test-dir", folder, "--show-only=json-v1"])
     if code != 0:
         raise RuntimeError(output)
     for test in json.loads(output[output.index("{"):])["tests"]:
         properties = {one["name"]: one["value"] for one in test.get("properties", [])}
-        env = dict(one.split("=", 1) for one in properties.get("ENVIRONMENT", []))
-        yield test["name"], test.get("command", []), env, properties.get("TIMEOUT", 600)
+        yield Test(test["name"], test.get("command", []),
+                   dict(one.split("=", 1) for one in properties.get("ENVIRONMENT", [])),
+                   properties.get("TIMEOUT", 600), properties.get("LABELS", []),
+                   TOOK.get(test["name"], properties.get("COST", COST_UNKNOWN)))
 
 
-def run_tests(name, folder, wanted=lambda test: True, patience=1, **extra):
-    """Every wanted test of a tree, as many at once as there are processors."""
+TOOK = {}  # seconds that each test took in an earlier step
+
+
+def run_tests(name, folder, wanted=lambda test: True, patience=1, at_once=AT_ONCE, wrapper=(), **extra):
+    """Every wanted test of a tree, the longest first; wrapper is a command that runs its command."""
     log, total = Log(f"{name}-tests"), Tally()
-    tests = [test for test in tests_of(folder) if wanted(test[0])]
+    tests = sorted(filter(wanted, tests_of(folder)), key=lambda test: -test.cost)
     extra["KEYSTILE_TEST_PATIENCE"] = str(patience)
 
     def one(test):
-        title, command, env, seconds = test
-        if not command:
-            return Tally.of(False, [f"{title}: was not built"])
-        output, code = run(command, {**env, **extra}, cwd=folder, seconds=seconds * patience)
-        log.write(f"==== {title}: {' '.join(command)}\n{output}\n==== ended with {code}\n\n")
-        return tally_tap(f"{name}, {title}", output, code)
+        if not test.command:
+            return Tally.of(False, [f"{test.name}: was not built"])
+        started = time.monotonic()
+        output, code = run([*wrapper, *test.command], {**test.env, **extra}, cwd=folder,
+                           seconds=test.seconds * patience)
+        TOOK[test.name] = time.monotonic() - started
+        log.write(f"==== {test.name}: {' '.join(test.command)}\n{output}\n"
+                  f"==== ended with {code} after {TOOK[test.name]:.1f} s\n\n")
+        return tally_tap(f"{name}, {test.name}", output, code)
 
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         tallies = list(pool.map(one, tests))
     again = worth_a_second_run(tallies)
     for place in again:
@@ -318,11 +340,12 @@ def step_cppcheck():
 
 def step_backends():
     """a build without each backend"""
-    total = Tally()
+    total, folder = Tally(), BUILD / "without"
     for name in backends():
-        folder = BUILD / f"without-{name}"
-        tally = build(f"without-{name}", folder, BUILD_TESTING="OFF",
-                      **{f"KEYSTILE_BACKEND_{name.upper()}": "OFF"})
+        # One tree for all: what no backend changes is compiled once.
+        shutil.rmtree(folder / "libexec", ignore_errors=True)
+        wanted = {f"KEYSTILE_BACKEND_{one.upper()}": "OFF" if one == name else "ON" for one in backends()}
+        tally = build(f"without-{name}", folder, BUILD_TESTING="OFF", **wanted)
         worker = folder / "libexec" / "keystile" / f"keystile-worker-{name}"
         if tally.passed and worker.exists():
             tally = Tally.of(False, [f"{worker} was built all the same"])
@@ -349,6 +372,7 @@ def step_sanitizers():
     if tally.failed:
         return tally
     return _plus(tally, run_tests("sanitizers", folder, patience=2,
+                                  at_once=AT_ONCE_SANITIZED,
                                   UBSAN_OPTIONS="print_stacktrace=1",
                                   ASAN_OPTIONS="fast_unwind_on_malloc=0",
                                   LSAN_OPTIONS="print_suppressions=0:suppressions="
@@ -356,10 +380,15 @@ def step_sanitizers():
 
 
 def step_valgrind():
-    """the agent's tests with the agent under valgrind"""
+    """under valgrind: unit tests, and the agent where much is read that others sent"""
+    def labelled(*kinds):
+        return lambda test: "valgrind" in test.labels and test.name.startswith(kinds)
+
+    tally = run_tests("valgrind-units", BUILD, labelled("unit-", "fuzz-"), patience=5, at_once=AT_ONCE_VALGRIND,
+                      wrapper=VALGRIND.split())
     with tempfile.TemporaryDirectory(prefix="keystile-valgrind-") as folder:
-        tally = run_tests("valgrind", BUILD, lambda test: test.startswith("agent-"), patience=5,
-                          KEYSTILE_AGENT_WRAPPER=f"{VALGRIND} --log-file={folder}/%p")
+        tally += run_tests("valgrind", BUILD, labelled("agent-"), patience=5, at_once=AT_ONCE_VALGRIND,
+                           KEYSTILE_AGENT_WRAPPER=f"{VALGRIND} --log-file={folder}/%p")
         log = Log("valgrind-reports")
         for path in sorted(pathlib.Path(folder).iterdir()):
             said = path.read_text(errors="replace").splitlines(keepends=True)
@@ -370,9 +399,9 @@ def step_valgrind():
 
 
 def step_fuzz():
-    """each fuzz target for a minute, or as long as four minutes suffice for all"""
+    """each fuzz target for a minute, or as long as three minutes suffice for all"""
     folder = BUILD / "fuzz"
-    tally = build("fuzz", folder, "clang", BUILD_TESTING="ON", KEYSTILE_FUZZ="ON",
+    tally = build("fuzz", folder, "clang", "fuzz-targets", BUILD_TESTING="ON", KEYSTILE_FUZZ="ON",
                   KEYSTILE_SANITIZE=SANITIZERS)
     if tally.failed:
         return tally
