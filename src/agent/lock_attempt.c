@@ -22,6 +22,8 @@
  * still held back. */
 #define ATTEMPTS_TYPED_MAX 4
 #define ATTEMPTS_ALL (ATTEMPTS_MAX + ATTEMPTS_TYPED_MAX)
+/* Processes that are remembered for a wrong one. */
+#define FAILED_MAX 8
 
 struct attempts {
 	struct agent *agent;
@@ -29,7 +31,8 @@ struct attempts {
 	struct lock *lock;
 	bool closing;
 	bool clock_closed;
-	pid_t failed_pid; /* whose attempt was wrong last; others go first */
+	pid_t failed[FAILED_MAX]; /* whose attempts were wrong, the last one first; others go before
+				   */
 	struct attempt all[ATTEMPTS_ALL];
 	struct secret digests;	 /* PASSWORD_DIGEST bytes for each attempt */
 	struct attempt *waiting; /* oldest first */
@@ -98,11 +101,31 @@ static void on_delay(uv_timer_t *timer)
 	attempts_serve(attempts);
 }
 
+/* Its place in the list, FAILED_MAX for who has not been wrong lately. */
+static unsigned failed_place(const struct attempts *attempts, pid_t pid)
+{
+	unsigned place = 0;
+
+	while (place < FAILED_MAX && attempts->failed[place] != pid)
+		place++;
+	return place;
+}
+
+static void note_failed(struct attempts *attempts, pid_t pid)
+{
+	unsigned place = failed_place(attempts, pid);
+
+	if (place == FAILED_MAX)
+		place--;
+	memmove(&attempts->failed[1], &attempts->failed[0], place * sizeof(attempts->failed[0]));
+	attempts->failed[0] = pid;
+}
+
 void attempt_hold_back(struct attempt *attempt, unsigned ms, const char *refusal)
 {
 	struct attempts *attempts = attempt->attempts;
 
-	attempts->failed_pid = attempt->pid;
+	note_failed(attempts, attempt->pid);
 	attempts->in_work = attempt;
 	attempts->held_back = refusal;
 	uv_timer_start(&attempts->delay, on_delay, ms, 0);
@@ -181,19 +204,23 @@ static const char *begin_deriving(struct attempts *attempts, struct attempt *att
 	return "out of memory";
 }
 
-/* Processes that try one password after the other do not keep the person's waiting. */
+/*
+ * Processes that try one password after the other do not keep the person's waiting: of those that
+ * wait, the one whose process was wrong the longest ago, or never, and of its own the oldest.
+ */
 static struct attempt *next_attempt(struct attempts *attempts)
 {
-	struct attempt *other = NULL;
+	struct attempt *found = NULL;
 
 	for (struct attempt *attempt = attempts->waiting; attempt != NULL;
 		attempt = attempt->next) {
 		if (attempt->typed)
 			return attempt;
-		if (other == NULL && attempt->pid != attempts->failed_pid)
-			other = attempt;
+		if (found == NULL ||
+			failed_place(attempts, attempt->pid) > failed_place(attempts, found->pid))
+			found = attempt;
 	}
-	return other != NULL ? other : attempts->waiting;
+	return found;
 }
 
 void attempts_serve(struct attempts *attempts)

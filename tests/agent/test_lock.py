@@ -335,6 +335,14 @@ class Guessing(LockTest):
         self.assertEqual(self.unlock(), SUCCESS)
         self.assertEqual(self.failures(), 0)
 
+    def test_two_that_guess_by_turns_do_not_keep_the_persons_waiting(self):
+        """Each makes room for the other alone; what they try before the person's would take minutes."""
+        for _ in range(2):
+            self.flood(60)
+        lab.wait_for("both guess", lambda: self.failures() > 2)
+        self.assertEqual(self.unlock(), SUCCESS)
+        self.assertEqual(self.failures(), 0)
+
     def test_a_process_leaves_room_for_others(self):
         """What it tries beyond its share is refused at once, and not even tried."""
         waiting = self.send_unlock(WRONG, OF_ONE_MAX + 20)

@@ -29,6 +29,18 @@ class Scripted(unittest.TestCase):
     def ask(self, kind, **options):
         return self.start(kind, **options).finish()
 
+    def ask_hastily(self, kind, **options):
+        """
+        The answer where all of it took less than a second, so that none was thought about whoever measures, and how
+        often the pinentry asked. A machine that was too busy for that is asked once more.
+        """
+        for _ in range(50):
+            told, began = len(self.pinentry.told()), time.monotonic()
+            answer = self.ask(kind, **options)
+            if time.monotonic() - began < 1:
+                return answer, len([line for line in self.pinentry.told()[told:] if line in ("GETPIN", "CONFIRM")])
+        self.fail("fifty questions, and none was over within a second")
+
     def refused(self, kind, status=FAILED, **options):
         """Asks; fails unless it is refused with that status, heard nowhere, and nothing is left."""
         got, pin, words = self.ask(kind, **options)
@@ -104,8 +116,7 @@ class Conversations(Scripted):
     def test_a_yes_that_is_to_be_remembered_must_be_as_good_as_any(self):
         self.pinentry.tells_three()
         self.pinentry.does(CONFIRM="say(b'ERR 83886194 Not confirmed\\n')")
-        self.refused(CONFIRM, NO, remember=300)
-        self.assertEqual(len(self.pinentry.told("CONFIRM")), 3, "hasty ones are asked for again")
+        self.assertEqual(self.ask_hastily(CONFIRM, remember=300), ((NO, "", ""), 3), "hasty ones are asked for again")
         self.pinentry.remembers()
         for word in ("SETNOTOK", "SETOK", "BYE"):
             with self.subTest(word):
@@ -173,16 +184,19 @@ class Conversations(Scripted):
     def test_what_is_typed_before_anybody_can_have_read_is_asked_again(self):
         at_once = f"say(b'D {SECRET}\\nOK\\n')"
         self.pinentry.does(GETPIN=at_once, CONFIRM="say(b'OK\\n')")
-        self.refused(PIN, NO)
-        self.assertEqual(len(self.pinentry.told("GETPIN")), 3)
+        self.assertEqual(self.ask_hastily(PIN), ((NO, "", ""), 3))
         self.assertIn("before you can have read", self.pinentry.told("SETERROR")[0])
-        self.refused(CONFIRM, NO)
-        self.assertEqual(len(self.pinentry.told("CONFIRM")), 3)
+        self.assertEqual(self.ask_hastily(CONFIRM), ((NO, "", ""), 3))
 
     def test_a_hasty_answer_is_not_part_of_the_next(self):
-        self.pinentry.does(GETPIN="n = len(open(folder + '/told').read().split('GETPIN'));"
-                                  f"n > 2 and time.sleep(1.3); say(b'D part%d\\nOK\\n' % n)")
-        self.assertEqual(self.ask(PIN), (YES, "part3", ""))
+        """On a busy machine the first one may come late enough to count: then once more."""
+        self.pinentry.does(greeting="n = 0; say(b'OK\\n')",
+                           GETPIN="n += 1; n > 1 and time.sleep(1.3); say(b'D part%d\\nOK\\n' % n)")
+        lab.wait_for("a hasty answer is asked for again", lambda: self.says_part_two(self.ask(PIN)))
+
+    def says_part_two(self, answer):
+        self.assertIn(answer, [(YES, "part1", ""), (YES, "part2", "")])
+        return answer[1] == "part2"
 
 
 class Misbehaviour(Scripted):
