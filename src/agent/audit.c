@@ -8,17 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <keystile/cleanup.h>
 #include <keystile/log.h>
 #include <keystile/text.h>
 
 #include "agent.h"
+#include "audit_line.h"
 #include "audit_process.h"
 #include "connection.h"
-#include "known_hosts.h"
-#include "listener.h"
 #include "provider.h"
 
 /*
@@ -27,21 +25,6 @@
  */
 #define REMOTE_IN_A_ROW 1000
 #define REMOTE_AGAIN_MS 1000
-
-#define REASON_MAX 1100 /* TEXT_WORDS_MAX and the words before it */
-#define NAMES_MAX 4	/* of one host */
-
-struct audit_record {
-	uint8_t type;
-	const char *name;
-	struct timespec when;
-	uint64_t begun_ns;
-	json_t *facts;
-	json_t *presence;
-	json_t *process;
-	char reason[REASON_MAX];
-	bool failed;
-};
 
 /* ---- Texts ---- */
 
@@ -107,7 +90,7 @@ void audit_reason(struct connection *connection, const char *words)
 
 	if (record == NULL)
 		return;
-	snprintf(record->reason, REASON_MAX, "%s", words);
+	snprintf(record->reason, AUDIT_REASON_MAX, "%s", words);
 	/* It should be clean, but one byte that is not UTF-8 would cost the line. */
 	for (char *at = record->reason; *at != '\0'; at++)
 		if (*at < 0x20 || *at > 0x7e)
@@ -219,85 +202,6 @@ void audit_begin(struct connection *connection, uint8_t type)
 
 /* ---- Ending ---- */
 
-static const char *answer_name(uint8_t answer)
-{
-	switch (answer) {
-	case MESSAGE_FAILURE:
-	case MESSAGE_EXTENSION_FAILURE:
-		return "refused";
-	case MESSAGE_SIGN_REPLY:
-		return "signed";
-	case 0:
-		return "none";
-	default:
-		return "done";
-	}
-}
-
-static json_t *names_json(const struct agent *agent, const struct session_bind *bind)
-{
-	struct host_names hosts = known_hosts_names(agent->known_hosts, bind, NULL);
-	json_t *names = json_array();
-
-	for (size_t i = 0; i < hosts.count && i < NAMES_MAX; i++)
-		json_array_append_new(names, audit_text(bytes_of(hosts.names[i])));
-	host_names_deinit(&hosts);
-	return names;
-}
-
-/* Names are as known_hosts had them when it was read last, for this signature or before. */
-static json_t *path_json(const struct connection *connection)
-{
-	json_t *path = json_array();
-
-	for (size_t i = 0; i < connection->binds.count; i++) {
-		const struct session_bind *bind = &connection->binds.records[i];
-
-		json_array_append_new(path,
-			json_pack("{s:o,s:b,s:o}", "host_key",
-				audit_fingerprint(buf_bytes(&bind->host_key)), "forwarding",
-				bind->forwarding, "names", names_json(connection->agent, bind)));
-	}
-	return path;
-}
-
-/* What every line has, in the order in which a person wants to read it. */
-static json_t *line_json(struct connection *connection, struct audit_record *record, uint8_t answer)
-{
-	const struct origin *origin = &connection->origin;
-	uint64_t took_ms = (uv_hrtime() - record->begun_ns) / 1000000;
-	char when[AUDIT_TIME_MAX];
-	json_t *line;
-
-	audit_log_time(&record->when, when);
-	if (record->process == NULL)
-		record->process = audit_process(&connection->peer, false);
-	line = json_pack("{s:s,s:i,s:s,s:s,s:s,s:s,s:I,s:{s:s,s:s,s:s,s:o},s:o}", "time", when,
-		"agent", (int)getpid(), "event", "request", "request", record->name, "answer",
-		answer_name(answer), "reason", record->reason, "connection",
-		(json_int_t)connection->id, "origin", "is",
-		origin_remote(origin) ? "remote" : "local", "rule", origin_name(origin->rule),
-		"words", origin_words(origin->rule), "listener",
-		audit_text(bytes_of(connection->listener->name)), "path", path_json(connection));
-	if (json_object_update(line, record->facts) != 0 ||
-		json_object_set(line, "presence", record->presence) != 0 ||
-		json_object_set(line, "process", record->process) != 0 ||
-		json_object_set_new(line, "duration_ms", json_integer((json_int_t)took_ms)) != 0)
-		record->failed = true;
-	return line;
-}
-
-static char *line_text(struct connection *connection, struct audit_record *record, uint8_t answer)
-{
-	json_t *line = line_json(connection, record, answer);
-	char *text = NULL;
-
-	if (!record->failed)
-		text = json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII);
-	json_decref(line);
-	return text;
-}
-
 /* False: there were too many like this one. */
 static bool has_place(struct agent *agent, const struct connection *connection, uint8_t answer)
 {
@@ -305,7 +209,8 @@ static bool has_place(struct agent *agent, const struct connection *connection, 
 	uint64_t now = uv_now(&agent->loop);
 	uint64_t again = (now - audit->remote_since_ms) / REMOTE_AGAIN_MS;
 
-	if (strcmp(answer_name(answer), "refused") != 0 || !origin_remote(&connection->origin))
+	if (strcmp(audit_answer_name(answer), "refused") != 0 ||
+		!origin_remote(&connection->origin))
 		return true;
 	if (audit->remote_since_ms == 0 || audit->remote_left + again > REMOTE_IN_A_ROW)
 		audit->remote_left = REMOTE_IN_A_ROW;
@@ -324,7 +229,7 @@ static bool is_written(
 {
 	return config->audit != CONFIG_AUDIT_OFF &&
 	       (config->audit_all || !is_quiet(record->type) ||
-		       strcmp(answer_name(answer), "refused") == 0);
+		       strcmp(audit_answer_name(answer), "refused") == 0);
 }
 
 static void write_line(struct connection *connection, struct audit_record *record, uint8_t answer)
@@ -337,7 +242,7 @@ static void write_line(struct connection *connection, struct audit_record *recor
 	if (audit->log == NULL)
 		log_warning("a request is not in the audit log: out of memory");
 	else if (has_place(agent, connection, answer))
-		audit_log_put(audit->log, &agent->config, line_text(connection, record, answer));
+		audit_log_put(audit->log, &agent->config, audit_line(connection, record, answer));
 	else
 		audit_log_leave_out(audit->log);
 }

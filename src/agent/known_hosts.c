@@ -6,12 +6,10 @@
 #include "known_hosts.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,43 +19,25 @@
 #include <keystile/log.h>
 #include <keystile/text.h>
 
-#define FILES 4
-#define PIECE ((size_t)64 * 1024)
-/* A file that was changed so shortly before it was read may be changed again unnoticed. */
-#define FRESH_S 2
+#include "known_hosts_look.h"
 
-/* By which a changed file is told from one that was read. */
-struct stamp {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec changed, modified;
-};
+#define FILES 4
 
 struct file {
 	char *path;			 /* NULL: nobody knows a home */
 	struct known_hosts_index *index; /* NULL: none was read */
-	struct stamp stamp;
+	struct known_hosts_stamp stamp;
 	int trouble; /* errno of the last try; ENOENT is none */
-};
-
-/* What the thread works on; nobody else touches it meanwhile. */
-struct job {
-	const char *path;
-	struct stamp stamp; /* in: of what was read before; out: of what is there */
-	bool unchanged;
-	struct known_hosts_index *index;
-	int trouble;
 };
 
 struct known_hosts {
 	uv_loop_t *loop;
 	struct file files[FILES];
 	uv_work_t work;
-	struct job job;
-	size_t at;    /* the file in work */
-	bool running; /* the round is */
-	bool hangs;   /* it takes longer than anybody waits */
+	struct known_hosts_look look; /* the thread works on it, and nobody else meanwhile */
+	size_t at;		      /* the file in work */
+	bool running;		      /* the round is */
+	bool hangs;		      /* it takes longer than anybody waits */
 	bool closing;
 	unsigned long round; /* the one that runs or ran last, from 1 on */
 	uv_timer_t limit;
@@ -72,86 +52,17 @@ struct known_hosts_wait {
 	void *owner;
 };
 
-/* ---- On the thread ---- */
+/* ---- Rounds ---- */
 
-static bool same(const struct stamp *one, const struct stamp *other)
-{
-	return one->device == other->device && one->inode == other->inode &&
-	       one->size == other->size && one->changed.tv_sec == other->changed.tv_sec &&
-	       one->changed.tv_nsec == other->changed.tv_nsec &&
-	       one->modified.tv_sec == other->modified.tv_sec &&
-	       one->modified.tv_nsec == other->modified.tv_nsec;
-}
-
-static struct stamp stamp_of(const struct stat *status)
-{
-	return (struct stamp){.device = status->st_dev,
-		.inode = status->st_ino,
-		.size = status->st_size,
-		.changed = status->st_ctim,
-		.modified = status->st_mtim};
-}
-
-static int read_all(int fd, struct known_hosts_index *index)
-{
-	uint8_t *piece = malloc(PIECE);
-	ssize_t got = 1;
-	int trouble = piece == NULL ? ENOMEM : 0;
-
-	while (trouble == 0 && got != 0) {
-		got = read(fd, piece, PIECE);
-		if (got < 0 && errno != EINTR)
-			trouble = errno;
-		if (got > 0 && !known_hosts_index_feed(index, BYTES(piece, (size_t)got)))
-			break;
-	}
-	free(piece);
-	if (known_hosts_index_end(index) != KS_OK && trouble == 0)
-		trouble = ENOMEM;
-	return trouble;
-}
-
-/* A fifo would be waited for, a device never ends. */
-static int open_file(const char *path, struct stat *status, int *fd)
-{
-	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (*fd < 0 || fstat(*fd, status) != 0)
-		return errno;
-	if (S_ISDIR(status->st_mode))
-		return EISDIR;
-	return S_ISREG(status->st_mode) ? 0 : EINVAL;
-}
-
-static void look(struct job *job)
-{
-	AUTO(fd) fd = -1;
-	struct stat status;
-	struct stamp stamp;
-	struct timespec now;
-
-	job->trouble = open_file(job->path, &status, &fd);
-	if (job->trouble != 0)
-		return;
-	stamp = stamp_of(&status);
-	job->unchanged = same(&stamp, &job->stamp);
-	if (job->unchanged)
-		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	job->stamp = now.tv_sec - stamp.changed.tv_sec > FRESH_S ? stamp : (struct stamp){0};
-	job->index = known_hosts_index_new();
-	job->trouble = job->index == NULL ? ENOMEM : read_all(fd, job->index);
-}
-
+/* On a thread. */
 static void run(uv_work_t *work)
 {
 	struct known_hosts *hosts = work->data;
 
-	look(&hosts->job);
+	known_hosts_look(&hosts->look);
 	/* What OpenSSL keeps for each thread would stay until the end, and not go then. */
 	OPENSSL_thread_stop();
 }
-
-/* ---- Rounds ---- */
 
 static void release(struct known_hosts *hosts, unsigned long round)
 {
@@ -183,21 +94,21 @@ static void on_limit(uv_timer_t *timer)
 }
 
 /* A file that can't be read any more says nothing any more. */
-static void take_result(struct file *file, struct job *job)
+static void take_result(struct file *file, struct known_hosts_look *look)
 {
-	if (job->trouble != file->trouble && job->trouble != 0 && job->trouble != ENOENT)
-		log_warning("%s: %s", file->path, strerror(job->trouble));
-	file->trouble = job->trouble;
-	if (job->trouble == 0 && job->unchanged)
+	if (look->trouble != file->trouble && look->trouble != 0 && look->trouble != ENOENT)
+		log_warning("%s: %s", file->path, strerror(look->trouble));
+	file->trouble = look->trouble;
+	if (look->trouble == 0 && look->unchanged)
 		return;
 	known_hosts_index_free(&file->index);
-	if (job->trouble != 0) {
-		known_hosts_index_free(&job->index);
-		job->stamp = (struct stamp){0};
+	if (look->trouble != 0) {
+		known_hosts_index_free(&look->index);
+		look->stamp = (struct known_hosts_stamp){0};
 	}
-	file->index = job->index;
-	file->stamp = job->stamp;
-	*job = (struct job){0};
+	file->index = look->index;
+	file->stamp = look->stamp;
+	*look = (struct known_hosts_look){0};
 }
 
 static void begin_round(struct known_hosts *hosts);
@@ -223,7 +134,7 @@ static void begin_file(struct known_hosts *hosts)
 		end_round(hosts);
 		return;
 	}
-	hosts->job = (struct job){
+	hosts->look = (struct known_hosts_look){
 		.path = hosts->files[hosts->at].path, .stamp = hosts->files[hosts->at].stamp};
 	uv_queue_work(hosts->loop, &hosts->work, run, on_looked);
 }
@@ -234,11 +145,11 @@ static void on_looked(uv_work_t *work, int status)
 
 	(void)status;
 	if (hosts->closing) {
-		known_hosts_index_free(&hosts->job.index);
+		known_hosts_index_free(&hosts->look.index);
 		hosts->running = false;
 		return;
 	}
-	take_result(&hosts->files[hosts->at], &hosts->job);
+	take_result(&hosts->files[hosts->at], &hosts->look);
 	hosts->at++;
 	begin_file(hosts);
 }

@@ -108,7 +108,7 @@ ALL = [
          ("any answer to confirm a yes", CONFIRMS,
           "} else if (status != PROMPT_YES && status != PROMPT_YES_REMEMBER) {",
           "} else if (status > PROMPT_NO && status != PROMPT_YES_REMEMBER) {")),
-    *_in("constraints.c", ("confirm not heard", CONFIRMS, "\tparser->constraints->confirm = true;\n", "")),
+    *_in("constraints_parse.c", ("confirm not heard", CONFIRMS, "\tparser->constraints->confirm = true;\n", "")),
     *_in("key_rules.c",
          ("confirm not found", CONFIRMS, "return source->constraints->confirm;", "return false;")),
     *_in("policy.c",
