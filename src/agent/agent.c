@@ -44,13 +44,16 @@ struct life {
 	bool activated;
 };
 
-bool agent_provider_allowed(const struct agent *agent, const char *canonical)
+const char *agent_allowed_providers(const struct agent *agent)
 {
 	const char *patterns = agent->settings.allowed_providers;
 
-	if (patterns == NULL)
-		patterns = agent->config.allowed_providers;
-	return text_match_list(canonical, patterns) == 1;
+	return patterns != NULL ? patterns : agent->config.allowed_providers;
+}
+
+bool agent_provider_allowed(const struct agent *agent, const char *canonical)
+{
+	return text_match_list(canonical, agent_allowed_providers(agent)) == 1;
 }
 
 void agent_add_settings(struct agent *agent)

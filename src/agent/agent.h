@@ -91,5 +91,7 @@ struct agent {
 void agent_add_settings(struct agent *agent);
 /* -O allow-remote-pkcs11 and -P or the configuration's list, for a canonical name. */
 bool agent_provider_allowed(const struct agent *agent, const char *canonical);
+/* The patterns for that, as -P or the configuration has them; borrowed. */
+const char *agent_allowed_providers(const struct agent *agent);
 
 #endif

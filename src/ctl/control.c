@@ -22,6 +22,14 @@
 #include "find.h"
 #include "page.h"
 
+/* Where complaints go; NULL: to standard error. */
+static struct buf *complaints;
+
+void complain_into(struct buf *said)
+{
+	complaints = said;
+}
+
 void complain(const char *format, ...)
 {
 	AUTO(text)
@@ -36,7 +44,10 @@ void complain(const char *format, ...)
 	AUTO(text)
 	safe = page_escape(words != NULL ? words : "out of memory", true);
 
-	fprintf(stderr, "keystile: %s\n", safe != NULL ? safe : "out of memory");
+	if (complaints != NULL)
+		buf_put(complaints, bytes_of(safe));
+	else
+		fprintf(stderr, "keystile: %s\n", safe != NULL ? safe : "out of memory");
 }
 
 static int64_t now_ms(void)
@@ -228,8 +239,12 @@ enum ks_error control_open(struct control *control)
 
 	if (error == KS_OK)
 		error = greet(control);
-	if (error != KS_OK)
+	if (error != KS_OK) {
+		struct auth_socket auth = control->auth;
+
 		control_close(control);
+		control->auth = auth;
+	}
 	return error;
 }
 

@@ -33,7 +33,8 @@ struct control {
 
 /*
  * Connects to the agent that KEYSTILE_CONTROL names, else to the one behind SSH_AUTH_SOCK, else to
- * the person's own. KS_OK: greeted, and control_close() is due. Any error has been said.
+ * the person's own. KS_OK: greeted, and control_close() is due. Any error has been said; auth is
+ * filled in all the same.
  */
 KS_MUST_CHECK enum ks_error control_open(struct control *control);
 /* Until the deadline, at least 1. */
@@ -54,5 +55,7 @@ KS_MUST_CHECK enum ks_error control_hear(struct control *control, json_t **objec
 
 /* "keystile: ..." with everything but printable ASCII and line ends escaped. */
 void complain(const char *format, ...) KS_PRINTF(1, 2);
+/* Complaints are appended to said instead, without "keystile: ", until NULL is given. */
+void complain_into(struct buf *said);
 
 #endif

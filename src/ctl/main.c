@@ -12,6 +12,7 @@
 
 #include "audit.h"
 #include "control.h"
+#include "doctor.h"
 #include "env.h"
 #include "policy.h"
 #include "prompter.h"
@@ -23,6 +24,8 @@ enum { EXIT_FINE = 0, EXIT_NO_AGENT = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
 	"usage: keystile status [--json]  what the agent does, holds and refused\n"
+	"       keystile doctor [--json] [LIBRARY ...]\n"
+	"                                 what keeps keys from working here, and what to do\n"
 	"       keystile policy show [--json]\n"
 	"                                 the rules in force\n"
 	"       keystile policy test --key FINGERPRINT [--origin local|remote]\n"
@@ -229,6 +232,13 @@ static int run_prompter(void)
 	return error == KS_OK ? finish() : EXIT_NO_AGENT;
 }
 
+static int run_doctor(int count, char **words)
+{
+	int verdict = doctor_run(count, words);
+
+	return finish() == EXIT_FINE ? verdict : (int)DOCTOR_FAIL;
+}
+
 static bool is_one_of(const char *word, const char *a, const char *b)
 {
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
@@ -254,6 +264,8 @@ int main(int argc, char **argv)
 		return run_prompter();
 	if (argc == 2 && strcmp(argv[1], "reload") == 0)
 		return run_reload();
+	if (argc >= 2 && strcmp(argv[1], "doctor") == 0)
+		return run_doctor(argc - 2, argv + 2);
 	if (argc >= 2 && strcmp(argv[1], "env") == 0)
 		return run_env(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "policy") == 0)

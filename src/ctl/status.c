@@ -119,7 +119,7 @@ static void print_warning(struct page *page, const json_t *warning)
 		page_text(page, PAGE_WARNING, 2, 4, "! %s", words);
 }
 
-static bool listens_at(const json_t *status, const char *path)
+bool status_listens_at(const json_t *status, const char *path)
 {
 	const json_t *sockets = json_object_get(status, "sockets");
 
@@ -153,7 +153,7 @@ static char *unreachable_words(const json_t *status, const struct control *contr
 	if (auth->trouble != 0)
 		return text_format("SSH_AUTH_SOCK points to %s, where nobody answers (%s).",
 			auth->path, strerror(auth->trouble));
-	if (auth->pid == control->pid || listens_at(status, auth->path))
+	if (auth->pid == control->pid || status_listens_at(status, auth->path))
 		return NULL;
 
 	AUTO(text)

@@ -8,6 +8,8 @@
 #include "control.h"
 #include "page.h"
 
+/* The agent has a socket there. */
+bool status_listens_at(const json_t *status, const char *path);
 void status_print(struct page *page, const json_t *status, const struct control *control);
 
 #endif

@@ -1,0 +1,103 @@
+/*
+ * The checks in their order, and how what they found is shown.
+ */
+#include "doctor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <keystile/cleanup.h>
+
+#include "control.h"
+#include "page.h"
+
+#define VALUE 6
+#define BAD_USAGE 3
+
+static const char *const verdicts[] = {
+	[DOCTOR_PASS] = "pass",
+	[DOCTOR_WARN] = "warn",
+	[DOCTOR_FAIL] = "fail",
+};
+
+void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *check,
+	const char *remedy, const char *format, ...)
+{
+	AUTO(text) words = NULL;
+	AUTO(text) safe = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&words, format, arguments) < 0)
+		words = NULL;
+	va_end(arguments);
+	safe = words != NULL ? page_escape(words, false) : NULL;
+	if (verdict > doctor->worst)
+		doctor->worst = verdict;
+	json_array_append_new(doctor->findings,
+		json_pack("{s:s,s:s,s:s,s:s}", "check", check, "verdict", verdicts[verdict],
+			"found", safe != NULL ? safe : "out of memory", "remedy", remedy));
+}
+
+static void print_finding(struct page *page, const json_t *finding)
+{
+	const char *verdict = json_string_value(json_object_get(finding, "verdict"));
+	const char *remedy = json_string_value(json_object_get(finding, "remedy"));
+	enum page_style style = PAGE_PLAIN;
+
+	if (strcmp(verdict, verdicts[DOCTOR_WARN]) == 0)
+		style = PAGE_WARNING;
+	else if (strcmp(verdict, verdicts[DOCTOR_FAIL]) == 0)
+		style = PAGE_BAD;
+	page_text(page, style, 0, VALUE, "%s  %s: %s", verdict,
+		json_string_value(json_object_get(finding, "check")),
+		json_string_value(json_object_get(finding, "found")));
+	/* A line as it is, to be copied. */
+	if (remedy[0] != '\0')
+		fprintf(page->out, "%*s%s\n", VALUE, "", remedy);
+}
+
+static void print_all(const struct doctor *doctor, bool as_json)
+{
+	struct page page = page_of(stdout);
+	AUTO(text) text = NULL;
+
+	if (!as_json) {
+		for (size_t i = 0; i < json_array_size(doctor->findings); i++)
+			print_finding(&page, json_array_get(doctor->findings, i));
+		return;
+	}
+
+	json_t *whole = json_pack(
+		"{s:O,s:s}", "findings", doctor->findings, "worst", verdicts[doctor->worst]);
+
+	text = json_dumps(whole, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	puts(text != NULL ? text : "null");
+	json_decref(whole);
+}
+
+int doctor_run(int count, char **words)
+{
+	struct doctor doctor = {.findings = json_array()};
+	bool as_json = count > 0 && strcmp(words[0], "--json") == 0;
+
+	for (int i = as_json ? 1 : 0; i < count; i++) {
+		if (words[i][0] == '/')
+			continue;
+		complain("doctor: not the path of a library: %s", words[i]);
+		json_decref(doctor.findings);
+		return BAD_USAGE;
+	}
+	doctor_check_agent(&doctor);
+	doctor_check_status(&doctor);
+	doctor_check_devices(&doctor);
+	doctor_check_session(&doctor);
+	for (int i = as_json ? 1 : 0; i < count; i++)
+		doctor_check_provider(&doctor, words[i]);
+	print_all(&doctor, as_json);
+	json_decref(doctor.findings);
+	json_decref(doctor.status);
+	return (int)doctor.worst;
+}

@@ -1,0 +1,41 @@
+/*
+ * `keystile doctor`: goes through what breaks in practice. Each check looks at one thing, changes
+ * nothing, and says what it found and the command that mends it.
+ */
+#ifndef KEYSTILE_CTL_DOCTOR_H
+#define KEYSTILE_CTL_DOCTOR_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include <keystile/error.h>
+
+/* Also what the command ends with. */
+enum doctor_verdict { DOCTOR_PASS, DOCTOR_WARN, DOCTOR_FAIL };
+
+struct doctor {
+	json_t *findings; /* array of {"check", "verdict", "found", "remedy"} */
+	enum doctor_verdict worst;
+	json_t *status; /* what the agent said of itself; NULL: none was reached */
+};
+
+/* Notes what a check found; remedy is "" where there is nothing to mend. */
+void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *check,
+	const char *remedy, const char *format, ...) KS_PRINTF(5, 6);
+
+/* doctor_agent.c: who is behind SSH_AUTH_SOCK; the first of all, sets status. */
+void doctor_check_agent(struct doctor *doctor);
+/* What the agent itself complains of: providers, tokens, sockets, how it would ask. */
+void doctor_check_status(struct doctor *doctor);
+/* doctor_devices.c: card readers, security keys, TPM: drivers, services, permissions. */
+void doctor_check_devices(struct doctor *doctor);
+/* doctor_session.c: display, systemd's environment, ssh, known_hosts, clock. */
+void doctor_check_session(struct doctor *doctor);
+/* doctor_provider.c: could this library be loaded? */
+void doctor_check_provider(struct doctor *doctor, const char *path);
+
+/* All of them, and of the providers that the words name; prints; a verdict, or 3: bad usage. */
+int doctor_run(int count, char **words);
+
+#endif

@@ -1,0 +1,165 @@
+/*
+ * Where ssh would look for an agent, who is there, and what our own one says of itself.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <keystile/cleanup.h>
+#include <keystile/text.h>
+#include <keystile/version.h>
+
+#include "control.h"
+#include "doctor.h"
+#include "find.h"
+#include "status.h"
+
+#define CHECK_SOCKET "SSH_AUTH_SOCK"
+#define START "systemctl --user enable --now keystile.socket, or: eval \"$(keystile-agent -s)\""
+#define POINT_HERE "eval \"$(keystile env -s)\""
+
+/* Other agents that desktops start, by a part of their program's name, and what ends that. */
+static const struct rival {
+	const char *program;
+	const char *remedy;
+} rivals[] = {
+	{"gpg-agent",
+		"systemctl --user mask --now gpg-agent-ssh.socket, and take enable-ssh-support "
+		"out of ~/.gnupg/gpg-agent.conf"},
+	{"gcr-ssh-agent", "systemctl --user mask --now gcr-ssh-agent.socket gcr-ssh-agent.service"},
+	{"gnome-keyring", "cp /etc/xdg/autostart/gnome-keyring-ssh.desktop ~/.config/autostart/ && "
+			  "echo Hidden=true >> ~/.config/autostart/gnome-keyring-ssh.desktop"},
+	{"ssh-agent", "systemctl --user mask --now ssh-agent.service ssh-agent.socket; in an X "
+		      "session also take use-ssh-agent out of /etc/X11/Xsession.options"},
+};
+
+static const char *text_in(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text != NULL ? text : "";
+}
+
+/* Of the first rival whose name the program's path holds; else how to point to us. */
+static const char *rival_remedy(const char *program)
+{
+	for (size_t i = 0; i < sizeof(rivals) / sizeof(rivals[0]); i++)
+		if (strstr(program, rivals[i].program) != NULL)
+			return rivals[i].remedy;
+	return POINT_HERE;
+}
+
+/* The agent, and who else listens where ssh looks. */
+static void compare_places(struct doctor *doctor, const struct control *control)
+{
+	const struct auth_socket *auth = &control->auth;
+	AUTO(text) program = auth->trouble == 0 ? find_program(auth->pid) : NULL;
+
+	if (auth->path == NULL || auth->path[0] == '\0')
+		doctor_say(doctor, DOCTOR_FAIL, CHECK_SOCKET, doctor->status ? POINT_HERE : START,
+			"is not set: ssh asks no agent");
+	else if (auth->trouble != 0)
+		doctor_say(doctor, DOCTOR_FAIL, CHECK_SOCKET, doctor->status ? POINT_HERE : START,
+			"nobody answers at %s: %s", auth->path, strerror(auth->trouble));
+	else if (doctor->status != NULL &&
+		 (auth->pid == control->pid || status_listens_at(doctor->status, auth->path)))
+		doctor_say(doctor, DOCTOR_PASS, CHECK_SOCKET, "", "ssh finds Keystile at %s",
+			auth->path);
+	else
+		doctor_say(doctor, DOCTOR_FAIL, CHECK_SOCKET,
+			program != NULL ? rival_remedy(program) : POINT_HERE,
+			"%s belongs to %s, not to Keystile", auth->path,
+			program != NULL ? program : "another program");
+}
+
+static void compare_versions(struct doctor *doctor)
+{
+	const char *version = text_in(doctor->status, "version");
+
+	if (strcmp(version, KEYSTILE_VERSION) == 0)
+		doctor_say(doctor, DOCTOR_PASS, "agent", "", "version %s runs, as this command is",
+			version);
+	else
+		doctor_say(doctor, DOCTOR_WARN, "agent",
+			"systemctl --user restart keystile.service, or start the agent anew",
+			"version %s runs, but this command is version %s", version,
+			KEYSTILE_VERSION);
+}
+
+/* Of what control_open() complained of, the reason; what to do is said in our own words. */
+static void say_nobody(struct doctor *doctor, const struct buf *said)
+{
+	AUTO(text) words = strndup(said->len > 0 ? (const char *)said->data : "", said->len);
+
+	if (words != NULL)
+		words[strcspn(words, ";\n")] = '\0';
+	doctor_say(doctor, DOCTOR_FAIL, "agent", START, "%s",
+		words != NULL && words[0] != '\0' ? words : "no agent of Keystile answers");
+}
+
+/* A socket that a service manager keeps is answered by it until the agent is there: asked first. */
+void doctor_check_agent(struct doctor *doctor)
+{
+	AUTO(buf) said = {0};
+	struct control control;
+
+	complain_into(&said);
+	if (control_open(&control) == KS_OK) {
+		if (control_call(&control, "status", &doctor->status) != KS_OK)
+			doctor->status = NULL;
+		complain_into(NULL);
+		compare_places(doctor, &control);
+		control_close(&control);
+	} else {
+		complain_into(NULL);
+		compare_places(doctor, &control);
+	}
+	if (doctor->status != NULL)
+		compare_versions(doctor);
+	else
+		say_nobody(doctor, &said);
+}
+
+static void check_provider(struct doctor *doctor, const json_t *provider)
+{
+	const char *trouble = text_in(provider, "last_error");
+
+	if (strcmp(text_in(provider, "state"), "ready") == 0)
+		doctor_say(doctor, DOCTOR_PASS, "provider", "", "%s is loaded",
+			text_in(provider, "name"));
+	else
+		doctor_say(doctor, DOCTOR_FAIL, "provider",
+			"keystile doctor PATH looks at the library; keystile status has more",
+			"%s: %s: %s", text_in(provider, "name"), text_in(provider, "state"),
+			trouble[0] != '\0' ? trouble : "no reason is known");
+}
+
+static void check_asking(struct doctor *doctor)
+{
+	const json_t *asking = json_object_get(doctor->status, "asking");
+	const char *obstacle = text_in(asking, "obstacle");
+
+	if (obstacle[0] != '\0')
+		doctor_say(doctor, DOCTOR_FAIL, "asking you",
+			"in your desktop's session: keystile env --update; without one: keystile "
+			"prompter, left running in a terminal; and install a pinentry",
+			"the agent could not ask you for a PIN: %s", obstacle);
+	else
+		doctor_say(doctor, DOCTOR_PASS, "asking you", "", "by %s %s",
+			text_in(asking, "way"), text_in(asking, "program"));
+}
+
+void doctor_check_status(struct doctor *doctor)
+{
+	const json_t *warnings = json_object_get(doctor->status, "warnings");
+	const json_t *providers = json_object_get(doctor->status, "providers");
+
+	if (doctor->status == NULL)
+		return;
+	for (size_t i = 0; i < json_array_size(warnings); i++)
+		doctor_say(doctor, DOCTOR_WARN, "settings", "", "%s",
+			json_string_value(json_array_get(warnings, i)));
+	for (size_t i = 0; i < json_array_size(providers); i++)
+		check_provider(doctor, json_array_get(providers, i));
+	check_asking(doctor);
+}
