@@ -1,10 +1,12 @@
 """
 tests/check: builds and runs everything, one line for each step, logs in build/check/, totals in the last line.
+Steps that only compute take the time that tests leave idle.
 A step's result is a Tally; single tests are counted from the TAP that test programs print.
 A test program that fails while others run beside it is run once more, alone; one that passes then is called unsteady.
 """
 import argparse
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -16,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -144,15 +147,22 @@ class Log:
         return [f"    {line}" for line in wrong[:20] + text[-20:]]
 
 
+RUNNING = set()  # what run() has started
+STOPPED = threading.Event()  # nothing is started any more
+
+
 def run(command, env=None, cwd=ROOT, seconds=1800):
     """
     Output (both streams) and exit code of a command, which has no terminal and a session of its
     own. One that takes too long is told to end, so that it can clean up, then killed.
     """
+    if STOPPED.is_set():
+        return "stopped", -1
     process = subprocess.Popen([str(word) for word in command], cwd=cwd, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                errors="replace", env={**os.environ, **(env or {})},
                                start_new_session=True)
+    RUNNING.add(process)
     try:
         output, _ = process.communicate(timeout=seconds)
         return output, process.returncode
@@ -162,6 +172,15 @@ def run(command, env=None, cwd=ROOT, seconds=1800):
     except BaseException:
         _end(process)
         raise
+    finally:
+        RUNNING.discard(process)
+
+
+def stop():
+    """For who interrupts: what runs in other threads ends too."""
+    STOPPED.set()
+    for process in list(RUNNING):
+        process.terminate()
 
 
 def _end(process):
@@ -182,13 +201,21 @@ def build(name, folder, compiler="gcc", target="all", **options):
         _, code = log.run(command, env={"CC": compiler})
         if code != 0:
             return Tally.of(False, [f"{name}: see {log.path}", *log.end()])
-    print_hardening(name, log.path.read_text(errors="replace"))
+    say_hardening(name, log.path.read_text(errors="replace"))
     return Tally.of(True)
 
 
-def print_hardening(name, output):
+def say_hardening(name, output):
     for line in re.findall(r"^-- (Hardening, (?:refused|left out).*)$", output, re.M):
-        print(f"    {name}: {line}")
+        say(f"    {name}: {line}")
+
+
+SAID = threading.local()  # .lines, of the step that this thread performs
+
+
+def say(line):
+    """Shown with the step's result: two steps may run side by side."""
+    SAID.lines.append(line)
 
 
 def tests_of(folder):
@@ -299,7 +326,8 @@ def step_openssh():
         return tally
     output, code = Log("openssh").run(["/usr/bin/python3", ROOT / "tests/openssh/run.py"],
                                       env={"KEYSTILE_BUILD": str(BUILD)}, seconds=3000)
-    print("".join(f"    {line}\n" for line in output.splitlines() if RESULT.match(line)), end="")
+    for line in filter(RESULT.match, output.splitlines()):
+        say(f"    {line}")
     return tally_tap("openssh", output, code)
 
 
@@ -434,23 +462,36 @@ def _plus(first, second):
 STEPS = {name.removeprefix("step_"): function for name, function in list(globals().items())
          if name.startswith("step_")}
 QUICK = ("gcc",)
+# They only compute, and watch no clock: done in the time that waiting tests leave idle. Fuzzing does watch one: it
+# would take an input for a slow one.
+IDLE = ("format", "manuals", "clang", "tidy", "cppcheck", "backends")
 
 
 def perform(name, step):
     started = time.monotonic()
-    print(f"{name}: {step.__doc__}", flush=True)
+    SAID.lines = []
+    print(f"{name}: {step.__doc__}\n", end="", flush=True)
     try:
         tally = step()
     except Exception as error:  # a step that breaks must not hide the others
         tally = Tally.of(False, [f"{name}: {type(error).__name__}: {error}"])
-    for line in tally.words[:200]:
-        print(line)
     verdict = "FAILED" if tally.failed else "ok"
     if tally.unsteady:
         verdict += f", {tally.unsteady} UNSTEADY"
-    print(f"{name}: {verdict}, {tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped,"
-          f" {time.monotonic() - started:.0f} s\n", flush=True)
+    print("\n".join([*SAID.lines, *tally.words[:200],
+                     f"{name}: {verdict}, {tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped,"
+                     f" {time.monotonic() - started:.0f} s\n\n"]), end="", flush=True)
     return tally
+
+
+def perform_all(names, idle=False):
+    total = Tally()
+    if idle:  # this thread, and what it starts
+        with contextlib.suppress(OSError):  # where that is forbidden they compete
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    for name in names:
+        total += perform(name, STEPS[name])
+    return total
 
 
 def main():
@@ -465,9 +506,15 @@ def main():
     shutil.rmtree(LOGS, ignore_errors=True)
     if BUILD.parent != ROOT:
         print(f"Other users can't enter {ROOT}, but some tests have to: building in {BUILD}\n")
-    total = Tally()
-    for name in arguments.step or (QUICK if arguments.quick else STEPS):
-        total += perform(name, STEPS[name])
+    names = arguments.step or (QUICK if arguments.quick else STEPS)
+    with concurrent.futures.ThreadPoolExecutor() as lanes:
+        idle = lanes.submit(perform_all, [name for name in names if name in IDLE], True)
+        try:
+            total = perform_all([name for name in names if name not in IDLE])
+            total += idle.result()
+        except BaseException:
+            stop()
+            raise
     if total.unsteady:
         print(f"{total.unsteady} unsteady: see above what failed at first and find out why")
     print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped", flush=True)
