@@ -157,6 +157,11 @@ struct ks_needs {
 	 * agent holds that against the list of allowed providers (-P).
 	 */
 	bool loads_path;
+	/*
+	 * What its providers name, where that is a path, is a file that it only reads, after
+	 * locate(): that one file is granted, and the certificate beside it.
+	 */
+	bool reads_path;
 	/* Names of variables that the worker inherits from the agent, ended by NULL. */
 	const char *const *environment;
 	/*
@@ -172,14 +177,16 @@ struct ks_needs {
 	/*
 	 * The rest says how the process is confined before open(), lists ended by NULL. Paths are
 	 * of files or of folders with all below; "$NAME" at the beginning is what that variable of
-	 * environment says. What every program needs (shared libraries, the time zone, random
-	 * numbers) and the library that is loaded, with its folder, may be read besides.
+	 * environment says; with "*" it is a pattern for glob(). What every program needs (shared
+	 * libraries, the time zone, random numbers) and the library that is loaded, with its
+	 * folder, may be read besides.
 	 */
 	enum ks_syscalls syscalls;
 	/* The library runs in a program of the backend's own, which calls confine_process() itself;
 	 * the worker, which runs no foreign code then, is not confined. */
 	bool library_apart;
 	const char *const *read_paths;
+	const char *const *list_paths;	  /* only names of files may be learnt; may be NULL */
 	const char *const *write_paths;	  /* and read */
 	const char *const *device_paths;  /* read, write, ioctl; glob() patterns */
 	const char *const *connect_paths; /* sockets */

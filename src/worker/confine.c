@@ -76,28 +76,34 @@ static char *expand(const char *path)
 	return text_format("%s%s", value, path + len);
 }
 
+/* Those that are there by now. */
+static void grant_found(struct walls *walls, const char *pattern, enum landlock_access access)
+{
+	glob_t found = {0};
+
+	if (glob(pattern, 0, NULL, &found) == 0) {
+		for (size_t n = 0; n < found.gl_pathc; n++)
+			grant(walls, found.gl_pathv[n], access);
+	}
+	globfree(&found);
+}
+
 static void grant_list(struct walls *walls, const char *const *paths, enum landlock_access access)
 {
-	for (size_t i = 0; paths[i] != NULL; i++) {
+	for (size_t i = 0; paths != NULL && paths[i] != NULL; i++) {
 		AUTO(text) path = expand(paths[i]);
 
-		if (path != NULL)
+		if (path != NULL && strchr(paths[i], '*') != NULL)
+			grant_found(walls, path, access);
+		else if (path != NULL)
 			grant(walls, path, access);
 	}
 }
 
-/* Those that are there by now. */
 static void grant_devices(struct walls *walls, const char *const *patterns)
 {
-	for (size_t i = 0; patterns[i] != NULL; i++) {
-		glob_t found = {0};
-
-		if (glob(patterns[i], 0, NULL, &found) == 0) {
-			for (size_t n = 0; n < found.gl_pathc; n++)
-				grant(walls, found.gl_pathv[n], LANDLOCK_DEVICE);
-		}
-		globfree(&found);
-	}
+	for (size_t i = 0; patterns[i] != NULL; i++)
+		grant_found(walls, patterns[i], LANDLOCK_DEVICE);
 }
 
 /* The value of "keyword = value" in a file, NULL where there is none; the last one counts. */
@@ -175,6 +181,18 @@ static void grant_library(struct walls *walls, const char *library)
 	grant(walls, folder, LANDLOCK_READ);
 }
 
+/* A file that is no library, and the certificate beside it; not its folder, which may hold keys. */
+static void grant_named_file(struct walls *walls, const char *path)
+{
+	const char *dot = strrchr(path, '.');
+	int len = (int)(dot != NULL && dot > strrchr(path, '/') ? dot - path : (long)strlen(path));
+	AUTO(text) certificate = text_format("%.*s-cert.pub", len, path);
+
+	grant(walls, path, LANDLOCK_READ);
+	if (certificate != NULL)
+		grant(walls, certificate, LANDLOCK_READ);
+}
+
 static void grant_configured(struct walls *walls, struct bytes grants)
 {
 	struct reader in = reader_of(grants);
@@ -210,10 +228,13 @@ static enum ks_error keep_files(
 	grant(&walls, "/dev/null", LANDLOCK_DEVICE);
 	grant_list(&walls, common_paths, LANDLOCK_READ);
 	grant_list(&walls, needs->read_paths, LANDLOCK_READ);
+	grant_list(&walls, needs->list_paths, LANDLOCK_LIST);
 	grant_list(&walls, needs->write_paths, LANDLOCK_WRITE);
 	grant_devices(&walls, needs->device_paths);
 	grant_named_state(&walls, needs->state_named_in);
-	if (library != NULL)
+	if (library != NULL && needs->reads_path)
+		grant_named_file(&walls, library);
+	else if (library != NULL)
 		grant_library(&walls, library);
 	grant_configured(&walls, grants);
 	error = landlock_enforce(&walls.landlock);

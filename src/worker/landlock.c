@@ -52,6 +52,7 @@ static const uint64_t granted[] = {
 			   LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
 			   LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
 			   LANDLOCK_ACCESS_FS_REFER,
+	[LANDLOCK_LIST] = LANDLOCK_ACCESS_FS_READ_DIR,
 	[LANDLOCK_DEVICE] = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
 			    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_IOCTL_DEV,
 };
@@ -121,6 +122,10 @@ enum ks_error landlock_grant(
 		if (!S_ISDIR(status.st_mode))
 			rule.allowed_access &= RIGHTS_OF_FILES;
 		rule.allowed_access &= landlock->rights;
+		if (rule.allowed_access == 0) { /* a file where a folder was meant */
+			close(rule.parent_fd);
+			return KS_OK;
+		}
 		result = syscall(SYS_landlock_add_rule, landlock->ruleset,
 			LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 	}

@@ -13,6 +13,7 @@
 enum landlock_access {
 	LANDLOCK_READ,	 /* read files, list folders; for the loader too */
 	LANDLOCK_WRITE,	 /* besides: write, create and remove files and folders below */
+	LANDLOCK_LIST,	 /* list folders, and read nothing in them */
 	LANDLOCK_DEVICE, /* besides reading: write and ioctl, but create nothing */
 };
 

@@ -201,7 +201,7 @@ static const char *library_of(const struct ks_worker *worker)
 {
 	const struct ks_needs *needs = worker->backend->needs;
 
-	if (!needs->loads_path)
+	if (!needs->loads_path && !needs->reads_path)
 		return NULL;
 	return strchr(worker->canonical, '/');
 }

@@ -1,0 +1,93 @@
+/*
+ * The thread that gives the TPM back: others can't use what we hold, and a device without resource
+ * manager they can't even open. It also forgets PINs whose time is over.
+ */
+#include <time.h>
+
+#include <keystile/log.h>
+
+#include "provider.h"
+
+#define LOOK_EVERY_SECONDS 1
+
+static void forget_old_pins(struct tpm2 *tpm2)
+{
+	const uint64_t now_ms = tpm2_now_ms();
+
+	for (size_t i = 0; i < tpm2->key_count; i++)
+		if (tpm2->keys[i]->kept.len > 0 && tpm2->keys[i]->kept_until_ms <= now_ms)
+			provider_forget_pin(tpm2, tpm2->keys[i]);
+}
+
+static bool keeps_pins(const struct tpm2 *tpm2)
+{
+	for (size_t i = 0; i < tpm2->key_count; i++)
+		if (tpm2->keys[i]->kept.len > 0)
+			return true;
+	return false;
+}
+
+/* Under the lock: until there is something to watch, then a moment. */
+static void wait_a_while(struct tpm2 *tpm2)
+{
+	struct timespec until;
+
+	if (tpm2->held.tpm.esys == NULL && !keeps_pins(tpm2)) {
+		tpm2->idle_sleeps = true;
+		pthread_cond_wait(&tpm2->used, &tpm2->lock);
+		tpm2->idle_sleeps = false;
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += LOOK_EVERY_SECONDS;
+	pthread_cond_timedwait(&tpm2->used, &tpm2->lock, &until);
+}
+
+static void *watch(void *argument)
+{
+	struct tpm2 *tpm2 = argument;
+
+	pthread_mutex_lock(&tpm2->lock);
+	while (!tpm2->ends) {
+		wait_a_while(tpm2);
+		forget_old_pins(tpm2);
+		if (tpm2->held.tpm.esys != NULL &&
+			tpm2_now_ms() - tpm2->used_ms >=
+				tpm2->settings.idle_seconds * UINT64_C(1000)) {
+			log_debug("the TPM is given back");
+			held_release(&tpm2->held);
+		}
+	}
+	pthread_mutex_unlock(&tpm2->lock);
+	return NULL;
+}
+
+enum ks_error provider_watch_idle(struct tpm2 *tpm2)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&tpm2->used, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	tpm2->idle_runs = pthread_create(&tpm2->idle, NULL, watch, tpm2) == 0;
+	return tpm2->idle_runs ? KS_OK : KS_NO_MEMORY;
+}
+
+void provider_end_idle(struct tpm2 *tpm2)
+{
+	pthread_mutex_lock(&tpm2->lock);
+	tpm2->ends = true;
+	pthread_cond_signal(&tpm2->used);
+	pthread_mutex_unlock(&tpm2->lock);
+	if (tpm2->idle_runs)
+		pthread_join(tpm2->idle, NULL);
+	pthread_cond_destroy(&tpm2->used);
+}
+
+void provider_was_used(struct tpm2 *tpm2)
+{
+	tpm2->used_ms = tpm2_now_ms();
+	if (tpm2->idle_sleeps)
+		pthread_cond_signal(&tpm2->used);
+}
