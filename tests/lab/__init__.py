@@ -1,5 +1,5 @@
 """What the Python tests stand on: real programs in a temporary home, and a client of the protocol."""
-from . import client, keys, memory, place, softhsm
+from . import card, client, keys, memory, namespaces, place, softhsm
 from .actor import Actor
 from .agent import Agent
 from .askpass import Askpass
