@@ -44,7 +44,8 @@ static void serve(struct bed_device *devices, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		fds[1 + 3 * i] = (struct pollfd){.fd = devices[i].watch, .events = POLLIN};
-		fds[2 + 3 * i] = (struct pollfd){.fd = devices[i].master, .events = POLLIN};
+		fds[2 + 3 * i] = (struct pollfd){
+			.fd = devices[i].listened ? devices[i].master : -1, .events = POLLIN};
 		fds[3 + 3 * i] = (struct pollfd){.fd = devices[i].port, .events = POLLIN};
 	}
 	while (poll(fds, 1 + 3 * count, -1) < 0)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,12 +96,8 @@ bool bed_device_init(struct bed_device *device, UMockdevTestbed *testbed, unsign
 	char text[4096];
 	GError *error = NULL;
 
-	*device = (struct bed_device){.testbed = testbed,
-		.number = number,
-		.port = port,
-		.master = -1,
-		.slave = -1,
-		.watch = -1};
+	*device = (struct bed_device){
+		.testbed = testbed, .number = number, .port = port, .master = -1, .watch = -1};
 	snprintf(text, sizeof(text), description, number);
 	if (!umockdev_testbed_add_from_string(testbed, text, &error)) {
 		fprintf(stderr, "authenticator-bed: %s\n", error->message);
@@ -115,29 +112,27 @@ bool bed_device_init(struct bed_device *device, UMockdevTestbed *testbed, unsign
 
 /* ---- Plugging in ---- */
 
-static bool open_terminal(struct bed_device *device, char name[64])
+static bool open_terminal(struct bed_device *device)
 {
 	struct termios raw;
 
 	device->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	if (device->master < 0 || grantpt(device->master) != 0 || unlockpt(device->master) != 0 ||
-		ptsname_r(device->master, name, 64) != 0)
-		return false;
-	device->slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (device->slave < 0 || tcgetattr(device->slave, &raw) != 0)
+		ptsname_r(device->master, device->terminal, sizeof(device->terminal)) != 0 ||
+		tcgetattr(device->master, &raw) != 0)
 		return false;
 	cfmakeraw(&raw);
-	return tcsetattr(device->slave, TCSANOW, &raw) == 0;
+	return tcsetattr(device->master, TCSANOW, &raw) == 0;
 }
 
 /* umockdev wants to know which number a terminal stands for. */
-static void map_terminal(struct bed_device *device, const char *name)
+static void map_terminal(struct bed_device *device)
 {
 	char flat[64];
 	char path[PATH_LEN];
 	char number[16];
 
-	snprintf(flat, sizeof(flat), "%s", name);
+	snprintf(flat, sizeof(flat), "%s", device->terminal);
 	for (char *at = flat; *at != '\0'; at++) {
 		if (*at == '/')
 			*at = '_';
@@ -149,14 +144,14 @@ static void map_terminal(struct bed_device *device, const char *name)
 		perror("authenticator-bed: the number of a terminal");
 }
 
-static void show(struct bed_device *device, const char *terminal)
+static void show(struct bed_device *device)
 {
 	char name[16];
 	char from[PATH_LEN];
 	char to[PATH_LEN];
 
 	path_of(device, "dev", node_name(device, name), to);
-	if (symlink(terminal, to) != 0)
+	if (symlink(device->terminal, to) != 0)
 		perror("authenticator-bed: the node");
 	path_of(device, ".", name, from);
 	path_of(device, "sys/class/hidraw", name, to);
@@ -164,23 +159,35 @@ static void show(struct bed_device *device, const char *terminal)
 		perror("authenticator-bed: the link of its class");
 }
 
+/* Throws away what the last host left behind. */
+static void empty(struct bed_device *device)
+{
+	int slave = open(device->terminal, O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (slave < 0)
+		return;
+	tcflush(slave, TCIFLUSH);
+	close(slave);
+	device->unread = false;
+}
+
 void bed_device_insert(struct bed_device *device)
 {
-	char terminal[64];
-
 	if (device->master >= 0)
 		return;
-	if (!open_terminal(device, terminal)) {
+	if (!open_terminal(device)) {
 		perror("authenticator-bed: a terminal");
 		return;
 	}
-	device->openers = 0;
+	device->listened = device->unread = false;
 	device->written_len = 0;
 	device->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (device->watch < 0 || inotify_add_watch(device->watch, terminal, IN_OPEN | IN_CLOSE) < 0)
+	if (device->watch < 0 ||
+		inotify_add_watch(device->watch, device->terminal, IN_OPEN | IN_CLOSE) < 0)
 		perror("authenticator-bed: inotify");
-	map_terminal(device, terminal);
-	show(device, terminal);
+	empty(device); /* once it was opened, it says that it hung up */
+	map_terminal(device);
+	show(device);
 	umockdev_testbed_uevent(device->testbed, device->device, "add");
 }
 
@@ -190,61 +197,57 @@ void bed_device_pull(struct bed_device *device)
 		return;
 	hide(device);
 	close(device->watch);
-	close(device->slave);
 	close(device->master); /* whoever has it open is hung up on */
-	device->watch = device->slave = device->master = -1;
+	device->watch = device->master = -1;
 	umockdev_testbed_uevent(device->testbed, device->device, "remove");
 }
 
 /* ---- Reports ---- */
 
-static void note(struct bed_device *device, uint32_t mask)
+/* A terminal says that it hung up as long as nobody has its other end open. */
+static void look_for_hosts(struct bed_device *device)
 {
-	if ((mask & IN_OPEN) != 0 && device->openers++ == 0)
-		tcflush(device->slave, TCIFLUSH);
-	if ((mask & IN_CLOSE) != 0)
-		device->openers--;
+	struct pollfd fd = {.fd = device->master, .events = POLLIN};
+
+	device->listened = poll(&fd, 1, 0) == 0 || (fd.revents & POLLHUP) == 0;
+	if (!device->listened && device->unread)
+		empty(device);
 }
 
-static void note_openers(struct bed_device *device)
+static void pass_on(struct bed_device *device)
 {
-	_Alignas(struct inotify_event) char events[1024];
-	ssize_t len = 0;
-
-	while ((len = read(device->watch, events, sizeof(events))) > 0) {
-		for (char *at = events; at < events + len;) {
-			const struct inotify_event *event = (const struct inotify_event *)at;
-
-			note(device, event->mask);
-			at += sizeof(*event) + event->len;
-		}
-	}
-}
-
-void bed_device_from_host(struct bed_device *device)
-{
-	ssize_t len = 0;
-
-	if (device->master < 0)
-		return;
-	note_openers(device);
-	len = read(device->master, device->written + device->written_len,
-		sizeof(device->written) - device->written_len);
-	if (len > 0)
-		device->written_len += (size_t)len;
-	if (device->written_len < sizeof(device->written))
-		return;
 	device->written_len = 0;
 	if (device->port >= 0 &&
 		send(device->port, device->written + 1, BED_REPORT_LEN, MSG_NOSIGNAL) < 0)
 		perror("authenticator-bed: a report");
 }
 
+void bed_device_from_host(struct bed_device *device)
+{
+	char events[1024];
+	ssize_t len = 0;
+
+	if (device->master < 0)
+		return;
+	while (read(device->watch, events, sizeof(events)) > 0)
+		; /* that somebody came or went is all they say */
+	look_for_hosts(device);
+	while ((len = read(device->master, device->written + device->written_len,
+			sizeof(device->written) - device->written_len)) > 0) {
+		device->written_len += (size_t)len;
+		if (device->written_len == sizeof(device->written))
+			pass_on(device);
+	}
+}
+
 void bed_device_to_host(struct bed_device *device, const uint8_t report[BED_REPORT_LEN])
 {
 	if (device->master < 0)
 		return;
-	note_openers(device);
-	if (device->openers > 0 && write(device->master, report, BED_REPORT_LEN) != BED_REPORT_LEN)
+	look_for_hosts(device);
+	if (!device->listened)
+		return;
+	device->unread = true;
+	if (write(device->master, report, BED_REPORT_LEN) != BED_REPORT_LEN)
 		fprintf(stderr, "authenticator-bed: a report was lost: %s\n", strerror(errno));
 }

@@ -18,9 +18,10 @@ struct bed_device {
 	unsigned number; /* of /dev/hidrawN */
 	int port;	 /* to the authenticator */
 	int master;	 /* of the terminal; -1: pulled */
-	int slave; /* kept open, so that the terminal does not hang up when the last host goes */
-	int watch; /* inotify: who opens and closes the node */
-	int openers;
+	int watch;	 /* inotify: who opens and closes the node */
+	bool listened;	 /* somebody has it open */
+	bool unread;	 /* reports are in it that may have been left */
+	char terminal[64];
 	char *device;			     /* its path in /sys */
 	uint8_t written[BED_REPORT_LEN + 1]; /* by the host: a report's number, the report */
 	size_t written_len;

@@ -171,6 +171,7 @@ static const char *set(struct token *token, struct order *order)
 		{"resident-max", NULL, &settings->resident_max},
 		{"touch-ms", NULL, &settings->touch_ms},
 		{"reset-ms", NULL, &settings->reset_ms},
+		{"assembly-ms", NULL, &settings->assembly_ms},
 		{"slow-ms", NULL, &settings->slow_ms},
 		{"firmware", NULL, &settings->firmware},
 		{"counter", NULL, &token->store.counter},

@@ -15,7 +15,6 @@
 
 #define FIRST_DATA 7 /* bytes of header of the first packet */
 #define NEXT_DATA 5
-#define ASSEMBLY_MS 3000
 #define KEEPALIVE_MS 100
 #define CAPABILITY_WINK 0x01
 #define CAPABILITY_CBOR 0x04
@@ -284,7 +283,7 @@ void hid_tick(struct token *token)
 {
 	struct hid *hid = &token->hid;
 
-	if (hid->assembling && now_ms() - hid->assembly_ms > ASSEMBLY_MS) {
+	if (hid->assembling && now_ms() - hid->assembly_ms > token->settings.assembly_ms) {
 		hid->assembling = false;
 		send_error(token, hid->message.channel, HID_ERROR_TIMEOUT);
 	}

@@ -1,7 +1,9 @@
 """A host of CTAPHID that does what a test wants, right or wrong: reports in, reports out."""
+import fcntl
 import os
 import select
 import struct
+import termios
 import time
 
 import lab
@@ -87,8 +89,14 @@ class Host:
             raise AssertionError(f"{command:#x} {answer.hex()}")
         return answer[0], answer[1:]
 
+    def waits(self):
+        """How many bytes have come and were not read yet."""
+        return struct.unpack("i", fcntl.ioctl(self.fd, termios.FIONREAD, b"\0" * 4))[0]
+
     def close(self):
-        os.close(self.fd)
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
 
     def __enter__(self):
         return self

@@ -70,7 +70,7 @@ int main(int count, char **words)
 			return 2;
 	}
 	while (!token.ended) {
-		token_serve(&token, 1000);
+		token_serve(&token, token.hid.assembling ? 20 : 1000);
 		hid_work(&token);
 	}
 	token_deinit(&token);

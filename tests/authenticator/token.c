@@ -26,6 +26,7 @@ static const struct settings usual = {
 	.eddsa = true,
 	.resident_max = 25,
 	.touch_ms = 60000,
+	.assembly_ms = 3000,
 	.firmware = 0x050701,
 	.aaguid = "Keystile's tests",
 };

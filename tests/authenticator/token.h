@@ -30,10 +30,11 @@ struct settings {
 	bool eddsa;		/* makes Ed25519 keys, too */
 	uint32_t protect_least; /* credentials get at least this level of protection */
 	uint32_t resident_max;
-	uint32_t touch_ms; /* patience for a touch */
-	uint32_t reset_ms; /* reset only this soon after power came; 0: always */
-	uint32_t slow_ms;  /* each command takes this much longer */
-	uint32_t firmware; /* a number */
+	uint32_t touch_ms;    /* patience for a touch */
+	uint32_t reset_ms;    /* reset only this soon after power came; 0: always */
+	uint32_t assembly_ms; /* patience for the rest of a message */
+	uint32_t slow_ms;     /* each command takes this much longer */
+	uint32_t firmware;    /* a number */
 	uint8_t aaguid[16];
 };
 
