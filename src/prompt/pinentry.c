@@ -25,9 +25,9 @@
 #include "offer.h"
 #include "pinentry_memory.h"
 #include "pinentry_reply.h"
+#include "pinentry_talk.h"
 #include "pinentry_text.h"
 
-#define REMARKS_MAX 100 /* lines that mean nothing, for each command */
 #define PAGES_MAX 12
 /* An answer that comes sooner was typed before the question could be read. */
 #define HASTY_MS 1000
@@ -36,90 +36,6 @@
 #define FRAME_LINES 12
 #define PAGE_LINES_MIN 6
 #define PAGE_LINES_MAX 60
-
-/* What an answer may be, besides OK and a no. */
-enum wanted { WANTED_OK, WANTED_DATA, WANTED_CHOICE };
-
-struct talk {
-	assuan_context_t assuan;
-	const struct prompt_question *question;
-	struct secret pin;
-	size_t page_lines;
-	pid_t pid;
-	bool offers; /* a yes that counts for some time; the pinentry tells it from a no */
-};
-
-/* ---- One command ---- */
-
-static enum pinentry_end read_reply(struct talk *talk, enum wanted wanted)
-{
-	for (unsigned lines = 0; lines < REMARKS_MAX; lines++) {
-		char *text;
-		size_t len;
-
-		if (assuan_read_line(talk->assuan, &text, &len) != 0)
-			return PINENTRY_LOST;
-
-		struct bytes line = BYTES((const uint8_t *)text, len);
-
-		switch (pinentry_reply_of(line)) {
-		case REPLY_OK:
-			return PINENTRY_DONE;
-		case REPLY_DATA:
-			if (wanted != WANTED_DATA || !pinentry_data(line, &talk->pin))
-				return PINENTRY_NONSENSE;
-			break;
-		case REPLY_NO:
-			return PINENTRY_REFUSED;
-		case REPLY_NOT_OK:
-			return wanted == WANTED_CHOICE ? PINENTRY_REMEMBER : PINENTRY_REFUSED;
-		case REPLY_ERROR:
-			return PINENTRY_UNABLE;
-		case REPLY_CACHED:
-			return PINENTRY_CACHED;
-		case REPLY_NONSENSE:
-			return PINENTRY_NONSENSE;
-		case REPLY_REMARK:
-			break;
-		}
-	}
-	return PINENTRY_NONSENSE;
-}
-
-static enum pinentry_end say(struct talk *talk, const char *line, enum wanted wanted)
-{
-	/* What it says before it was asked answers nothing. */
-	if (assuan_pending_line(talk->assuan))
-		return PINENTRY_NONSENSE;
-	if (assuan_write_line(talk->assuan, line) != 0)
-		return PINENTRY_LOST;
-	return read_reply(talk, wanted);
-}
-
-/* A command that only sets something: a pinentry that can't is of no use. */
-static enum pinentry_end set(struct talk *talk, const char *command, struct bytes text)
-{
-	AUTO(buf) line = {.max = PINENTRY_LINE_MAX};
-	enum pinentry_end end;
-
-	buf_put(&line, bytes_of(command));
-	pinentry_escape(&line, text);
-	buf_put_u8(&line, '\0');
-	if (buf_status(&line) != KS_OK)
-		return PINENTRY_TOO_LONG;
-	end = say(talk, (const char *)line.data, WANTED_OK);
-	return end == PINENTRY_REFUSED ? PINENTRY_UNABLE : end;
-}
-
-static enum pinentry_end set_option(struct talk *talk, const char *name, const char *value)
-{
-	char line[PINENTRY_LINE_MAX];
-	int len = snprintf(line, sizeof(line), "OPTION %s=%s", name, value);
-
-	if (len < 0 || (size_t)len >= sizeof(line))
-		return PINENTRY_TOO_LONG;
-	return say(talk, line, WANTED_OK);
-}
 
 /* ---- Before the question ---- */
 
@@ -137,35 +53,35 @@ static enum pinentry_end prepare_terminal(struct talk *talk)
 	talk->page_lines = PAGE_LINES_MIN;
 	if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > FRAME_LINES + PAGE_LINES_MIN)
 		talk->page_lines = size.ws_row - FRAME_LINES;
-	end = set_option(talk, "ttyname", talk->question->terminal);
+	end = talk_set_option(talk, "ttyname", talk->question->terminal);
 	if (end != PINENTRY_DONE)
 		return end;
-	return set_option(talk, "ttytype", type != NULL && *type != '\0' ? type : "xterm");
+	return talk_set_option(talk, "ttytype", type != NULL && *type != '\0' ? type : "xterm");
 }
 
 static enum pinentry_end set_labels(struct talk *talk, const char *yes, const char *no)
 {
-	enum pinentry_end end = set(talk, "SETOK ", bytes_of(yes));
+	enum pinentry_end end = talk_set(talk, "SETOK ", bytes_of(yes));
 
-	return end == PINENTRY_DONE ? set(talk, "SETCANCEL ", bytes_of(no)) : end;
+	return end == PINENTRY_DONE ? talk_set(talk, "SETCANCEL ", bytes_of(no)) : end;
 }
 
 static enum pinentry_end introduce(struct talk *talk)
 {
 	char timeout[32];
-	enum pinentry_end end = say(talk, "OPTION grab", WANTED_OK);
+	enum pinentry_end end = talk_say(talk, "OPTION grab", WANTED_OK);
 
 	/* Not every pinentry can keep the keyboard for itself. */
 	if (end == PINENTRY_DONE || end == PINENTRY_UNABLE)
-		end = set(talk, "SETTITLE ", bytes_of("Keystile"));
+		end = talk_set(talk, "SETTITLE ", bytes_of("Keystile"));
 	if (end == PINENTRY_DONE && *talk->question->terminal != '\0')
 		end = prepare_terminal(talk);
 	snprintf(timeout, sizeof(timeout), "SETTIMEOUT %u",
 		(unsigned)talk->question->timeout_seconds);
 	if (end == PINENTRY_DONE && talk->question->timeout_seconds > 0)
-		end = say(talk, timeout, WANTED_OK);
+		end = talk_say(talk, timeout, WANTED_OK);
 	if (end == PINENTRY_DONE && talk->question->kind == PROMPT_PIN)
-		end = set(talk, "SETPROMPT ",
+		end = talk_set(talk, "SETPROMPT ",
 			bytes_of(talk->question->password ? "Password:" : "PIN:"));
 	return end;
 }
@@ -178,7 +94,7 @@ static enum pinentry_end consider_offer(struct talk *talk)
 
 	if (!prompt_question_offers(talk->question))
 		return PINENTRY_DONE;
-	end = say(talk, "GETINFO flavor", WANTED_DATA);
+	end = talk_say(talk, "GETINFO flavor", WANTED_DATA);
 	talk->offers =
 		end == PINENTRY_DONE && pinentry_tells_three(BYTES(answer->data, answer->len));
 	secret_wipe(answer);
@@ -205,12 +121,12 @@ static enum pinentry_end show(struct talk *talk, const char *command, enum wante
 {
 	for (unsigned times = 0; times < HASTY_TIMES; times++) {
 		int64_t begun = now_ms();
-		enum pinentry_end end = say(talk, command, wanted);
+		enum pinentry_end end = talk_say(talk, command, wanted);
 
 		if (!is_yes(end) || now_ms() - begun >= HASTY_MS)
 			return end;
 		secret_wipe(&talk->pin);
-		end = set(talk, "SETERROR ",
+		end = talk_set(talk, "SETERROR ",
 			bytes_of("That came before you can have read this. Once more:"));
 		if (end != PINENTRY_DONE)
 			return end;
@@ -240,7 +156,7 @@ static enum pinentry_end set_page(struct talk *talk, struct bytes page, size_t n
 		buf_put(&text, bytes_of(note));
 	if (buf_status(&text) != KS_OK)
 		return PINENTRY_NO_MEMORY;
-	return set(talk, "SETDESC ", buf_bytes(&text));
+	return talk_set(talk, "SETDESC ", buf_bytes(&text));
 }
 
 /* The third button, for which the person has to move to it: see pinentry_tells_three(). */
@@ -249,7 +165,7 @@ static enum pinentry_end set_offer(struct talk *talk)
 	char label[OFFER_LABEL_MAX];
 
 	offer_label(talk->question->remember_seconds, label);
-	return set(talk, "SETNOTOK ", bytes_of(label));
+	return talk_set(talk, "SETNOTOK ", bytes_of(label));
 }
 
 static enum wanted wanted_of(const struct talk *talk)
@@ -272,7 +188,7 @@ static enum pinentry_end show_last(struct talk *talk)
 	if (end == PINENTRY_DONE && talk->offers)
 		end = set_offer(talk);
 	if (end == PINENTRY_DONE && *question->trouble != '\0')
-		end = set(talk, "SETERROR ", bytes_of(question->trouble));
+		end = talk_set(talk, "SETERROR ", bytes_of(question->trouble));
 	if (end != PINENTRY_DONE)
 		return end;
 	/* The helper takes it for the moment at which a notice is shown (ask.h). */
@@ -356,7 +272,7 @@ static enum pinentry_end start(struct talk *talk)
 /* Its answer counts once it has ended well. */
 static enum pinentry_end finish(struct talk *talk, enum pinentry_end answer)
 {
-	enum pinentry_end end = say(talk, "BYE", WANTED_OK);
+	enum pinentry_end end = talk_say(talk, "BYE", WANTED_OK);
 	int status = 0;
 
 	assuan_release(talk->assuan);

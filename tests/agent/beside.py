@@ -170,4 +170,4 @@ class Beside(unittest.TestCase):
         if (theirs, ours) != expected:
             sent = step.sent.hex()
             self.fail(f"{step.what}: ssh-agent answers {theirs}, we {ours}; expected ({why}): {expected}\n"
-                      f"sent: {sent if len(sent) < 3000 else sent[:3000] + '...'}")
+                      f"we refused last: {self.ours.refusals()[:1]}\nsent: {sent if len(sent) < 3000 else sent[:3000] + '...'}")
