@@ -80,7 +80,8 @@ static bool confined(const struct library_call *call)
 {
 	struct frame_confined told;
 
-	return confine_process(&ks_needs_middleware, call->path, call->grants, &told) == KS_OK;
+	return confine_process(&ks_needs_middleware, call->path, call->grants, &told, NULL) ==
+	       KS_OK;
 }
 
 static void carry_out(struct buf *answer)

@@ -72,6 +72,10 @@ static const char *const devices[] = {
 
 static const char *const connect_paths[] = {
 	"/run/pcscd/pcscd.comm",
+	"/var/run/pcscd/pcscd.comm",
+	"$PCSCLITE_CSOCK_NAME",
+	"$P11_KIT_SERVER_ADDRESS",
+	"$XDG_RUNTIME_DIR/p11-kit/pkcs11", /* p11-kit-client.so where that names none */
 	NULL,
 };
 

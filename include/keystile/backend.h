@@ -189,11 +189,11 @@ struct ks_needs {
 	const char *const *list_paths;	  /* only names of files may be learnt; may be NULL */
 	const char *const *write_paths;	  /* and read */
 	const char *const *device_paths;  /* read, write, ioctl; glob() patterns */
-	const char *const *connect_paths; /* sockets */
+	const char *const *connect_paths; /* sockets, of unix streams */
 	/* Files of configuration that name a folder of state, to be written: "FILE", "KEYWORD", ...
 	 */
 	const char *const *state_named_in;
-	bool network;
+	bool network; /* TCP to anywhere */
 };
 
 struct ks_backend {

@@ -3,7 +3,7 @@
  * u32 length, u8 type, u32 operation, body; both ends write and read each body here, field by
  * field, and refuse leftovers. A descriptor travels by SCM_RIGHTS with the first byte
  * of the only frames that may carry one (FRAME_PIN_ANSWER, FRAME_LOGIN, FRAME_ADD,
- * FRAME_ADMINISTER).
+ * FRAME_ADMINISTER, FRAME_MEMORY, FRAME_CONFINED).
  */
 #ifndef KEYSTILE_FRAME_H
 #define KEYSTILE_FRAME_H
@@ -43,10 +43,16 @@ enum frame_type {
 	FRAME_PROGRESS = 39,
 	FRAME_LOG = 40,
 	FRAME_CONFINED = 41, /* between locate and open: what holds from now on */
+	FRAME_MEMORY = 42,   /* before that: with a descriptor to read the worker's memory from */
 };
 
-/* Kinds of grants in FRAME_OPEN: a row of u8 kind, string path. */
-enum frame_grant { FRAME_GRANT_READ, FRAME_GRANT_WRITE };
+/* Kinds of grants in FRAME_OPEN: a row of u8 kind, string path or address. */
+enum frame_grant {
+	FRAME_GRANT_READ,
+	FRAME_GRANT_WRITE,
+	FRAME_GRANT_CONNECT,  /* as in keystile.conf(5) */
+	FRAME_GRANT_BROKERED, /* nothing: the agent connects for the worker, and only as granted */
+};
 
 /* Decoded: bytes borrow from the frame's bytes, arrays are owned (frame_deinit). */
 struct frame {
@@ -120,6 +126,8 @@ struct frame {
 			uint32_t
 				landlock; /* version of its interface; 0: no file is kept from it */
 			bool filtered;	  /* system calls are */
+			bool brokered; /* with a descriptor: the agent is asked for what is refused
+					*/
 			struct bytes lacking; /* words for what could not be done; "": nothing */
 		} confined;
 		struct {

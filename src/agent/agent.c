@@ -20,6 +20,7 @@
 #include "config_listener.h"
 #include "connection.h"
 #include "control_server.h"
+#include "denials.h"
 #include "known_hosts.h"
 #include "listener.h"
 #include "lock.h"
@@ -291,13 +292,14 @@ static enum ks_error init(struct life *life, struct agent_start *start)
 	if (agent->null_fd < 0 || uv_loop_init(&agent->loop) != 0 || vaults_init(agent) != KS_OK ||
 		expiry_init(agent) != KS_OK)
 		return KS_NO_MEMORY;
+	agent->denials = denials_new();
 	agent->lock = lock_new(agent);
 	agent->known_hosts = known_hosts_new(&agent->loop);
 	agent->reload = reload_new(agent, controls_reloaded);
 	agent->surroundings.start = agent->settings.environment;
 	agent->user_manager = user_manager_new(agent, prompt_where_told);
-	if (agent->lock == NULL || agent->known_hosts == NULL || agent->reload == NULL ||
-		agent->user_manager == NULL)
+	if (agent->denials == NULL || agent->lock == NULL || agent->known_hosts == NULL ||
+		agent->reload == NULL || agent->user_manager == NULL)
 		return KS_NO_MEMORY;
 	agent->started_ms = uv_now(&agent->loop);
 	raise_descriptor_limit(agent);
@@ -328,6 +330,7 @@ static void deinit(struct life *life)
 	if (life->place != NULL)
 		socket_place_deinit(life->place);
 	audit_deinit(agent);
+	denials_release(agent->denials);
 	keyring_deinit(&agent->keyring);
 	ssh_seen_deinit(&agent->ssh_seen);
 	host_guesses_deinit(&agent->hosts_guessed);

@@ -24,6 +24,7 @@
 
 struct connection;
 struct control;
+struct denials;
 struct known_hosts;
 struct listener;
 struct lock;
@@ -73,6 +74,7 @@ struct agent {
 					     asked; static */
 	struct ssh_seen ssh_seen;
 	struct refusals refusals;
+	struct denials *denials; /* what workers were kept from */
 	struct approvals approvals;
 	struct reload *reload;
 	struct audit audit;

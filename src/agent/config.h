@@ -22,6 +22,7 @@ struct config_worker {
 	char **environment; /* "NAME=value", each name once, ended by NULL, as are the rest */
 	char **read;	    /* absolute paths of files, or of folders with all below */
 	char **write;
+	char **connect; /* as broker_address.h has them */
 };
 
 /* What a list of keys says of each. */

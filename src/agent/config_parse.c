@@ -12,6 +12,8 @@
 #include <keystile/cleanup.h>
 #include <keystile/text.h>
 
+#include "broker.h"
+#include "broker_address.h"
 #include "config.h"
 #include "config_audit.h"
 #include "config_check.h"
@@ -123,6 +125,18 @@ static int check_path(cfg_t *cfg, cfg_opt_t *option)
 	return config_check_text(cfg, option);
 }
 
+static int check_address(cfg_t *cfg, cfg_opt_t *option)
+{
+	struct broker_address address;
+
+	if (cfg_opt_size(option) > BROKER_GRANTS_CONFIGURED_MAX)
+		return config_refuse(cfg, option, "there are too many addresses");
+	if (!broker_address_parse(config_last_value(option), &address))
+		return config_refuse(cfg, option,
+			"the value must be /path, @name, tcp:1.2.3.4:port or tcp:[1::2]:port");
+	return config_check_text(cfg, option);
+}
+
 static int check_prompts(cfg_t *cfg, cfg_opt_t *option)
 {
 	const char *value = config_last_value(option);
@@ -203,6 +217,7 @@ static const struct {
 	{"worker|environment", check_variable},
 	{"worker|grant-read", check_path},
 	{"worker|grant-write", check_path},
+	{"worker|grant-connect", check_address},
 };
 
 /* The options as libconfuse takes them, relays already filled: "+=" adds to those. */
@@ -212,6 +227,7 @@ static cfg_t *options_new(const struct config *config)
 		CFG_STR_LIST("environment", 0, CFGF_NODEFAULT),
 		CFG_STR_LIST("grant-read", 0, CFGF_NODEFAULT),
 		CFG_STR_LIST("grant-write", 0, CFGF_NODEFAULT),
+		CFG_STR_LIST("grant-connect", 0, CFGF_NODEFAULT),
 		CFG_END(),
 	};
 	cfg_opt_t rule[CONFIG_RULE_OPTIONS];
@@ -344,7 +360,8 @@ static bool take_workers(cfg_t *cfg, struct config *config)
 		if (worker == NULL ||
 			!config_take_list(section, "environment", &worker->environment) ||
 			!config_take_list(section, "grant-read", &worker->read) ||
-			!config_take_list(section, "grant-write", &worker->write))
+			!config_take_list(section, "grant-write", &worker->write) ||
+			!config_take_list(section, "grant-connect", &worker->connect))
 			return false;
 	}
 	return true;

@@ -13,6 +13,8 @@
 #include <keystile/text.h>
 
 #include "agent.h"
+#include "broker.h"
+#include "spawn.h"
 
 static void fail_with(struct operation *operation, enum ks_error error, struct bytes words)
 {
@@ -105,6 +107,61 @@ static void put_grants(struct buf *out, enum frame_grant kind, char *const *path
 	}
 }
 
+static bool grant_connection(struct provider *provider, struct buf *out, const char *text)
+{
+	buf_put_u8(out, FRAME_GRANT_CONNECT);
+	buf_put_string(out, bytes_of(text));
+	return broker_grant(provider->worker->broker, text);
+}
+
+/*
+ * What the backend's description says, with the worker's variables put in. "unix:path=" is how
+ * p11-kit writes an address.
+ */
+static bool grant_needed(struct provider *provider, struct buf *out, const char *path)
+{
+	static const char unix_path[] = "unix:path=";
+	size_t len = path[0] == '$' ? strcspn(path, "/") : 0;
+	const char *value = len == 0 ? ""
+				     : spawn_worker_variable(provider->agent, provider->needs,
+					       BYTES((const uint8_t *)path + 1, len - 1));
+	AUTO(text) whole = NULL;
+
+	if (value == NULL)
+		return true;
+	if (strncmp(value, unix_path, strlen(unix_path)) == 0)
+		value += strlen(unix_path);
+	whole = text_format("%s%s", value, path + len);
+	return whole != NULL && (whole[0] != '/' || grant_connection(provider, out, whole));
+}
+
+/* The worker is told of them, for what kinds of sockets to make; who keeps to them is its broker.
+ */
+static bool grant_connections(
+	struct provider *provider, const struct config_worker *configured, struct buf *out)
+{
+	const struct ks_needs *needs = provider->needs;
+	struct bytes shown = provider_shown(provider->name);
+	AUTO(text) name = strndup((const char *)shown.data, shown.len);
+	struct broker *broker =
+		name == NULL ? NULL : broker_new(provider->agent->denials, needs->name, name);
+
+	provider->worker->broker = broker;
+	if (broker == NULL)
+		return false;
+	buf_put_u8(out, FRAME_GRANT_BROKERED);
+	buf_put_string(out, BYTES(NULL, 0));
+	if (needs->network)
+		broker_grant_tcp(broker);
+	for (size_t i = 0; needs->connect_paths[i] != NULL; i++)
+		if (!grant_needed(provider, out, needs->connect_paths[i]))
+			return false;
+	for (size_t i = 0; configured != NULL && configured->connect[i] != NULL; i++)
+		if (!grant_connection(provider, out, configured->connect[i]))
+			return false;
+	return true;
+}
+
 static void open_located(struct operation *operation, struct provider *provider)
 {
 	const struct config_worker *configured =
@@ -112,14 +169,17 @@ static void open_located(struct operation *operation, struct provider *provider)
 	AUTO(buf) grants = {0};
 	struct frame frame = {.type = FRAME_OPEN};
 	struct operation *open;
+	bool brokered;
 
 	provider->state = PROVIDER_OPENING;
 	if (configured != NULL) {
 		put_grants(&grants, FRAME_GRANT_READ, configured->read);
 		put_grants(&grants, FRAME_GRANT_WRITE, configured->write);
 	}
+	brokered = grant_connections(provider, configured, &grants);
 	frame.open.grants = buf_bytes(&grants);
-	if (buf_status(&grants) != KS_OK || operate(provider, &frame, &open_events, &open) != KS_OK)
+	if (!brokered || buf_status(&grants) != KS_OK ||
+		operate(provider, &frame, &open_events, &open) != KS_OK)
 		fail_with(operation, KS_NO_MEMORY, bytes_of(NULL));
 }
 

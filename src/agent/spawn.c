@@ -55,6 +55,19 @@ static void build_environment(
 	out[count] = NULL;
 }
 
+const char *spawn_worker_variable(
+	struct agent *agent, const struct ks_needs *needs, struct bytes name)
+{
+	char *environment[WORKER_ENVIRONMENT_MAX];
+
+	build_environment(agent, needs, environment);
+	for (char **entry = environment; *entry != NULL; entry++)
+		if (strncmp(*entry, (const char *)name.data, name.len) == 0 &&
+			(*entry)[name.len] == '=')
+			return *entry + name.len + 1;
+	return NULL;
+}
+
 static uv_stdio_container_t inherit(int fd)
 {
 	return (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = fd};

@@ -16,6 +16,7 @@
 
 #include "agent.h"
 #include "connection.h"
+#include "denials.h"
 #include "host_naming.h"
 #include "key_list.h"
 #include "known_hosts.h"
@@ -29,22 +30,6 @@
 #define CONNECTIONS_SHOWN_MAX 200
 #define HOST_NAMES_SHOWN 3
 #define HOST_NAME_SHOWN 64 /* bytes */
-
-json_t *foreign_text(const char *text)
-{
-	json_t *string = json_string(text != NULL ? text : "");
-	char *ascii;
-
-	if (string != NULL || text == NULL)
-		return string;
-	ascii = strdup(text);
-	for (char *at = ascii; at != NULL && *at != '\0'; at++)
-		if ((unsigned char)*at >= 0x80)
-			*at = '?';
-	string = ascii == NULL ? NULL : json_string(ascii);
-	free(ascii);
-	return string;
-}
 
 /* One that the service manager made is where the kernel says, and not ours to remove. */
 static json_t *activated_path(const struct listener *listener)
@@ -236,8 +221,9 @@ static json_t *confinement_json(const struct provider *provider)
 	if (provider->worker == NULL || !provider->worker->confinement.told)
 		return json_null();
 	confinement = &provider->worker->confinement;
-	return json_pack("{s:i,s:b,s:o}", "landlock", (int)confinement->landlock, "system_calls",
-		confinement->filtered, "lacking", foreign_text(confinement->lacking));
+	return json_pack("{s:i,s:b,s:b,s:o}", "landlock", (int)confinement->landlock,
+		"system_calls", confinement->filtered, "brokered", confinement->brokered, "lacking",
+		foreign_text(confinement->lacking));
 }
 
 static json_t *provider_json(const struct provider *provider)
@@ -356,14 +342,15 @@ json_t *status_json(const struct agent *agent)
 	json_int_t uptime_s = (json_int_t)((uv_now(&agent->loop) - agent->started_ms) / 1000);
 
 	return json_pack(
-		"{s:b,s:s,s:s,s:i,s:I,s:b,s:s,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "ok",
-		1, "version", KEYSTILE_VERSION, "allowed_providers", agent_allowed_providers(agent),
-		"pid", (int)getpid(), "uptime_seconds", uptime_s, "locked",
-		lock_locked(agent->lock), "when_locked",
+		"{s:b,s:s,s:s,s:i,s:I,s:b,s:s,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
+		"ok", 1, "version", KEYSTILE_VERSION, "allowed_providers",
+		agent_allowed_providers(agent), "pid", (int)getpid(), "uptime_seconds", uptime_s,
+		"locked", lock_locked(agent->lock), "when_locked",
 		agent->config.locked_keys_listed ? "list" : "hide", "failed_unlocks",
 		(int)lock_failures(agent->lock), "sockets", sockets(agent), "warnings",
 		warnings(agent), "connection_count", (int)agent->connection_count, "connections",
 		connections(agent), "providers", providers(agent), "keys", keys(agent), "prompts",
-		prompts(agent), "refusals", refusals(agent), "known_hosts",
-		known_hosts_json(agent->known_hosts), "asking", surroundings_asking_json(agent));
+		prompts(agent), "refusals", refusals(agent), "denials",
+		denials_json(agent->denials), "known_hosts", known_hosts_json(agent->known_hosts),
+		"asking", surroundings_asking_json(agent));
 }

@@ -5,15 +5,10 @@
 #ifndef AGENT_STATUS_H
 #define AGENT_STATUS_H
 
-#include <jansson.h>
+#include "foreign_text.h"
 
 struct agent;
 
-/*
- * A string of a text that may not be UTF-8, which jansson refuses: tokens and clients write what
- * they like. A new reference, NULL when out of memory.
- */
-json_t *foreign_text(const char *text);
 /* A new reference, NULL when out of memory. */
 json_t *status_json(const struct agent *agent);
 

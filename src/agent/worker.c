@@ -18,6 +18,7 @@
 #include <keystile/text.h>
 
 #include "agent.h"
+#include "broker.h"
 #include "operation.h"
 #include "spawn.h"
 
@@ -28,6 +29,11 @@ static void on_handle_closed(struct worker *worker)
 	if (--worker->handles > 0)
 		return;
 	buf_deinit(&worker->in);
+	broker_free(worker->broker);
+	if (worker->incoming_fd >= 0)
+		close(worker->incoming_fd);
+	if (worker->memory_fd >= 0)
+		close(worker->memory_fd);
 	free(worker);
 }
 
@@ -120,6 +126,26 @@ static enum ks_error hello(struct worker *worker, const struct frame *frame)
 	return KS_OK;
 }
 
+/* Once, before it is confined. */
+static enum ks_error memory(struct worker *worker)
+{
+	if (worker->confinement.told || worker->memory_fd >= 0)
+		return KS_BAD_INPUT;
+	worker->memory_fd = TAKE_FD(worker->incoming_fd);
+	return KS_OK;
+}
+
+static enum ks_error start_broker(struct worker *worker)
+{
+	struct broker *broker = worker->broker;
+
+	if (broker == NULL)
+		return KS_BAD_INPUT;
+	worker->broker = NULL;
+	return broker_start(
+		broker, worker->pid, TAKE_FD(worker->incoming_fd), TAKE_FD(worker->memory_fd));
+}
+
 /* Once, and never later than the end of open(): see provider_load.c. */
 static enum ks_error confined(struct worker *worker, const struct frame *frame)
 {
@@ -132,14 +158,16 @@ static enum ks_error confined(struct worker *worker, const struct frame *frame)
 	confinement->landlock = frame->confined.landlock;
 	snprintf(confinement->lacking, sizeof(confinement->lacking), "%.*s",
 		(int)frame->confined.lacking.len, (const char *)frame->confined.lacking.data);
-	return KS_OK;
+	confinement->brokered = frame->confined.brokered;
+	return confinement->brokered ? start_broker(worker) : KS_OK;
 }
 
 static enum ks_error handle(struct worker *worker, const struct frame *frame)
 {
 	if (frame->type == FRAME_HELLO)
 		return hello(worker, frame);
-	if (worker->state != WORKER_READY || !frame_from_worker(frame->type))
+	if (worker->state != WORKER_READY || !frame_from_worker(frame->type) ||
+		(frame_has_fd(frame) && worker->incoming_fd < 0))
 		return KS_BAD_INPUT;
 	switch (frame->type) {
 	case FRAME_TOKEN:
@@ -149,6 +177,8 @@ static enum ks_error handle(struct worker *worker, const struct frame *frame)
 		return worker->events->token_gone(worker, frame->gone.token);
 	case FRAME_CONFINED:
 		return confined(worker, frame);
+	case FRAME_MEMORY:
+		return memory(worker);
 	case FRAME_LOG:
 		log_for(worker, frame);
 		return KS_OK;
@@ -190,13 +220,29 @@ static void await_exit(struct worker *worker)
 	uv_process_kill(&worker->process, SIGKILL);
 }
 
+/* The kernel gives one call no more than those of one message, which is one frame. */
+static bool keep_descriptor(struct worker *worker, int fd)
+{
+	if (worker->confinement.told || worker->incoming_fd >= 0) {
+		close(fd);
+		return false;
+	}
+	worker->incoming_fd = fd;
+	return true;
+}
+
 static void on_readable(struct stream *stream)
 {
 	struct worker *worker = stream->owner;
 	uint8_t *room = buf_reserve(&worker->in, READ_PIECE);
-	ssize_t got = room == NULL ? -2 : stream_receive(stream, room, READ_PIECE, NULL);
+	int fd = -1;
+	ssize_t got = room == NULL ? -2 : stream_receive(stream, room, READ_PIECE, &fd);
 	int handled;
 
+	if (fd >= 0 && !keep_descriptor(worker, fd)) {
+		worker_fail(worker, "it sent a descriptor that nobody waits for");
+		return;
+	}
 	if (got == -1)
 		return;
 	if (got <= 0) {
@@ -278,7 +324,9 @@ enum ks_error worker_new(struct agent *agent, const struct ks_needs *needs,
 		.owner = owner,
 		.parallel = 1,
 		.signed_ms = uv_now(&agent->loop),
-		.exit_status = -1};
+		.exit_status = -1,
+		.incoming_fd = -1,
+		.memory_fd = -1};
 	worker->process.data = worker;
 	error = spawn_worker(agent, needs, ends[1], &worker->process, on_process_exit);
 	close(ends[1]);

@@ -14,6 +14,7 @@
 #include "stream.h"
 
 struct agent;
+struct broker;
 struct worker;
 struct operation;
 
@@ -82,6 +83,7 @@ enum worker_state { WORKER_STARTING, WORKER_READY, WORKER_ENDED };
 struct worker_confinement {
 	bool told;
 	bool filtered;	   /* system calls */
+	bool brokered;	   /* the agent connects for it */
 	unsigned landlock; /* version of the kernel's interface, 0: none */
 	char lacking[160]; /* words as the worker said them, "" where nothing is */
 };
@@ -110,6 +112,9 @@ struct worker {
 	uint32_t last_id;
 	uint64_t signed_ms; /* when its last signature ended, for better or worse, or it began */
 	struct worker_confinement confinement;
+	struct broker *broker; /* for when it is confined; until then ours */
+	int incoming_fd;       /* came with bytes that are no whole frame yet, -1: none */
+	int memory_fd;	       /* its memory, until its broker has it; -1: none */
 };
 
 /* Operations that one worker may have waiting beyond those it works on. */

@@ -40,6 +40,7 @@ static struct frame_kind frame_kind(enum frame_type type)
 		[FRAME_PROGRESS] = {"progress", FROM_WORKER},
 		[FRAME_LOG] = {"log", FROM_WORKER},
 		[FRAME_CONFINED] = {"confined", FROM_WORKER},
+		[FRAME_MEMORY] = {"memory", FROM_WORKER},
 	};
 
 	if ((size_t)type >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[type].name)
@@ -66,6 +67,8 @@ bool frame_has_fd(const struct frame *frame)
 {
 	return frame->type == FRAME_LOGIN || frame->type == FRAME_ADD ||
 	       (frame->type == FRAME_ADMINISTER && frame->administer.with_secret) ||
+	       frame->type == FRAME_MEMORY ||
+	       (frame->type == FRAME_CONFINED && frame->confined.brokered) ||
 	       (frame->type == FRAME_PIN_ANSWER && frame->answer.verdict == KS_OK);
 }
 

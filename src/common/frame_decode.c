@@ -210,9 +210,11 @@ static void get_from_worker(struct reader *in, struct frame *frame)
 	case FRAME_CONFINED:
 		frame->confined.landlock = get_number(in, LANDLOCK_VERSION_MAX);
 		frame->confined.filtered = get_bool(in);
+		frame->confined.brokered = get_bool(in);
 		frame->confined.lacking = get_text(in);
 		return;
 	case FRAME_TOUCH_OVER:
+	case FRAME_MEMORY:
 		return;
 	default:
 		in->failed = true;

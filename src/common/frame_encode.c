@@ -135,9 +135,11 @@ static void put_from_worker(const struct frame *frame, struct buf *out)
 	case FRAME_CONFINED:
 		buf_put_u32(out, frame->confined.landlock);
 		buf_put_bool(out, frame->confined.filtered);
+		buf_put_bool(out, frame->confined.brokered);
 		put_shown_text(out, frame->confined.lacking);
 		return;
 	case FRAME_TOUCH_OVER:
+	case FRAME_MEMORY:
 		return;
 	default:
 		out->failed = true;

@@ -219,6 +219,20 @@ static void print_confinement(struct page *page, const json_t *confinement)
 		page_text(page, PAGE_BAD, VALUE, VALUE, "%s", text_in(confinement, "lacking"));
 }
 
+/* What a worker tried and may not: of most a person need know nothing, so it is not shouted. */
+static void print_denial(struct page *page, const json_t *denial)
+{
+	json_int_t count = number_in(denial, "count");
+
+	page_text(page, PAGE_PLAIN, 2, FIELD, "%s %s, %lld time%s", text_in(denial, "kind"),
+		text_in(denial, "what"), (long long)count, plural(count));
+	print_field(page, PAGE_PLAIN, "provider", denial);
+	if (has_text(denial, "remedy"))
+		page_text(page, PAGE_PLAIN, FIELD, VALUE,
+			"%-10s %s in worker %s of keystile.conf, if it needs that", "remedy",
+			text_in(denial, "remedy"), text_in(denial, "backend"));
+}
+
 static void print_provider(struct page *page, const json_t *provider)
 {
 	json_int_t restarts = number_in(provider, "restarts");
@@ -370,6 +384,7 @@ void status_print(struct page *page, const json_t *status, const struct control 
 	print_part(page, status, "sockets", "Sockets", NULL, print_socket);
 	print_part(page, status, "providers", "Providers",
 		"none; ssh-add -s MODULE brings in a smartcard's", print_provider);
+	print_part(page, status, "denials", "Kept from workers", NULL, print_denial);
 	print_part(page, status, "keys", "Keys", "none", print_key);
 	print_part(page, status, "connections", "Connections", NULL, print_connection);
 	print_more_connections(page, status);

@@ -134,11 +134,31 @@ enum channel_result channel_receive(struct channel *channel, struct incoming *in
 	return frame_has_fd(&incoming->frame) == (incoming->fd >= 0) ? CHANNEL_FRAME : CHANNEL_BAD;
 }
 
+static ssize_t send_some(struct channel *channel, struct bytes bytes, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec part = {.iov_base = (void *)(uintptr_t)bytes.data, .iov_len = bytes.len};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+	if (fd < 0)
+		return send(channel->fd, bytes.data, bytes.len, MSG_NOSIGNAL);
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
+	message.msg_control = control.space;
+	message.msg_controllen = sizeof(control.space);
+	return sendmsg(channel->fd, &message, MSG_NOSIGNAL);
+}
+
 /* Half a frame can't be taken back: after an error both ends see the end of the stream. */
-static void send_all(struct channel *channel, struct bytes bytes)
+static void send_all(struct channel *channel, struct bytes bytes, int fd)
 {
 	while (bytes.len > 0) {
-		ssize_t sent = send(channel->fd, bytes.data, bytes.len, MSG_NOSIGNAL);
+		ssize_t sent = send_some(channel, bytes, fd);
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0) {
@@ -147,17 +167,23 @@ static void send_all(struct channel *channel, struct bytes bytes)
 		}
 		bytes.data += sent;
 		bytes.len -= (size_t)sent;
+		fd = -1;
 	}
 }
 
-enum ks_error channel_send(struct channel *channel, const struct frame *frame)
+enum ks_error channel_send_with(struct channel *channel, const struct frame *frame, int fd)
 {
 	pthread_mutex_lock(&channel->writing);
 	frame_encode(frame, &channel->out);
 	enum ks_error error = buf_status(&channel->out);
 	if (error == KS_OK)
-		send_all(channel, buf_bytes(&channel->out));
+		send_all(channel, buf_bytes(&channel->out), fd);
 	clear_and_shrink(&channel->out);
 	pthread_mutex_unlock(&channel->writing);
 	return error;
+}
+
+enum ks_error channel_send(struct channel *channel, const struct frame *frame)
+{
+	return channel_send_with(channel, frame, -1);
 }

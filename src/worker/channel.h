@@ -10,6 +10,8 @@
 #include <keystile/frame.h>
 
 #define CHANNEL_FD 3 /* where every worker finds its socket */
+/* Where one that will run foreign code has its own memory, opened while it still could. */
+#define MEMORY_FD (CHANNEL_FD + 1)
 
 struct channel {
 	int fd;
@@ -45,5 +47,8 @@ void incoming_clear(struct incoming *incoming); /* wipes, closes the descriptor;
  * memory or FRAME_MAX, and nothing was sent.
  */
 KS_MUST_CHECK enum ks_error channel_send(struct channel *channel, const struct frame *frame);
+/* The same with a descriptor, which stays the caller's. */
+KS_MUST_CHECK enum ks_error channel_send_with(
+	struct channel *channel, const struct frame *frame, int fd);
 
 #endif

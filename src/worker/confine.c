@@ -193,6 +193,47 @@ static void grant_named_file(struct walls *walls, const char *path)
 		grant(walls, certificate, LANDLOCK_READ);
 }
 
+/* What the grants say of sockets. */
+struct doors {
+	bool brokered;
+	bool any;
+	bool tcp;
+	bool abstract;
+};
+
+static void note_door(struct doors *doors, uint8_t kind, struct bytes text)
+{
+	static const char tcp[] = "tcp:";
+
+	if (kind == FRAME_GRANT_BROKERED)
+		doors->brokered = true;
+	if (kind == FRAME_GRANT_CONNECT)
+		doors->any = true;
+	if (kind == FRAME_GRANT_CONNECT && text.len > 0 && text.data[0] == '@')
+		doors->abstract = true;
+	if (kind == FRAME_GRANT_CONNECT && text.len >= strlen(tcp) &&
+		memcmp(text.data, tcp, strlen(tcp)) == 0)
+		doors->tcp = true;
+}
+
+static struct doors doors_of(struct bytes grants)
+{
+	struct reader in = reader_of(grants);
+	struct doors doors = {0};
+
+	while (in.left > 0 && !in.failed) {
+		uint8_t kind = reader_u8(&in);
+
+		note_door(&doors, kind, reader_string(&in));
+	}
+	return doors;
+}
+
+bool confine_is_brokered(struct bytes grants)
+{
+	return doors_of(grants).brokered;
+}
+
 static void grant_configured(struct walls *walls, struct bytes grants)
 {
 	struct reader in = reader_of(grants);
@@ -216,11 +257,11 @@ static void grant_configured(struct walls *walls, struct bytes grants)
 }
 
 /* KS_UNSUPPORTED: the kernel has no Landlock. */
-static enum ks_error keep_files(
-	const struct ks_needs *needs, const char *library, struct bytes grants, unsigned *version)
+static enum ks_error keep_files(const struct ks_needs *needs, const char *library,
+	struct bytes grants, struct landlock_leave leave, unsigned *version)
 {
 	struct walls walls = {.error = KS_OK};
-	enum ks_error error = landlock_init(&walls.landlock, needs->network);
+	enum ks_error error = landlock_init(&walls.landlock, leave);
 
 	if (error != KS_OK)
 		return error;
@@ -246,7 +287,7 @@ static enum ks_error keep_files(
 }
 
 /* Static words; "": nothing is lacking. */
-static const char *lacking(const struct ks_needs *needs, const struct frame_confined *confined)
+static const char *lacking(const struct frame_confined *confined, bool connects)
 {
 	if (confined->landlock == 0)
 		return confined->filtered
@@ -258,31 +299,48 @@ static const char *lacking(const struct ks_needs *needs, const struct frame_conf
 	if (confined->landlock < 4)
 		return "the kernel's Landlock is older than version 4: TCP is kept from it by "
 		       "seccomp only";
-	if (needs->connect_paths[0] != NULL)
+	if (connects)
 		return "sockets that have a path are not kept from it";
 	return "";
 }
 
 enum ks_error confine_process(const struct ks_needs *needs, const char *library,
-	struct bytes grants, struct frame_confined *out)
+	struct bytes grants, struct frame_confined *out, int *notifications)
 {
-	enum ks_error error = keep_files(needs, library, grants, &out->landlock);
+	struct doors doors = doors_of(grants);
+	bool alone = notifications != NULL && !(doors.brokered && syscall_filter_can_notify());
+	struct landlock_leave leave = {
+		.tcp = alone && (doors.tcp || needs->network), .abstract = alone && doors.abstract};
+	enum ks_error error = keep_files(needs, library, grants, leave, &out->landlock);
+	struct syscall_filter filter = {.needs = needs,
+		.connects = doors.any || needs->network || needs->connect_paths[0] != NULL,
+		.tcp = doors.tcp || needs->network,
+		.connect = FILTER_CONNECT_FREE,
+		.notifications = -1};
 
+	if (notifications == NULL)
+		filter.connect = FILTER_CONNECT_NEVER;
+	else if (doors.brokered)
+		filter.connect = FILTER_CONNECT_BROKERED;
 	if (error == KS_UNSUPPORTED)
 		error = KS_OK;
 	if (error == KS_OK) {
-		error = syscall_filter_enforce(needs);
+		error = syscall_filter_enforce(&filter);
 		out->filtered = error == KS_OK;
 		if (error == KS_UNSUPPORTED)
 			error = KS_OK;
 	}
-	out->lacking = bytes_of(lacking(needs, out));
+	out->brokered = filter.notifications >= 0;
+	if (notifications != NULL)
+		*notifications = filter.notifications;
+	out->lacking =
+		bytes_of(lacking(out, filter.connect == FILTER_CONNECT_FREE && filter.connects));
 	return error;
 }
 
-void confine_foresee(const struct ks_needs *needs, struct frame_confined *out)
+void confine_foresee(struct frame_confined *out)
 {
 	out->landlock = landlock_version();
 	out->filtered = syscall_filter_possible();
-	out->lacking = bytes_of(lacking(needs, out));
+	out->lacking = bytes_of(lacking(out, false));
 }

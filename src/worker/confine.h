@@ -12,10 +12,14 @@
  * library is the path that will be loaded, NULL where there is none; grants are the
  * configuration's, as in FRAME_OPEN. What the kernel lacks is no error, *out tells of it. After any
  * error the process must not go on.
+ * *notifications is the descriptor by which the agent hears of what is refused, when out->brokered,
+ * or else -1. NULL: nobody could hear of it; then the process gets no sockets at all.
  */
 KS_MUST_CHECK enum ks_error confine_process(const struct ks_needs *needs, const char *library,
-	struct bytes grants, struct frame_confined *out);
+	struct bytes grants, struct frame_confined *out, int *notifications);
+/* Among the grants is that the agent connects for the process. */
+bool confine_is_brokered(struct bytes grants);
 /* Confines nothing: what confine_process() would tell in a process of the same kind. */
-void confine_foresee(const struct ks_needs *needs, struct frame_confined *out);
+void confine_foresee(struct frame_confined *out);
 
 #endif

@@ -51,14 +51,14 @@ static bool fill_standard_descriptors(void)
 	return true;
 }
 
-static bool close_other_descriptors(int channel)
+static bool close_other_descriptors(int channel, int last)
 {
 	int flags = fcntl(channel, F_GETFL);
 
 	return is_our_channel(channel) && flags >= 0 &&
 	       fcntl(channel, F_SETFL, flags & ~O_NONBLOCK) == 0 &&
 	       fcntl(channel, F_SETFD, FD_CLOEXEC) == 0 &&
-	       close_range((unsigned)channel + 1, ~0U, 0) == 0;
+	       close_range((unsigned)last + 1, ~0U, 0) == 0;
 }
 
 static bool refuse_new_privileges(void)
@@ -157,7 +157,6 @@ static const struct right rights[] = {
 };
 
 static const struct channel_right channel_rights[] = {
-	{"descriptors other than the agent's socket", close_other_descriptors},
 	{"a life after the agent's", die_with_the_agent},
 	{"the terminal", leave_the_terminal},
 };
@@ -170,10 +169,12 @@ const char *harden_program(void)
 	return NULL;
 }
 
-const char *harden(int channel)
+const char *harden(int channel, int last)
 {
 	const char *kept = harden_program();
 
+	if (kept == NULL && !close_other_descriptors(channel, last))
+		kept = "descriptors other than the agent's socket";
 	for (size_t i = 0; kept == NULL && i < sizeof(channel_rights) / sizeof(channel_rights[0]);
 		i++)
 		if (!channel_rights[i].give_up(channel))

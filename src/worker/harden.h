@@ -13,9 +13,10 @@
 const char *harden_program(void);
 
 /*
- * A worker: gives everything up but descriptor channel, stdin, stdout and stderr. NULL when all of
- * it worked, otherwise the name of what was kept, with errno set; the process must then end.
+ * A worker: gives everything up but stdin, stdout, stderr, descriptor channel and those from there
+ * up to last. NULL when all of it worked, otherwise the name of what was kept, with errno set; the
+ * process must then end.
  */
-const char *harden(int channel);
+const char *harden(int channel, int last);
 
 #endif

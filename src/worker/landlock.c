@@ -86,7 +86,7 @@ unsigned landlock_version(void)
 	return version < 0 ? 0 : (unsigned)version;
 }
 
-enum ks_error landlock_init(struct landlock *landlock, bool network)
+enum ks_error landlock_init(struct landlock *landlock, struct landlock_leave leave)
 {
 	unsigned abi = landlock_version();
 	struct ruleset ruleset = {0};
@@ -96,10 +96,10 @@ enum ks_error landlock_init(struct landlock *landlock, bool network)
 		return KS_UNSUPPORTED;
 	landlock->rights = rights_of(abi);
 	ruleset.handled_access_fs = landlock->rights;
-	if (abi >= 4 && !network)
+	if (abi >= 4 && !leave.tcp)
 		ruleset.handled_access_net = NET_BIND_TCP | NET_CONNECT_TCP;
 	if (abi >= 6)
-		ruleset.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL;
+		ruleset.scoped = SCOPE_SIGNAL | (leave.abstract ? 0 : SCOPE_ABSTRACT_UNIX_SOCKET);
 	landlock->ruleset =
 		(int)syscall(SYS_landlock_create_ruleset, &ruleset, ruleset_size(abi), 0);
 	if (landlock->ruleset < 0)

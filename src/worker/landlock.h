@@ -26,11 +26,17 @@ struct landlock {
 	unsigned long long rights; /* of files that this kernel can withhold */
 };
 
+/* What is not withheld, because somebody else must decide on it. */
+struct landlock_leave {
+	bool tcp;
+	bool abstract; /* sockets */
+};
+
 /*
- * Withholds every file, TCP where network is false, and abstract sockets and signals of others, as
- * far as the kernel can. KS_UNSUPPORTED: it can't at all; landlock->abi is 0 then.
+ * Withholds every file, TCP, abstract sockets and signals of others, but what is to be left, as far
+ * as the kernel can. KS_UNSUPPORTED: it can't at all; landlock->abi is 0 then.
  */
-KS_MUST_CHECK enum ks_error landlock_init(struct landlock *landlock, bool network);
+KS_MUST_CHECK enum ks_error landlock_init(struct landlock *landlock, struct landlock_leave leave);
 /* One file, or a folder with all that is below. A path that isn't there is granted nothing. */
 KS_MUST_CHECK enum ks_error landlock_grant(
 	struct landlock *landlock, const char *path, enum landlock_access access);

@@ -206,26 +206,57 @@ static const char *library_of(const struct ks_worker *worker)
 	return strchr(worker->canonical, '/');
 }
 
+/* Before anything foreign runs; without it the agent refuses every connection. */
+static enum ks_error hand_over_memory(struct ks_operation *operation)
+{
+	struct ks_worker *worker = operation->worker;
+	const struct frame frame = {.type = FRAME_MEMORY, .operation = operation->id};
+	enum ks_error error = KS_OK;
+
+	if (worker->memory_fd < 0)
+		return KS_OK;
+	if (confine_is_brokered(ks_grants(operation)))
+		error = channel_send_with(&worker->channel, &frame, worker->memory_fd);
+	close(worker->memory_fd);
+	worker->memory_fd = -1;
+	return error;
+}
+
+/* What the worker does itself, or what the program does in which the library will run. */
+static enum ks_error confine(
+	struct ks_operation *operation, struct frame_confined *told, int *notifications)
+{
+	struct ks_worker *worker = operation->worker;
+	const struct ks_needs *needs = worker->backend->needs;
+	enum ks_error error;
+
+	if (needs->library_apart) {
+		confine_foresee(told);
+		return KS_OK;
+	}
+	error = hand_over_memory(operation);
+	if (error == KS_OK)
+		error = confine_process(
+			needs, library_of(worker), ks_grants(operation), told, notifications);
+	if (error != KS_OK)
+		ks_explain(operation, "it could not be confined");
+	return error;
+}
+
 /* From here on the process is confined, and has all its threads. */
 static enum ks_error prepare(struct ks_operation *operation)
 {
 	struct ks_worker *worker = operation->worker;
-	const struct ks_needs *needs = worker->backend->needs;
 	struct frame frame = {.type = FRAME_CONFINED, .operation = operation->id};
-	enum ks_error error = KS_OK;
+	AUTO(fd) notifications = -1;
+	enum ks_error error;
 
 	buf_put(&worker->grants, operation->incoming.frame.open.grants);
 	if (buf_status(&worker->grants) != KS_OK)
 		return KS_NO_MEMORY;
-	if (needs->library_apart)
-		confine_foresee(needs, &frame.confined);
-	else
-		error = confine_process(
-			needs, library_of(worker), ks_grants(operation), &frame.confined);
-	if (error != KS_OK)
-		ks_explain(operation, "it could not be confined");
+	error = confine(operation, &frame.confined, &notifications);
 	if (error == KS_OK)
-		error = channel_send(&worker->channel, &frame);
+		error = channel_send_with(&worker->channel, &frame, notifications);
 	return error == KS_OK ? worker_start_threads(worker) : error;
 }
 

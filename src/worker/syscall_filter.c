@@ -7,12 +7,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <asm/ioctls.h>
@@ -201,9 +204,9 @@ static const int allowed[] = {
 };
 
 /* First error stays. */
-struct filter {
+struct rules {
 	scmp_filter_ctx context;
-	uint32_t refuse; /* the action */
+	uint32_t refuse; /* the action for what is refused */
 	int error;
 };
 
@@ -215,132 +218,157 @@ static struct scmp_arg_cmp when(
 		.arg = argument, .op = how, .datum_a = first, .datum_b = second};
 }
 
-static void add(struct filter *filter, uint32_t action, int number)
+static void add(struct rules *rules, uint32_t action, int number)
 {
-	int error = seccomp_rule_add(filter->context, action, number, 0);
+	int error = seccomp_rule_add(rules->context, action, number, 0);
 
 	/* Unknown to this libseccomp or this processor: then nobody can make it either. */
-	if (error != 0 && error != -EDOM && error != -EFAULT && filter->error == 0)
-		filter->error = error;
+	if (error != 0 && error != -EDOM && error != -EFAULT && rules->error == 0)
+		rules->error = error;
 }
 
-static void add_list(struct filter *filter, uint32_t action, const int *numbers, size_t count)
+static void add_list(struct rules *rules, uint32_t action, const int *numbers, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		add(filter, action, numbers[i]);
+		add(rules, action, numbers[i]);
 }
 
-static void add_if(
-	struct filter *filter, uint32_t action, int number, struct scmp_arg_cmp comparison)
+static void add_if(struct rules *rules, uint32_t action, int number, struct scmp_arg_cmp comparison)
 {
-	int error = seccomp_rule_add_array(filter->context, action, number, 1, &comparison);
+	int error = seccomp_rule_add_array(rules->context, action, number, 1, &comparison);
 
-	if (error != 0 && filter->error == 0)
-		filter->error = error;
+	if (error != 0 && rules->error == 0)
+		rules->error = error;
 }
 
 /* ---- What of a call is refused where the rest is allowed ---- */
 
-static void refuse_processes(struct filter *filter)
+static void refuse_processes(struct rules *rules)
 {
-	add_list(filter, filter->refuse, refused_alone,
+	add_list(rules, rules->refuse, refused_alone,
 		sizeof(refused_alone) / sizeof(refused_alone[0]));
-	add_if(filter, filter->refuse, SCMP_SYS(clone),
-		when(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+	add_if(rules, rules->refuse, SCMP_SYS(clone), when(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
 }
 
 /* Also those that the kernel sends to whoever a descriptor is said to belong to. */
-static void refuse_signals_to_others(struct filter *filter)
+static void refuse_signals_to_others(struct rules *rules)
 {
 	const scmp_datum_t own = (scmp_datum_t)getpid();
 	static const unsigned owner_commands[] = {F_SETOWN, 15 /* F_SETOWN_EX */};
 	static const unsigned owner_requests[] = {FIOSETOWN, SIOCSPGRP};
 
-	add_if(filter, filter->refuse, SCMP_SYS(kill), when(0, SCMP_CMP_NE, own, 0));
-	add_if(filter, filter->refuse, SCMP_SYS(tgkill), when(0, SCMP_CMP_NE, own, 0));
-	add_if(filter, filter->refuse, SCMP_SYS(rt_sigqueueinfo), when(0, SCMP_CMP_NE, own, 0));
-	add_if(filter, filter->refuse, SCMP_SYS(rt_tgsigqueueinfo), when(0, SCMP_CMP_NE, own, 0));
+	add_if(rules, rules->refuse, SCMP_SYS(kill), when(0, SCMP_CMP_NE, own, 0));
+	add_if(rules, rules->refuse, SCMP_SYS(tgkill), when(0, SCMP_CMP_NE, own, 0));
+	add_if(rules, rules->refuse, SCMP_SYS(rt_sigqueueinfo), when(0, SCMP_CMP_NE, own, 0));
+	add_if(rules, rules->refuse, SCMP_SYS(rt_tgsigqueueinfo), when(0, SCMP_CMP_NE, own, 0));
 	for (size_t i = 0; i < sizeof(owner_commands) / sizeof(owner_commands[0]); i++)
-		add_if(filter, filter->refuse, SCMP_SYS(fcntl),
+		add_if(rules, rules->refuse, SCMP_SYS(fcntl),
 			when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, owner_commands[i]));
 	for (size_t i = 0; i < sizeof(owner_requests) / sizeof(owner_requests[0]); i++)
-		add_if(filter, filter->refuse, SCMP_SYS(ioctl),
+		add_if(rules, rules->refuse, SCMP_SYS(ioctl),
 			when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, owner_requests[i]));
 }
 
 /* Typing into a terminal for the person. */
-static void refuse_terminal_input(struct filter *filter)
+static void refuse_terminal_input(struct rules *rules)
 {
 	static const unsigned requests[] = {TIOCSTI, TIOCLINUX};
 
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
-		add_if(filter, filter->refuse, SCMP_SYS(ioctl),
+		add_if(rules, rules->refuse, SCMP_SYS(ioctl),
 			when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, requests[i]));
 }
 
 /* What harden() took away stays away. */
-static void refuse_undoing(struct filter *filter)
+static void refuse_undoing(struct rules *rules)
 {
 	static const unsigned options[] = {PR_SET_DUMPABLE, PR_SET_PTRACER, PR_SET_MM};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		add_if(filter, filter->refuse, SCMP_SYS(prctl),
+		add_if(rules, rules->refuse, SCMP_SYS(prctl),
 			when(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, options[i]));
-	add_if(filter, filter->refuse, SCMP_SYS(prlimit64), when(0, SCMP_CMP_NE, 0, 0));
+	add_if(rules, rules->refuse, SCMP_SYS(prlimit64), when(0, SCMP_CMP_NE, 0, 0));
+}
+
+/* Unix streams, and TCP: not its relations that connect by other calls than connect(). */
+static void refuse_other_sockets(struct rules *rules, bool tcp)
+{
+	unsigned domain = 0;
+
+	for (unsigned type = 0; type <= SOCKET_TYPE_MASK; type++) {
+		if (type != SOCK_STREAM) {
+			add_if(rules, rules->refuse, SCMP_SYS(socket),
+				when(1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, type));
+			add_if(rules, rules->refuse, SCMP_SYS(socketpair),
+				when(1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, type));
+		}
+	}
+	for (; domain < AF_INET6; domain++)
+		if (domain != AF_UNIX && !(tcp && domain == AF_INET))
+			add_if(rules, rules->refuse, SCMP_SYS(socket),
+				when(0, SCMP_CMP_EQ, domain, 0));
+	add_if(rules, rules->refuse, SCMP_SYS(socket),
+		when(0, SCMP_CMP_GT, tcp ? AF_INET6 : AF_INET6 - 1, 0));
+	for (unsigned protocol = 1; protocol < IPPROTO_TCP; protocol++)
+		add_if(rules, rules->refuse, SCMP_SYS(socket), when(2, SCMP_CMP_EQ, protocol, 0));
+	add_if(rules, rules->refuse, SCMP_SYS(socket), when(2, SCMP_CMP_GT, IPPROTO_TCP, 0));
+}
+
+/* A TCP connection that begins with data, and by another call. */
+static void refuse_fast_open(struct rules *rules)
+{
+	add_if(rules, rules->refuse, SCMP_SYS(sendto),
+		when(3, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
+	add_if(rules, rules->refuse, SCMP_SYS(sendmsg),
+		when(2, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
+	add_if(rules, rules->refuse, SCMP_SYS(sendmmsg),
+		when(3, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
 }
 
 /*
  * A datagram goes to any socket whose name is known, connected or not: streams only. Where sockets
  * are of no use there are none.
  */
-static void refuse_sockets(struct filter *filter, const struct ks_needs *needs)
+static void refuse_sockets(struct rules *rules, const struct syscall_filter *filter)
 {
-	if (needs->connect_paths[0] == NULL && !needs->network) {
-		add(filter, filter->refuse, SCMP_SYS(socket));
-		add(filter, filter->refuse, SCMP_SYS(connect));
+	if (filter->connect == FILTER_CONNECT_NEVER || !filter->connects) {
+		add(rules, rules->refuse, SCMP_SYS(socket));
+		add(rules, rules->refuse, SCMP_SYS(connect));
+	} else if (filter->connect == FILTER_CONNECT_BROKERED) {
+		add(rules, SCMP_ACT_NOTIFY, SCMP_SYS(connect));
 	}
-	for (unsigned type = 0; type <= SOCKET_TYPE_MASK; type++) {
-		if (type != SOCK_STREAM) {
-			add_if(filter, filter->refuse, SCMP_SYS(socket),
-				when(1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, type));
-			add_if(filter, filter->refuse, SCMP_SYS(socketpair),
-				when(1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, type));
-		}
-	}
-	if (!needs->network) {
-		add_if(filter, filter->refuse, SCMP_SYS(socket), when(0, SCMP_CMP_LT, AF_UNIX, 0));
-		add_if(filter, filter->refuse, SCMP_SYS(socket), when(0, SCMP_CMP_GT, AF_UNIX, 0));
-	}
+	refuse_other_sockets(rules, filter->tcp);
+	refuse_fast_open(rules);
 }
 
 /* ---- The two kinds of filter ---- */
 
-static void refuse_dangerous(struct filter *filter, const struct ks_needs *needs)
+static void refuse_dangerous(struct rules *rules, const struct syscall_filter *filter)
 {
-	add_list(filter, filter->refuse, refused, sizeof(refused) / sizeof(refused[0]));
-	add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
-	refuse_terminal_input(filter);
-	refuse_undoing(filter);
-	refuse_sockets(filter, needs);
-	refuse_processes(filter);
-	refuse_signals_to_others(filter);
+	add_list(rules, rules->refuse, refused, sizeof(refused) / sizeof(refused[0]));
+	add(rules, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
+	refuse_terminal_input(rules);
+	refuse_undoing(rules);
+	refuse_sockets(rules, filter);
+	refuse_processes(rules);
+	refuse_signals_to_others(rules);
 }
 
-static void allow_known(struct filter *filter)
+static void allow_known(struct rules *rules)
 {
-	add_list(filter, SCMP_ACT_ALLOW, allowed, sizeof(allowed) / sizeof(allowed[0]));
-	add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
-	add_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone),
+	add_list(rules, SCMP_ACT_ALLOW, allowed, sizeof(allowed) / sizeof(allowed[0]));
+	add(rules, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
+	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(clone),
 		when(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
-	add_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
+	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
 		when(0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
-	add_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl),
+	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(prctl),
 		when(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, PR_SET_NAME));
-	add_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl),
+	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(fcntl),
 		when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, F_GETFD));
-	add_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl),
+	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(fcntl),
 		when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, F_GETFL));
-	add_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), when(2, SCMP_CMP_EQ, 0, 0));
+	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), when(2, SCMP_CMP_EQ, 0, 0));
 }
 
 bool syscall_filter_possible(void)
@@ -352,30 +380,70 @@ bool syscall_filter_possible(void)
 #endif
 }
 
-enum ks_error syscall_filter_enforce(const struct ks_needs *needs)
+/* Linux 5.9 has SECCOMP_IOCTL_NOTIF_ADDFD, by which a descriptor is put into a process that waits.
+ */
+bool syscall_filter_can_notify(void)
 {
-	bool listed = needs->syscalls == KS_SYSCALLS_LISTED;
-	struct filter filter = {.refuse = SCMP_ACT_ERRNO(EPERM)};
-	enum ks_error outcome = KS_UNSUPPORTED; /* and that is shown */
-	int error;
+	struct utsname system;
+	char *rest = NULL;
 
-	if (!syscall_filter_possible())
-		return KS_UNSUPPORTED;
-	filter.context = seccomp_init(listed ? filter.refuse : SCMP_ACT_ALLOW);
-	if (filter.context == NULL)
-		return KS_NO_MEMORY;
-	if (listed)
-		allow_known(&filter);
+	if (!syscall_filter_possible() || uname(&system) != 0)
+		return false;
+	unsigned long major = strtoul(system.release, &rest, 10);
+	unsigned long minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
+
+	return major > 5 || (major == 5 && minor >= 9);
+}
+
+static int add_rules(struct rules *rules, const struct syscall_filter *filter)
+{
+	if (filter->needs->syscalls == KS_SYSCALLS_LISTED)
+		allow_known(rules);
 	else
-		refuse_dangerous(&filter, needs);
-	error = filter.error;
-	if (error == 0)
-		error = seccomp_attr_set(
-			filter.context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	if (error == 0) /* a tree instead of a list */
-		error = seccomp_attr_set(filter.context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (error == 0 && seccomp_load(filter.context) == 0)
-		outcome = KS_OK;
-	seccomp_release(filter.context);
-	return error == 0 ? outcome : KS_DEVICE_FAILED;
+		refuse_dangerous(rules, filter);
+	if (rules->error == 0)
+		rules->error = seccomp_attr_set(
+			rules->context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (rules->error == 0) /* a tree instead of a list */
+		rules->error = seccomp_attr_set(rules->context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	return rules->error;
+}
+
+/* KS_UNSUPPORTED: the kernel does not take it. */
+static enum ks_error load(struct syscall_filter *filter)
+{
+	bool listed = filter->needs->syscalls == KS_SYSCALLS_LISTED;
+	bool notify = filter->connect == FILTER_CONNECT_BROKERED;
+	struct rules rules = {.refuse = notify ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(EPERM)};
+	enum ks_error outcome = KS_DEVICE_FAILED;
+
+	rules.context = seccomp_init(listed ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW);
+	if (rules.context == NULL)
+		return KS_NO_MEMORY;
+	if (add_rules(&rules, filter) == 0)
+		outcome = seccomp_load(rules.context) == 0 ? KS_OK : KS_UNSUPPORTED;
+	if (outcome == KS_OK && notify)
+		filter->notifications = seccomp_notify_fd(rules.context);
+	seccomp_release(rules.context);
+	return outcome;
+}
+
+enum ks_error syscall_filter_enforce(struct syscall_filter *filter)
+{
+	enum ks_error error = KS_UNSUPPORTED;
+
+	filter->notifications = -1;
+	if (!syscall_filter_possible())
+		return KS_UNSUPPORTED; /* and that is shown */
+	/* What only our own code does is refused, or not, but never asked for. */
+	if (filter->connect == FILTER_CONNECT_BROKERED &&
+		filter->needs->syscalls == KS_SYSCALLS_LISTED)
+		filter->connect = FILTER_CONNECT_NEVER;
+	if (filter->connect == FILTER_CONNECT_BROKERED && syscall_filter_can_notify())
+		error = load(filter);
+	if (error != KS_UNSUPPORTED)
+		return error;
+	if (filter->connect == FILTER_CONNECT_BROKERED)
+		filter->connect = FILTER_CONNECT_FREE;
+	return load(filter);
 }

@@ -173,7 +173,7 @@ static bool backend_is_complete(const struct ks_backend *backend)
 	       backend->close != NULL && (backend->add == NULL) == (backend->remove == NULL);
 }
 
-static struct ks_worker *worker_new(const struct ks_backend *backend, int channel_fd)
+static struct ks_worker *worker_new(const struct ks_backend *backend, int channel_fd, int memory_fd)
 {
 	struct ks_worker *worker = calloc(1, sizeof(*worker));
 	pthread_condattr_t monotonic;
@@ -182,6 +182,7 @@ static struct ks_worker *worker_new(const struct ks_backend *backend, int channe
 		return NULL;
 	worker->backend = backend;
 	channel_init(&worker->channel, channel_fd);
+	worker->memory_fd = memory_fd;
 	worker->turns = epoll_create1(EPOLL_CLOEXEC);
 	pthread_mutex_init(&worker->reading, NULL);
 	pthread_mutex_init(&worker->lock, NULL);
@@ -225,11 +226,11 @@ static _Noreturn void fail_to_start(const struct ks_backend *backend, const char
 	_exit(2);
 }
 
-void worker_run(const struct ks_backend *backend, int channel_fd)
+void worker_run(const struct ks_backend *backend, int channel_fd, int memory_fd)
 {
 	if (!backend_is_complete(backend))
 		fail_to_start(backend, "its table lacks a function or is of another version");
-	struct ks_worker *worker = worker_new(backend, channel_fd);
+	struct ks_worker *worker = worker_new(backend, channel_fd, memory_fd);
 	if (worker == NULL || !give_turn_back(worker, EPOLL_CTL_ADD) || say_hello(worker) != KS_OK)
 		fail_to_start(backend, "no memory or descriptors");
 	log_to(report_log, worker);

@@ -69,6 +69,7 @@ struct log_budget {
 struct ks_worker {
 	const struct ks_backend *backend;
 	struct channel channel;
+	int memory_fd;		 /* until the agent has it, -1 for none */
 	int turns;		 /* epoll descriptor that gives the turn to one thread */
 	pthread_barrier_t begun; /* every thread but the first one, and who started them */
 	pthread_mutex_t reading; /* held for a turn: says in C what turns says in the kernel */
@@ -89,7 +90,7 @@ struct ks_worker {
 };
 
 /* Runs the worker until the agent ends it; does not return. */
-_Noreturn void worker_run(const struct ks_backend *backend, int channel_fd);
+_Noreturn void worker_run(const struct ks_backend *backend, int channel_fd, int memory_fd);
 
 /*
  * The threads beside the one that calls, which is the only one before open(): what confines it

@@ -73,7 +73,7 @@ def ask_pin(operation, number=0, retry=False):
     send(ASK_PIN, operation, u32(number) + u32(-1) + u32(0) + bytes([retry]))
 
 def confined(operation):
-    send(CONFINED, operation, u32(7) + bytes([1]) + string(""))
+    send(CONFINED, operation, u32(7) + bytes([1, 0]) + string(""))
 
 def open_well(operation):
     confined(operation)

@@ -92,8 +92,12 @@ class Start(unittest.TestCase):
         worker = self.greeted()
         kept = {number: os.readlink(f"/proc/{worker.pid}/fd/{number}")
                 for number in os.listdir(f"/proc/{worker.pid}/fd")}
-        self.assertEqual(sorted(kept), ["0", "1", "2", "3", "4"])
-        self.assertEqual(kept["4"], "anon_inode:[eventpoll]")
+        self.assertEqual(sorted(kept), ["0", "1", "2", "3", "4", "5"])
+        self.assertEqual(kept["4"], f"/proc/{worker.pid}/mem")  # for the agent, before foreign code runs
+        self.assertEqual(kept["5"], "anon_inode:[eventpoll]")
+        worker.open("fake:demo")
+        self.assertNotIn(f"/proc/{worker.pid}/mem", [os.readlink(f"/proc/{worker.pid}/fd/{number}")
+                                                     for number in os.listdir(f"/proc/{worker.pid}/fd")])
 
     @unittest.skipIf(SANITIZED, "LeakSanitizer traces its own process")
     def test_its_memory_can_not_be_dumped(self):

@@ -16,8 +16,8 @@ FRAME_MAX = 512 * 1024
 (HELLO, LOCATE, OPEN, LIST, LOGIN, SIGN, RELEASE, ADMINISTER, CANCEL, PIN_ANSWER, TOUCH_ANSWER,
  QUIT, ADD, REMOVE) = range(1, 15)
 (DONE, TOKEN, TOKEN_GONE, ASK_PIN, TOUCH_AWAITED, TOUCH_OVER, PRESENCE, PROGRESS, LOG,
- CONFINED) = range(32, 42)
-GRANT_READ, GRANT_WRITE = range(2)
+ CONFINED, MEMORY) = range(32, 43)
+GRANT_READ, GRANT_WRITE, GRANT_CONNECT, GRANT_BROKERED = range(4)
 (OK, REFUSED, CANCELLED, TIMEOUT, NO_TOKEN, NO_KEY, PIN_NEEDED, PIN_WRONG, PIN_LAST_TRY, PIN_BLOCKED,
  BUSY, DEVICE_FAILED, NOT_ALLOWED, UNSUPPORTED, BAD_INPUT, NO_MEMORY) = range(16)
 TOUCH, PIN, PIN_PAD_USED = 1, 2, 4
@@ -31,7 +31,7 @@ Key = collections.namedtuple("Key", "blob label flags")
 Token = collections.namedtuple("Token", "id label serial model location flags tries keys")
 Done = collections.namedtuple("Done", "error words result")
 AskPin = collections.namedtuple("AskPin", "token tries flags retry")
-Confined = collections.namedtuple("Confined", "landlock filtered lacking")
+Confined = collections.namedtuple("Confined", "landlock filtered brokered lacking")
 Frame = collections.namedtuple("Frame", "type operation body")
 
 
@@ -60,7 +60,8 @@ READERS = {
     PRESENCE: lambda r: r.u32(),
     PROGRESS: lambda r: r.string().decode(),
     LOG: lambda r: (r.u32(), r.string().decode()),
-    CONFINED: lambda r: Confined(r.u32(), bool(r.u8()), r.string().decode()),
+    CONFINED: lambda r: Confined(r.u32(), bool(r.u8()), bool(r.u8()), r.string().decode()),
+    MEMORY: lambda r: None,
 }
 
 
@@ -172,6 +173,8 @@ class Worker:
                 raise AssertionError(f"bytes left over in {got}")
             if number == CONFINED:
                 self.confined = got.body
+            elif number == MEMORY:
+                continue
             elif number != LOG:
                 return got
             else:

@@ -83,7 +83,9 @@ static const struct frame frame_specimens[] = {
 		.operation = 21,
 		.confined = {.landlock = 7,
 			.filtered = true,
+			.brokered = true,
 			.lacking = SPECIMEN_BYTES("sockets are not kept from it")}},
+	{.type = FRAME_MEMORY, .operation = 22},
 };
 
 #define FRAME_SPECIMEN_COUNT (sizeof(frame_specimens) / sizeof(frame_specimens[0]))

@@ -452,16 +452,20 @@ static void each_type_has_its_direction(void **state)
 	assert_string_equal(frame_type_name(FRAME_SIGN), "sign");
 }
 
-static void descriptors_come_with_a_login_a_key_and_a_granted_pin(void **state)
+static void descriptors_come_where_the_protocol_says(void **state)
 {
 	struct frame granted = {.type = FRAME_PIN_ANSWER, .answer = {.verdict = KS_OK}};
+	struct frame alone = {.type = FRAME_CONFINED, .confined = {.brokered = false}};
 
 	(void)state;
 	assert_true(frame_has_fd(&granted));
+	assert_false(frame_has_fd(&alone));
 	for (size_t i = 0; i < FRAME_SPECIMEN_COUNT; i++)
 		assert_int_equal(frame_has_fd(&frame_specimens[i]),
 			frame_specimens[i].type == FRAME_LOGIN ||
-				frame_specimens[i].type == FRAME_ADD);
+				frame_specimens[i].type == FRAME_ADD ||
+				frame_specimens[i].type == FRAME_MEMORY ||
+				frame_specimens[i].type == FRAME_CONFINED);
 }
 
 int main(void)
@@ -487,7 +491,7 @@ int main(void)
 		cmocka_unit_test(texts_that_are_only_shown_are_cut),
 		cmocka_unit_test(names_that_are_acted_on_are_never_cut),
 		cmocka_unit_test(each_type_has_its_direction),
-		cmocka_unit_test(descriptors_come_with_a_login_a_key_and_a_granted_pin),
+		cmocka_unit_test(descriptors_come_where_the_protocol_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

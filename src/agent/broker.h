@@ -1,0 +1,40 @@
+/*
+ * Connects in a worker's place. A worker's filter of system calls (seccomp_unotify(2)) lets its
+ * thread wait in connect(), and in each call that is refused, until it is answered here. The
+ * address is copied once from the worker's memory and compared with what is granted; the socket is
+ * made and connected by the agent, and put in the place of the worker's own. What is refused is
+ * remembered.
+ *
+ * Each has a thread of its own, as reading the memory of a process and connecting may both take
+ * time; it ends with the last of the worker's threads, and needs nobody to stop it.
+ */
+#ifndef AGENT_BROKER_H
+#define AGENT_BROKER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <keystile/error.h>
+
+struct broker;
+struct denials;
+
+#define BROKER_GRANTS_MAX 64
+#define BROKER_GRANTS_CONFIGURED_MAX 32
+
+/* For the worker of that provider; both texts are copied. NULL: no memory. */
+struct broker *broker_new(struct denials *denials, const char *backend, const char *provider);
+/* As keystile.conf(5) writes it; what is no address grants nothing. False: no memory. */
+bool broker_grant(struct broker *broker, const char *text);
+/* Every address of TCP. */
+void broker_grant_tcp(struct broker *broker);
+void broker_free(struct broker *broker); /* one that was not started; NULL is fine */
+
+/*
+ * From here on it is on its own. Takes all three in any case; memory_fd may be -1, then nothing can
+ * be connected. KS_BAD_INPUT: the descriptors are not what they should be, of the process pid.
+ */
+KS_MUST_CHECK enum ks_error broker_start(
+	struct broker *broker, pid_t pid, int notifications_fd, int memory_fd);
+
+#endif
