@@ -1,6 +1,6 @@
 """Security keys in software, plugged into a testbed of umockdev: tests/authenticator in Python's hands."""
-import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -10,6 +10,12 @@ from . import bare_terminal, place
 
 PROGRAMS = place.BUILD / "tests"
 PRELOAD = "libumockdev-preload.so.0"
+
+
+def preload_for(program):
+    """What goes into LD_PRELOAD: the library of a sanitizer, where a program has one, wants to be the first."""
+    found = re.search(r"libasan\.so\.\d+", place.run_well(["ldd", program]).stdout)
+    return f"{found.group()} {PRELOAD}" if found else PRELOAD
 
 
 class Token:
@@ -128,7 +134,8 @@ class Token:
 class Bed:
     """
     A testbed with so many tokens, plugged in unless told otherwise: .tokens. lines are what each
-    of them is told before that. .env is what a program needs to see them, and nothing else of the kind.
+    of them is told before that. .env is what a program needs to
+    see them, .worker_env the same for our own workers, however they were built.
     """
 
     def __init__(self, tokens=1, lines=(), plugged=True):
@@ -146,6 +153,7 @@ class Bed:
         if not self.root:
             raise AssertionError("the testbed does not start")
         self.env = {"UMOCKDEV_DIR": self.root, "LD_PRELOAD": PRELOAD}
+        self.worker_env = {**self.env, "LD_PRELOAD": preload_for(place.AGENT)}
         for number, pair in enumerate(pairs):
             self.tokens.append(Token(self, number, pair[1], lines))
             if plugged:
