@@ -1,11 +1,13 @@
 /*
- * Loads and initialises a PKCS#11 module. p11-kit's unmanaged form is used: one module per
- * process needs nobody to coordinate its callers, and managed ones can't be told apart from
- * those that refuse threads.
+ * Loads and initialises a PKCS#11 module. By the loader and not through p11-kit: one module per
+ * process needs nobody to coordinate its callers, managed ones can't be told apart from those that
+ * refuse threads, and p11-kit does not load its own proxy.
  */
 #include "module.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <keystile/library_path.h>
 #include <keystile/log.h>
@@ -23,9 +25,9 @@ static enum ks_error no_module(struct ks_operation *operation, const char *words
 }
 
 /* What the loader said; the end of it tells what is missing. */
-static enum ks_error not_loaded(struct ks_operation *operation)
+static enum ks_error not_loaded(struct ks_operation *operation, const char *said)
 {
-	struct bytes message = bytes_of(p11_kit_message());
+	struct bytes message = bytes_of(said);
 	char quoted[TEXT_QUOTED_MAX], words[TEXT_QUOTED_MAX + 64];
 
 	if (message.len > MESSAGE_TAIL) {
@@ -35,6 +37,25 @@ static enum ks_error not_loaded(struct ks_operation *operation)
 	snprintf(words, sizeof(words), "the file is no PKCS#11 module that can be loaded: %s",
 		text_quote(message, quoted));
 	return no_module(operation, words);
+}
+
+/* PKCS#11 2.40 section 5.4: the one symbol that a module has to have. */
+static enum ks_error load_library(
+	struct module *module, struct ks_operation *operation, const char *path)
+{
+	CK_C_GetFunctionList get_functions = NULL;
+	void *symbol;
+
+	module->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (module->library == NULL)
+		return not_loaded(operation, dlerror());
+	symbol = dlsym(module->library, "C_GetFunctionList");
+	if (symbol == NULL)
+		return not_loaded(operation, dlerror());
+	memcpy(&get_functions, &symbol, sizeof(get_functions));
+	if (get_functions(&module->functions) != CKR_OK || module->functions == NULL)
+		return not_loaded(operation, "C_GetFunctionList failed");
+	return KS_OK;
 }
 
 static bool same_file(const struct file_identity *a, const struct file_identity *b)
@@ -49,10 +70,9 @@ static enum ks_error load(struct module *module, struct ks_operation *operation,
 
 	if (error != KS_OK)
 		return error;
-	p11_kit_be_quiet();
-	module->functions = p11_kit_module_load(path, P11_KIT_MODULE_UNMANAGED);
-	if (!module->functions)
-		return not_loaded(operation);
+	error = load_library(module, operation, path);
+	if (error != KS_OK)
+		return error;
 	error = library_path_check(operation, path, &after);
 	if (error == KS_OK && !same_file(&before, &after))
 		error = no_module(operation, "the file was replaced while it was loaded");
@@ -94,8 +114,8 @@ void module_close(struct module *module)
 {
 	if (module->initialized)
 		CALL(module, C_Finalize, NULL);
-	if (module->functions)
-		p11_kit_module_release(module->functions);
+	if (module->library)
+		dlclose(module->library);
 	pthread_mutex_destroy(&module->one_by_one);
 	*module = (struct module){0};
 }

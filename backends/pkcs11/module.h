@@ -1,5 +1,5 @@
 /*
- * One PKCS#11 module, loaded through p11-kit. Every call into it goes through CALL(), which
+ * One PKCS#11 module. Every call into it goes through CALL(), which
  * keeps a module that can't lock for threads to one call at a time.
  */
 #ifndef KEYSTILE_PKCS11_MODULE_H
@@ -8,12 +8,12 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include <p11-kit/p11-kit.h>
 #include <p11-kit/pkcs11.h>
 
 #include <keystile/backend.h>
 
 struct module {
+	void *library;
 	CK_FUNCTION_LIST *functions;
 	bool initialized;
 	bool threads;		    /* it locks for itself */
