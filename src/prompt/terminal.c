@@ -286,6 +286,13 @@ static enum wire_event converse(struct terminal *terminal)
 		"yes");
 }
 
+/* A prompter says it itself, with the time. */
+static void say_outcome(struct terminal *terminal, const char *words)
+{
+	if (terminal->question->way != PROMPT_BY_PROMPTER)
+		wire_say_at_once(&terminal->wire, words);
+}
+
 /* Says how it went, and what that means to the agent. */
 static struct answer conclude(struct terminal *terminal, enum wire_event event)
 {
@@ -293,11 +300,11 @@ static struct answer conclude(struct terminal *terminal, enum wire_event event)
 
 	switch (event) {
 	case WIRE_READY:
-		wire_say_at_once(&terminal->wire, "Keystile: answered.\r\n");
+		say_outcome(terminal, "Keystile: answered.\r\n");
 		return (struct answer){
 			.status = terminal->remember ? PROMPT_YES_REMEMBER : PROMPT_YES};
 	case WIRE_NO:
-		wire_say_at_once(&terminal->wire, "Keystile: refused.\r\n");
+		say_outcome(terminal, "Keystile: refused.\r\n");
 		return (struct answer){.status = PROMPT_NO};
 	case WIRE_WITHDRAWN:
 	case WIRE_TIME:
