@@ -37,15 +37,6 @@ static int check_path(cfg_t *cfg, cfg_opt_t *option)
 	return config_check_text(cfg, option);
 }
 
-static int check_origin(cfg_t *cfg, cfg_opt_t *option)
-{
-	const char *value = config_last_value(option);
-
-	if (strcmp(value, "local") == 0 || strcmp(value, "remote") == 0)
-		return 0;
-	return config_refuse(cfg, option, "the value must be local or remote");
-}
-
 static int check_key(cfg_t *cfg, cfg_opt_t *option)
 {
 	const char *value = config_last_value(option);
@@ -130,7 +121,7 @@ void config_listener_checks(cfg_t *cfg)
 {
 	cfg_set_validate_func(cfg, "listener", check_listener);
 	cfg_set_validate_func(cfg, "listener|path", check_path);
-	cfg_set_validate_func(cfg, "listener|origin", check_origin);
+	cfg_set_validate_func(cfg, "listener|origin", config_check_origin);
 	cfg_set_validate_func(cfg, "listener|keys", check_key);
 	cfg_set_validate_func(cfg, "listener|mode", check_mode);
 	cfg_set_validate_func(cfg, "listener|comments", check_comments);

@@ -41,15 +41,6 @@ static const char *then_name(int at)
 
 /* ---- What a value may be ---- */
 
-static int check_origin(cfg_t *cfg, cfg_opt_t *option)
-{
-	const char *value = config_last_value(option);
-
-	if (strcmp(value, "local") == 0 || strcmp(value, "remote") == 0)
-		return 0;
-	return config_refuse(cfg, option, "the value must be local or remote");
-}
-
 static int check_subject(cfg_t *cfg, cfg_opt_t *option)
 {
 	if (find(config_last_value(option), subject_name, SUBJECTS) < SUBJECTS)
@@ -228,7 +219,7 @@ void config_rule_options(cfg_opt_t options[static CONFIG_RULE_OPTIONS])
 void config_rule_checks(cfg_t *cfg)
 {
 	cfg_set_validate_func(cfg, "rule", check_rule);
-	cfg_set_validate_func(cfg, "rule|origin", check_origin);
+	cfg_set_validate_func(cfg, "rule|origin", config_check_origin);
 	cfg_set_validate_func(cfg, "rule|subject", check_subject);
 	cfg_set_validate_func(cfg, "rule|then", check_then);
 	cfg_set_validate_func(cfg, "rule|remember", check_remember);

@@ -4,6 +4,7 @@
 #include "config_value.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,22 @@ int config_check_text(cfg_t *cfg, cfg_opt_t *option)
 	return is_printable(value)
 		       ? 0
 		       : config_refuse(cfg, option, "the value holds control characters");
+}
+
+int config_check_choice(cfg_t *cfg, cfg_opt_t *option, const char *one, const char *other)
+{
+	const char *value = config_last_value(option);
+	char words[64];
+
+	if (strcmp(value, one) == 0 || strcmp(value, other) == 0)
+		return 0;
+	snprintf(words, sizeof(words), "the value must be %s or %s", one, other);
+	return config_refuse(cfg, option, words);
+}
+
+int config_check_origin(cfg_t *cfg, cfg_opt_t *option)
+{
+	return config_check_choice(cfg, option, "local", "remote");
 }
 
 bool config_take_list(cfg_t *cfg, const char *option, char ***out)

@@ -16,6 +16,9 @@ const char *config_last_value(cfg_opt_t *option);
 int config_refuse(cfg_t *cfg, cfg_opt_t *option, const char *words);
 /* A check: not too long, no control characters. */
 int config_check_text(cfg_t *cfg, cfg_opt_t *option);
+/* One of two words; config_check_origin(): local or remote, as a check. */
+int config_check_choice(cfg_t *cfg, cfg_opt_t *option, const char *one, const char *other);
+int config_check_origin(cfg_t *cfg, cfg_opt_t *option);
 /* False: out of memory. The list replaces what *out held. */
 bool config_take_list(cfg_t *cfg, const char *option, char ***out);
 
