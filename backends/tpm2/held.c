@@ -22,28 +22,23 @@ void held_init(struct held *held, const struct tpm_settings *settings)
 		.parent = ESYS_TR_NONE};
 }
 
-static void forget_all(struct held *held)
+static void flush_all(struct held *held)
 {
-	for (size_t i = 0; i < HELD_KEYS; i++) {
-		if (held->keys[i] != NULL)
-			tpm_forget(held->tpm.esys, &held->keys[i]->loaded);
-		held->keys[i] = NULL;
-	}
-	tpm_forget(held->tpm.esys, &held->session);
-	tpm_forget(held->tpm.esys, &held->parent);
-}
-
-void held_release(struct held *held)
-{
-	if (held->tpm.esys == NULL)
-		return;
 	for (size_t i = 0; i < HELD_KEYS; i++)
 		if (held->keys[i] != NULL)
 			held_drop_key(held, held->keys[i]);
 	tpm_flush(held->tpm.esys, &held->session);
 	if (held->parent != ESYS_TR_NONE)
 		tpm_parent_drop(held->tpm.esys, &held->parent_is, &held->parent);
+}
+
+void held_release(struct held *held)
+{
+	if (held->tpm.esys == NULL)
+		return;
+	flush_all(held);
 	tpm_disconnect(&held->tpm);
+	held->spoilt = false;
 }
 
 void held_drop_key(struct held *held, struct tpm_key *key)
@@ -86,25 +81,30 @@ static void make_room(struct held *held, const struct tpm_key *key)
 
 static void start_tpm(struct held *held)
 {
-	forget_all(held);
+	flush_all(held); /* which fails where the TPM was restarted, and then they are forgotten */
 	(void)Esys_Startup(held->tpm.esys, TPM2_SU_CLEAR);
+}
+
+/* False: it is a persistent one that is not there. */
+static bool forget_object(struct held *held, struct tpm_key *key, const struct tpm_step *step)
+{
+	if (step->of_parent && held->parent != ESYS_TR_NONE) {
+		tpm_forget(held->tpm.esys, &held->parent);
+		return true;
+	}
+	if (step->of_parent || key == NULL || key->loaded == ESYS_TR_NONE)
+		return false;
+	forget_key(held, key);
+	return true;
 }
 
 /* True when another attempt may work. step says where it failed. */
 static bool recover(
 	struct held *held, struct tpm_key *key, const struct tpm_step *step, unsigned attempt)
 {
-	const bool loading = key != NULL && key->loaded == ESYS_TR_NONE;
-
 	switch (tpm_trouble(step->code)) {
 	case TPM_OBJECT_GONE:
-		if (loading && held->parent == ESYS_TR_NONE)
-			return false; /* a persistent object that is not there */
-		if (loading)
-			tpm_forget(held->tpm.esys, &held->parent);
-		else if (key != NULL)
-			forget_key(held, key);
-		return true;
+		return forget_object(held, key, step);
 	case TPM_SESSION_GONE:
 		tpm_forget(held->tpm.esys, &held->session);
 		return true;
@@ -170,8 +170,8 @@ static enum ks_error fail(struct ks_operation *operation, const struct tpm_step 
 	case TPM_LOCKED:
 		ks_explain(operation,
 			"the TPM wants an authorisation value for the parent of this key, and the "
-			"configured one is not it (%s)",
-			step->command);
+			"configured one is not it (%s: 0x%x)",
+			step->command, (unsigned)step->code);
 		return KS_NOT_ALLOWED;
 	case TPM_LOST:
 		ks_explain(operation, "there is no TPM that answers (%s)", step->command);
@@ -196,6 +196,8 @@ enum ks_error held_use(struct held *held, struct ks_operation *operation, struct
 			break;
 		if (!recover(held, key, &step, attempt) || !may_repeat(use, &step, used))
 			break;
+		if (held->spoilt)
+			held_release(held);
 	}
 	*trouble = used ? tpm_trouble(step.code) : TPM_FINE;
 	if (step.error == KS_OK && step.code == TSS2_RC_SUCCESS) {

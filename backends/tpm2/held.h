@@ -22,13 +22,16 @@ struct held {
 	struct tpm_parent parent_is; /* while there is one */
 	struct tpm_key *keys[HELD_KEYS];
 	uint64_t clock;
-	bool lost; /* the TPM could not be reached the last time */
+	bool spoilt; /* ESYS 3.2 keeps the salt of a session that failed, and uses it for the next
+		      */
+	bool lost;   /* the TPM could not be reached the last time */
 };
 
 /* One command, as a step of an attempt. */
 struct tpm_step {
 	const char *command;
 	TSS2_RC code;
+	bool of_parent;	     /* the object that it uses is the parent, not the key */
 	enum ks_error error; /* where it is not the TPM that says no; explained already */
 };
 

@@ -55,7 +55,9 @@ struct tpm_step load_session(
 	if (step.code != TSS2_RC_SUCCESS || step.error != KS_OK)
 		return step;
 	step.command = "TPM2_StartAuthSession";
+	step.of_parent = true;
 	step.code = tpm_session_start(held->tpm.esys, held->parent, &held->session);
+	held->spoilt = step.code != TSS2_RC_SUCCESS;
 	return step;
 }
 
@@ -82,6 +84,7 @@ static struct tpm_step import(struct held *held, struct tpm_key *key)
 	const TPMT_SYM_DEF_OBJECT no_cipher = {.algorithm = TPM2_ALG_NULL};
 	TPM2B_PRIVATE *wrapped = NULL;
 
+	step.of_parent = true;
 	if (!key->importable)
 		return step;
 	step.code =

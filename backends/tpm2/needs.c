@@ -11,6 +11,7 @@ static const char *const environment[] = {
 	"XDG_STATE_HOME", /* names of parents, in keystile/tpm2 */
 	"KEYSTILE_TPM2_TCTI",
 	"KEYSTILE_TPM2_SOCKET",
+	"KEYSTILE_TPM2_CONTROL",
 	"KEYSTILE_TPM2_KEYS",
 	"KEYSTILE_TPM2_WITHOUT_PIN",
 	"KEYSTILE_TPM2_PIN_MINUTES",
@@ -49,6 +50,7 @@ static const char *const devices[] = {
 /* Where the TPM is behind a socket. */
 static const char *const connect_paths[] = {
 	"$KEYSTILE_TPM2_SOCKET",
+	"$KEYSTILE_TPM2_CONTROL",
 	NULL,
 };
 

@@ -19,7 +19,8 @@ class Worker(worker.Worker):
 
     def __init__(self, bed, provider=None, env=None):
         values = {"HOME": bed.tpm.path, "KEYSTILE_TPM2_TCTI": bed.tpm.tcti,
-                  "KEYSTILE_TPM2_SOCKET": bed.tpm.bus.path, "KEYSTILE_TPM2_STATE": bed.state, **(env or {})}
+                  "KEYSTILE_TPM2_SOCKET": bed.tpm.bus.path,
+                  "KEYSTILE_TPM2_CONTROL": bed.tpm.bus.path + ".ctrl", "KEYSTILE_TPM2_STATE": bed.state, **(env or {})}
         pairs = [f"{name}={value}" for name, value in values.items()]
         valgrind = shlex.split(os.environ.get("KEYSTILE_WORKER_WRAPPER", ""))
         self.asked = []

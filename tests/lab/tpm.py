@@ -105,10 +105,15 @@ class Bus:
 
     def _forward(self, command):
         if self._upstream is None:
-            self._upstream = socket.socket(socket.AF_UNIX)
-            self._upstream.connect(self.real)
-        self._upstream.sendall(command)
-        return read_message(self._upstream)
+            fresh = socket.socket(socket.AF_UNIX)
+            fresh.connect(self.real)
+            self._upstream = fresh
+        try:
+            self._upstream.sendall(command)
+            return read_message(self._upstream)
+        except (EOFError, OSError):
+            self._upstream = None  # the TPM has gone; whoever asked hears nothing
+            raise
 
     def command(self, code, body=b"", tag=NO_SESSIONS):
         """Sends one of the test's own, past the record; its response code and what follows."""
@@ -159,7 +164,7 @@ class Tpm:
         self.env = {**place.environment(self.path), "XDG_CONFIG_HOME": str(self.path)}
         place.run_well(["swtpm_setup", "--tpm2", "--tpmstate", self.state], env=self.env)
         self.process = None
-        self._start()
+        self.start()
         self.bus = Bus(self.path / "tpm", self.path / "swtpm")
         self.tcti = f"swtpm:path={self.bus.path}"
         self.direct = f"swtpm:path={self.path / 'swtpm'}"
@@ -168,7 +173,7 @@ class Tpm:
         if tries is not None:
             self.tool("tpm2_dictionarylockout", "-s", "-n", tries, "-t", 600, "-l", 86400)
 
-    def _start(self):
+    def start(self):
         for name in ("swtpm", "swtpm.ctrl"):
             (self.path / name).unlink(missing_ok=True)
         self.process = subprocess.Popen(
@@ -185,13 +190,12 @@ class Tpm:
 
     def restart(self):
         """As after a reset: what was loaded is gone, what is persistent stays."""
-        self.bus.command(SHUTDOWN, b"\0\0")
         self.stop()
-        self._start()
-        self.bus.restart()
+        self.start()
 
     def stop(self):
-        """The TPM goes, as one that is pulled out."""
+        """The TPM goes, as one that is pulled out; said before, so that it does not count as a try."""
+        self.bus.command(SHUTDOWN, b"\0\0")
         self.bus.restart()
         place.end(self.process, signal.SIGTERM)
 

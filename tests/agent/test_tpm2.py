@@ -1,0 +1,115 @@
+"""Keys of a TPM in an agent: logins by the real ssh, from here and forwarded, and the host keys of a real sshd."""
+import unittest
+
+import lab
+from lab import client as c
+from lab import tpm
+
+PIN = "1234"
+
+
+def environment(machine, **more):
+    """The section of keystile.conf for this TPM."""
+    values = {"KEYSTILE_TPM2_TCTI": machine.tcti, "KEYSTILE_TPM2_SOCKET": machine.bus.path,
+              "KEYSTILE_TPM2_CONTROL": machine.bus.path + ".ctrl", **more}
+    entries = ", ".join(f'"{name}={value}"' for name, value in values.items())
+    return f"worker tpm2 {{\n\tenvironment = {{{entries}}}\n}}\n"
+
+
+class TpmAgentTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.tpm = tpm.Tpm()
+        cls.addClassCleanup(cls.tpm.close)
+
+    def setUp(self):
+        self.tpm.bus.answer = None
+        self.tpm.flush()
+        self.askpass = lab.Askpass(PIN)
+        self.addCleanup(self.askpass.close)
+        self.agent = None
+
+    def start(self, config="", **more):
+        self.agent = lab.Agent(askpass=self.askpass, config=environment(self.tpm, **more) + config)
+        self.addCleanup(self.agent.stop)
+
+    def load(self, provider, pin="not used"):
+        """As a person does it; the lines of ssh-add -L."""
+        done = self.agent.add_token(provider, pin)
+        self.assertEqual(done.returncode, 0, done.stderr + self.agent.log())
+        return self.agent.run("ssh-add", "-L").stdout.splitlines()
+
+    def reaches(self, *words):
+        done = self.agent.run(*words, "echo", "I am in")
+        self.assertEqual((done.stdout, done.returncode), ("I am in\n", 0), done.stderr + self.agent.log())
+
+
+class Logins(TpmAgentTest):
+    def hosts(self, line):
+        both = lab.Sshd(("first",)), lab.Sshd(("second",))
+        for host in both:
+            self.addCleanup(host.close)
+            host.allow(line)
+        return both
+
+    def test_key_files_of_the_home_folder_log_in_and_a_forwarded_login_asks_for_the_pin(self):
+        self.start(KEYSTILE_TPM2_PIN_MINUTES="5")
+        folder = self.agent.home / ".ssh"
+        folder.mkdir(mode=0o700)
+        self.tpm.openssl_key("id.tpm", pin=PIN, folder=folder)
+        (line,) = self.load("tpm2:", PIN)
+        first, second = self.hosts(line)
+        self.reaches(*first.ssh("first"))
+        self.assertEqual(self.askpass.prompts(), [])
+        for asked in (1, 2):
+            self.reaches(*first.ssh("-A", "first"), *second.ssh("second"))
+            self.assertEqual(len(self.askpass.prompts()), asked)
+        self.assertIn("REMOTE REQUEST", self.askpass.prompts()[-1])
+        self.assertEqual(self.tpm.failures(), 0)
+
+    def test_a_key_without_a_pin_logs_in_from_here_only(self):
+        self.start()
+        (line,) = self.load(f"tpm2:{self.tpm.openssl_key('none.tpm')}")
+        first, second = self.hosts(line)
+        self.reaches(*first.ssh("first"))
+        done = self.agent.run(*first.ssh("-A", "first"), *second.ssh("second"), "echo", "I am in")
+        self.assertEqual((done.stdout, self.askpass.prompts()), ("", []))
+        self.assertIn("keystile tpm passwd", " ".join(self.agent.refusals()))
+
+    def test_a_tpm_that_hangs_keeps_nobody_else_waiting(self):
+        self.start("operation-timeout = 3\n")
+        self.load(f"tpm2:{self.tpm.openssl_key('hangs.tpm')}")
+        with lab.AgentClient(self.agent) as client, lab.AgentClient(self.agent) as other:
+            blob = client.list()[0].blob
+            self.tpm.bus.answer = lambda command: True
+            client.send(c.SIGN, client.sign_request(blob, b"data"))
+            self.assertEqual([key.blob for key in other.list()], [blob])
+            self.assertEqual(client.receive()[0], c.FAILURE)
+            self.tpm.bus.answer = None
+            self.tpm.bus.drop()
+            self.tpm.flush()
+            lab.wait_for("it signs again", lambda: client.sign(blob, b"data"))
+
+
+class HostKeys(TpmAgentTest):
+    def test_sshd_shows_a_key_of_the_tpm(self):
+        self.start('relays = {"socat"}\nlistener hosts {\n\torigin = local\n}\n')
+        (line,) = self.load(f"tpm2:{self.tpm.openssl_key('host.tpm')}")
+        public = self.agent.home / "host.pub"
+        public.write_text(line + "\n")
+        socket = self.agent.own_folder / "hosts.sock"
+        login = self.agent.home / "login"
+        lab.run_well(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", login])
+        with lab.Sshd(("lab",), lines=f"HostKeyAgent {socket}\nHostKey {public}\n") as server:
+            server.allow(login.with_suffix(".pub").read_text())
+            server.known_hosts.write_text(f"lab {line}\n")
+            before = self.tpm.bus.codes().count(tpm.SIGN)
+            done = self.agent.run(*server.ssh("-i", login, "-o", "IdentityAgent=none",
+                                              "-o", "HostKeyAlgorithms=ecdsa-sha2-nistp256", "lab", "echo", "I am in"))
+            self.assertEqual(done.stdout, "I am in\n", done.stderr + self.agent.log() + server.log())
+            self.assertGreater(self.tpm.bus.codes().count(tpm.SIGN), before)
+        self.assertEqual(self.askpass.prompts(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
