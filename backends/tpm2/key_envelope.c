@@ -120,7 +120,8 @@ static bool fill(struct key_sequence *sequence, const struct key_envelope *envel
 {
 	ASN1_OBJECT_free(sequence->type);
 	sequence->type = OBJ_txt2obj(type_names[envelope->type], 1);
-	sequence->empty_auth = envelope->empty_auth ? 0xff : -1;
+	/* Always there: tpm2-openssl takes a missing one for true. */
+	sequence->empty_auth = envelope->empty_auth ? 0xff : 0;
 	sequence->rsa_parent = envelope->rsa_parent ? 0xff : -1;
 	return sequence->type != NULL &&
 	       ASN1_INTEGER_set_uint64(sequence->parent, envelope->parent) == 1 &&

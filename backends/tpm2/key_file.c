@@ -115,7 +115,7 @@ static bool is_parent(uint64_t handle)
 {
 	return handle == TPM2_RH_OWNER || handle == TPM2_RH_ENDORSEMENT ||
 	       handle == TPM2_RH_PLATFORM || handle == TPM2_RH_NULL ||
-	       (handle <= UINT32_MAX && (handle & PERSISTENT_MASK) == TPM2_PERSISTENT_FIRST);
+	       (handle <= UINT32_MAX && (handle & PERSISTENT_MASK) == TPM_PERSISTENT_FIRST);
 }
 
 static const char *take_structures(const struct key_envelope *envelope, struct tpm_key_file *out)

@@ -16,6 +16,10 @@
 #define TPM_KEY_FILE_MAX ((size_t)32 * 1024) /* the text of a file */
 #define TPM_KEY_DESCRIPTION_MAX 1024
 
+/* tss2's own constants for these shift a 1 into the sign. */
+#define TPM_PERSISTENT_FIRST 0x81000000U
+#define TPM_PERSISTENT_LAST 0x81ffffffU
+
 enum tpm_key_file_kind {
 	TPM_KEY_LOADABLE,   /* TPM2_Load under the parent */
 	TPM_KEY_IMPORTABLE, /* TPM2_Import comes first: wrapped for this TPM on another machine */

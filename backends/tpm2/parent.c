@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "key_file.h"
 #include "session.h"
 #include "tpm.h"
 
@@ -133,7 +134,7 @@ TSS2_RC tpm_parent_load(
 	*out = ESYS_TR_NONE;
 	if (tpm_parent_is_hierarchy(parent->handle))
 		return create(esys, parent, auth, out);
-	if ((parent->handle & PERSISTENT_MASK) != TPM2_PERSISTENT_FIRST)
+	if ((parent->handle & PERSISTENT_MASK) != TPM_PERSISTENT_FIRST)
 		return TPM2_RC_HANDLE;
 	return Esys_TR_FromTPMPublic(
 		esys, parent->handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, out);
