@@ -33,7 +33,7 @@ static bool keep_descriptors(void)
 /* NULL, or what could not be given up. */
 static const char *give_up(void)
 {
-	const char *kept = harden_program();
+	const char *kept = harden_program(true);
 
 	if (kept == NULL && !keep_descriptors())
 		return "descriptors other than its pipes";

@@ -18,9 +18,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
+
+#include <keystile/capabilities.h>
+
 #define DESCRIPTORS_MAX 256
-/* 16 threads with 8 MiB of stack and 64 MiB of malloc's arena each fit twice. */
-#define ADDRESS_SPACE_MAX ((rlim_t)4 << 30)
+#define FILE_SIZE_MAX ((rlim_t)256 << 20)
+/*
+ * Threads are counted for the user as a whole, so this is far above what anybody runs: it only
+ * keeps one process from taking all numbers of the machine.
+ */
+#define THREADS_MAX 16384
 
 /* Somebody's privileges would be lent to code that the caller chose. */
 static bool refuse_set_id(void)
@@ -40,6 +48,19 @@ static bool is_our_channel(int channel)
 		return false;
 	errno = ENOTSOCK;
 	return domain == AF_UNIX && type == SOCK_STREAM;
+}
+
+/* Where the machine has no memory left, the kernel ends this before anything of the person's. */
+static void be_first_to_go(void)
+{
+	static const char most[] = "1000";
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, most, sizeof(most) - 1) < 0)
+		errno = 0; /* a machine without /proc has other troubles */
+	close(fd);
 }
 
 /* Standard descriptors stay open, or a file opened later would take their numbers. */
@@ -102,13 +123,35 @@ static bool limit(int resource, rlim_t most)
 	return setrlimit((__rlimit_resource_t)resource, &now) == 0;
 }
 
-static bool limit_resources(void)
+static bool limit_memory(void)
 {
 #ifndef KEYSTILE_SANITIZED /* shadow memory is mapped by the terabyte */
-	if (!limit(RLIMIT_AS, ADDRESS_SPACE_MAX))
-		return false;
+	return limit(RLIMIT_AS, HARDEN_ADDRESS_SPACE_MAX) && limit(RLIMIT_DATA, HARDEN_DATA_MAX);
+#else
+	return true;
 #endif
-	return limit(RLIMIT_NOFILE, DESCRIPTORS_MAX);
+}
+
+static bool limit_resources(void)
+{
+	return limit_memory() && limit(RLIMIT_NOFILE, DESCRIPTORS_MAX) &&
+	       limit(RLIMIT_NPROC, THREADS_MAX) && limit(RLIMIT_FSIZE, FILE_SIZE_MAX) &&
+	       limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_RTPRIO, 0);
+}
+
+/* For root, who locks as much as it likes until it has given that up. */
+static void keep_locking(void)
+{
+	const struct rlimit all = {HARDEN_DATA_MAX, HARDEN_DATA_MAX};
+
+	if ((capabilities_held() & CAPABILITY(CAP_IPC_LOCK)) != 0)
+		(void)setrlimit(RLIMIT_MEMLOCK, &all);
+}
+
+static bool drop_capabilities(void)
+{
+	keep_locking();
+	return capabilities_keep(0);
 }
 
 /* Neither can a module ask for a PIN on the terminal, nor does ^C there reach the worker. */
@@ -126,8 +169,8 @@ static bool reset_signals(void)
 	 */
 	for (int number = 1; number < NSIG; number++)
 		(void)signal(number, SIG_DFL);
-	return signal(SIGPIPE, SIG_IGN) != SIG_ERR && sigemptyset(&none) == 0 &&
-	       sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+	return signal(SIGPIPE, SIG_IGN) != SIG_ERR && signal(SIGXFSZ, SIG_IGN) != SIG_ERR &&
+	       sigemptyset(&none) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 
 static bool narrow_umask(void)
@@ -152,6 +195,7 @@ static const struct right rights[] = {
 	{"new privileges", refuse_new_privileges},
 	{"memory dumps", refuse_dumps},
 	{"unlimited resources", limit_resources},
+	{"the powers of root", drop_capabilities},
 	{"inherited signal handling", reset_signals},
 	{"files that others can read", narrow_umask},
 };
@@ -161,17 +205,19 @@ static const struct channel_right channel_rights[] = {
 	{"the terminal", leave_the_terminal},
 };
 
-const char *harden_program(void)
+const char *harden_program(bool foreign_code)
 {
+	if (foreign_code) /* before memory dumps go: the file is root's then */
+		be_first_to_go();
 	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++)
 		if (!rights[i].give_up())
 			return rights[i].name;
 	return NULL;
 }
 
-const char *harden(int channel, int last)
+const char *harden(int channel, int last, bool foreign_code)
 {
-	const char *kept = harden_program();
+	const char *kept = harden_program(foreign_code);
 
 	if (kept == NULL && !close_other_descriptors(channel, last))
 		kept = "descriptors other than the agent's socket";

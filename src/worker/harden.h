@@ -6,17 +6,25 @@
 #ifndef KEYSTILE_WORKER_HARDEN_H
 #define KEYSTILE_WORKER_HARDEN_H
 
+#include <stdbool.h>
+
+/* 16 threads with 8 MiB of stack and 64 MiB of malloc's arena each fit twice. */
+#define HARDEN_ADDRESS_SPACE_MAX ((rlim_t)4 << 30)
+/* Memory that is written: stacks and heap. OpenSC, SoftHSM and tpm2-pkcs11 need some 200 MiB. */
+#define HARDEN_DATA_MAX ((rlim_t)1 << 30)
+
 /*
  * What a worker, and a program that it starts for itself, gives up alike; exec() gives some of it
- * back. NULL, or the name of what was kept, with errno.
+ * back. With foreign code it is also the first to go when the machine runs out of memory. NULL, or
+ * the name of what was kept, with errno.
  */
-const char *harden_program(void);
+const char *harden_program(bool foreign_code);
 
 /*
  * A worker: gives everything up but stdin, stdout, stderr, descriptor channel and those from there
  * up to last. NULL when all of it worked, otherwise the name of what was kept, with errno set; the
  * process must then end.
  */
-const char *harden(int channel, int last);
+const char *harden(int channel, int last, bool foreign_code);
 
 #endif

@@ -31,12 +31,14 @@ static bool open_memory(void)
 
 int main(void)
 {
+	const struct ks_needs *needs = ks_this_backend->needs;
 	bool memory = open_memory();
-	const char *kept = harden(CHANNEL_FD, memory ? MEMORY_FD : CHANNEL_FD);
+	const char *kept = harden(CHANNEL_FD, memory ? MEMORY_FD : CHANNEL_FD,
+		needs->foreign_code && !needs->library_apart);
 
 	if (kept != NULL) {
-		fprintf(stderr, "keystile-worker-%s: can't give up %s: %s\n",
-			ks_this_backend->needs->name, kept, strerror(errno));
+		fprintf(stderr, "keystile-worker-%s: can't give up %s: %s\n", needs->name, kept,
+			strerror(errno));
 		return 2;
 	}
 	worker_run(ks_this_backend, CHANNEL_FD, memory ? MEMORY_FD : -1);

@@ -12,7 +12,9 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -46,6 +48,10 @@ static const int refused[] = {
 	SCMP_SYS(io_uring_enter),
 	SCMP_SYS(io_uring_register),
 	SCMP_SYS(userfaultfd),
+	SCMP_SYS(memfd_create), /* memory that no limit counts */
+	SCMP_SYS(memfd_secret),
+	SCMP_SYS(inotify_init), /* Landlock lets it watch what it may not read */
+	SCMP_SYS(inotify_init1),
 	SCMP_SYS(bpf),
 	SCMP_SYS(perf_event_open),
 	SCMP_SYS(modify_ldt),
@@ -163,7 +169,6 @@ static const int allowed[] = {
 	SCMP_SYS(eventfd2),
 	SCMP_SYS(pipe2),
 	SCMP_SYS(futex),
-	SCMP_SYS(mmap),
 	SCMP_SYS(munmap),
 	SCMP_SYS(mremap),
 	SCMP_SYS(mprotect),
@@ -269,6 +274,33 @@ static void refuse_signals_to_others(struct rules *rules)
 			when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, owner_requests[i]));
 }
 
+/* The kernel lets a process slow down or move all others of the same user. */
+static void refuse_scheduling_others(struct rules *rules)
+{
+	static const int by_first[] = {SCMP_SYS(sched_setaffinity), SCMP_SYS(sched_setscheduler),
+		SCMP_SYS(sched_setparam), SCMP_SYS(sched_setattr)};
+	static const struct {
+		int number;
+		scmp_datum_t process; /* what says that the second argument is one */
+	} by_second[] = {{SCMP_SYS(setpriority), PRIO_PROCESS}, {SCMP_SYS(ioprio_set), 1}};
+
+	for (size_t i = 0; i < sizeof(by_first) / sizeof(by_first[0]); i++)
+		add_if(rules, rules->refuse, by_first[i], when(0, SCMP_CMP_NE, 0, 0));
+	for (size_t i = 0; i < sizeof(by_second) / sizeof(by_second[0]); i++) {
+		add_if(rules, rules->refuse, by_second[i].number,
+			when(0, SCMP_CMP_NE, by_second[i].process, 0));
+		add_if(rules, rules->refuse, by_second[i].number, when(1, SCMP_CMP_NE, 0, 0));
+	}
+}
+
+/* Shared with nobody, as there is no child: it only escapes the limit on memory. */
+static void refuse_uncounted_memory(struct rules *rules)
+{
+	add_if(rules, rules->refuse, SCMP_SYS(mmap),
+		when(3, SCMP_CMP_MASKED_EQ, MAP_SHARED | MAP_ANONYMOUS,
+			MAP_SHARED | MAP_ANONYMOUS));
+}
+
 /* Typing into a terminal for the person. */
 static void refuse_terminal_input(struct rules *rules)
 {
@@ -282,7 +314,8 @@ static void refuse_terminal_input(struct rules *rules)
 /* What harden() took away stays away. */
 static void refuse_undoing(struct rules *rules)
 {
-	static const unsigned options[] = {PR_SET_DUMPABLE, PR_SET_PTRACER, PR_SET_MM};
+	static const unsigned options[] = {
+		PR_SET_DUMPABLE, PR_SET_PTRACER, PR_SET_MM, PR_SET_PDEATHSIG, PR_SCHED_CORE};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		add_if(rules, rules->refuse, SCMP_SYS(prctl),
@@ -352,6 +385,8 @@ static void refuse_dangerous(struct rules *rules, const struct syscall_filter *f
 	refuse_sockets(rules, filter);
 	refuse_processes(rules);
 	refuse_signals_to_others(rules);
+	refuse_scheduling_others(rules);
+	refuse_uncounted_memory(rules);
 }
 
 static void allow_known(struct rules *rules)
@@ -360,6 +395,10 @@ static void allow_known(struct rules *rules)
 	add(rules, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
 	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(clone),
 		when(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(mmap),
+		when(3, SCMP_CMP_MASKED_EQ, MAP_SHARED | MAP_ANONYMOUS, MAP_ANONYMOUS));
+	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(mmap),
+		when(3, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0));
 	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
 		when(0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(prctl),

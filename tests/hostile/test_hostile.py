@@ -1,97 +1,76 @@
-"""A module that was taken over by its card tries to get out of its worker, and a worker's confinement is shown."""
-import contextlib
+"""Code that was taken over, a module or a backend, tries to get out of its worker; a worker's confinement is shown."""
+import os
 import pathlib
-import socket
-import subprocess
 import unittest
 
+import hostile_bed as bed
 import lab
-from lab import client as c, keys
-from lab.security_key import Instructed
+from lab import client as c
+from lab.added import AddedKey
 
-MODULE = lab.BUILD / "tests" / "modules" / "hostile.so"
 SANITIZED = "asan" in lab.run(["ldd", lab.AGENT]).stdout
-# What is refused by Landlock alone: a build with sanitizers has no filter of system calls.
-FILES = {"read a secret", "write a secret", "read /etc/shadow", "make a file in /tmp", "list /", "exec",
-         "make a symbolic link", "make a hard link", "connect to an abstract socket"}
+ROOT = os.getuid() == 0
+# What is refused by something else than the filter of system calls, which a build with sanitizers has not.
+WITHOUT_FILTER = {
+    "read a secret", "write a secret", "cut a secret", "move a secret", "remove a secret", "read /etc/shadow",
+    "make a file in /tmp", "make a file without a name", "make a file in /dev/shm", "make a device", "list /", "exec",
+    "exec by the loader", "make a symbolic link", "make a hard link", "connect to an abstract socket",
+    "signal another process", "signal the agent", "signal everybody", "mount", "change its root", "open the terminal",
+    "hold capabilities", "take capabilities back", "become another user", "load a kernel module",
+    "change the machine's name", "open 10,000 descriptors", "raise the limit of descriptors"}
 
 
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.folder = lab.Folder()
-        self.addCleanup(self.folder.close)
-        self.notes, self.secret = self.folder.path / "notes", self.folder.path / "ssh" / "id_ed25519"
-        self.secret.parent.mkdir()
-        self.secret.write_text("private")
-        self.notes.touch()
-        victim = subprocess.Popen(["sleep", "600"])  # pylint: disable=consider-using-with
-        self.addCleanup(victim.wait)
-        self.addCleanup(victim.kill)
-        self.env = {"HOSTILE_NOTES": self.notes, "HOSTILE_SECRET": self.secret, "HOSTILE_VICTIM": victim.pid}
-
-    def start(self, backend, more=""):
-        words = ", ".join(f'"{name}={value}"' for name, value in self.env.items())
-        config = (f'worker {backend} {{\n environment = {{{words}}}\n grant-write = {{"{self.notes}"}}\n{more}}}\n')
-        agent = lab.Agent(options=["-P", f"{lab.BUILD}/*,/usr/lib/*"], config=config)
-        self.addCleanup(agent.stop)
-        return agent
-
-    def outcomes(self):
-        lab.wait_for("it has tried all", lambda: self.notes.read_text().endswith("end\n"))
-        return dict(line.split(": ", 1) for line in self.notes.read_text().splitlines() if line != "end")
-
-    def succeeded(self):
-        return {name for name, outcome in self.outcomes().items() if outcome == "succeeded"}
-
-    @contextlib.contextmanager
-    def abstract(self):
-        with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind("\0keystile-hostile")
-            listening.listen()
-            yield
-
-
-class Escapes(Case):
-    def expected(self):
-        """What may succeed here; everything else is a way out."""
-        allowed = {"read what a module needs"}
-        if SANITIZED:
-            allowed |= set(self.outcomes()) - FILES
-        return allowed
+class Escapes(bed.Case):
+    """What may succeed is the one thing that every module needs; everything else is a way out."""
 
     def nothing_succeeds(self, agent):
-        self.assertLessEqual(self.succeeded(), self.expected(), agent.log())
-        self.assertIn("read what a module needs", self.succeeded())
-        self.assertEqual(self.secret.read_text(), "private")
-        self.assertEqual(self.secret.stat().st_mode & 0o777, 0o644 if SANITIZED else self.mode)
-        with lab.AgentClient(agent) as one:
-            self.assertEqual(one.list(), [])
-
-    def setUp(self):
-        super().setUp()
-        self.mode = self.secret.stat().st_mode & 0o777
+        outcomes = self.outcomes()
+        self.assertGreater(len(outcomes), 90)
+        ways_out = {name for name, outcome in outcomes.items() if outcome == "succeeded"} - {"read what a module needs"}
+        self.assertEqual(ways_out & WITHOUT_FILTER if SANITIZED else ways_out, set(), agent.log())
+        self.assertEqual(outcomes["read what a module needs"], "succeeded")
+        self.unharmed(agent)
 
     def test_a_pkcs11_module_finds_no_way_out(self):
-        agent = self.start("pkcs11")
-        with self.abstract(), lab.AgentClient(agent) as one:
-            self.assertEqual(one.add_token(MODULE), c.FAILURE)
-            self.nothing_succeeds(agent)
+        for user in bed.USERS:
+            with self.subTest(user=user):
+                agent = self.start("pkcs11", user=user)
+                with self.abstract(), agent.connect() as one:
+                    self.assertEqual(one.add_token(bed.MODULE), c.FAILURE)
+                self.nothing_succeeds(agent)
 
     def test_a_security_key_library_finds_no_way_out(self):
-        agent = self.start("middleware")
-        body = Instructed().private + keys.string("a key") + c.constraint(
-            "sk-provider@openssh.com", keys.string(str(MODULE)))
-        with self.abstract(), lab.AgentClient(agent) as one:
-            self.assertEqual(one.call(c.ADD_CONSTRAINED, body)[0], c.FAILURE)
-            self.nothing_succeeds(agent)
+        for user in bed.USERS:
+            with self.subTest(user=user):
+                agent = self.start("middleware", user=user)
+                with self.abstract(), agent.connect() as one:
+                    self.assertEqual(one.call(c.ADD_CONSTRAINED, bed.library_key())[0], c.FAILURE)
+                self.nothing_succeeds(agent)
+
+    def test_a_backend_that_may_do_most_things_finds_no_way_out(self):
+        for user in bed.USERS:
+            with self.subTest(user=user):
+                agent = self.start("fake", user=user, hostile="fake")
+                with self.abstract(), agent.connect() as one:
+                    self.assertEqual(one.add_token("fake:hostile"), c.FAILURE)
+                self.nothing_succeeds(agent)
+
+    def test_a_backend_that_may_do_what_is_listed_finds_no_way_out(self):
+        for user in bed.USERS:
+            with self.subTest(user=user):
+                agent = self.start("memory", user=user, hostile="memory")
+                with self.abstract(), agent.connect() as one:
+                    self.assertEqual(one.call(c.ADD, AddedKey("ed25519").body())[0], c.FAILURE)
+                self.nothing_succeeds(agent)
 
     def test_what_is_granted_can_be_read_and_nothing_beside_it(self):
-        agent = self.start("pkcs11", f' grant-read = {{"{self.secret}"}}\n')
-        with lab.AgentClient(agent) as one:
-            self.assertEqual(one.add_token(MODULE), c.FAILURE)
-        self.assertIn("read a secret", self.succeeded())
-        self.assertNotIn("write a secret", self.succeeded())
-        self.assertNotIn("read /etc/shadow", self.succeeded())
+        agent = self.start("pkcs11", more=f' grant-read = {{"{self.secret}"}}\n')
+        with agent.connect() as one:
+            self.assertEqual(one.add_token(bed.MODULE), c.FAILURE)
+        outcomes = self.outcomes()
+        self.assertEqual(outcomes["read a secret"], "succeeded")
+        self.assertNotEqual(outcomes["write a secret"], "succeeded")
+        self.assertNotEqual(outcomes["read /etc/shadow"], "succeeded")
 
 
 class Shown(unittest.TestCase):

@@ -1,0 +1,221 @@
+/*
+ * Parts of the kernel that a token's worker has no use for, and more rights than it was given.
+ */
+#include "hostile.h"
+
+#include <fcntl.h>
+#include <mqueue.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/klog.h>
+#include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+#include <linux/keyctl.h>
+#include <linux/perf_event.h>
+
+static bool makes_user_namespace(void)
+{
+	return unshare(CLONE_NEWUSER) == 0;
+}
+
+static bool makes_mount_namespace(void)
+{
+	return unshare(CLONE_NEWNS) == 0;
+}
+
+static bool makes_network_namespace(void)
+{
+	return unshare(CLONE_NEWNET) == 0;
+}
+
+static bool enters_namespace(void)
+{
+	return setns(0, 0) == 0;
+}
+
+static bool uses_io_uring(void)
+{
+	char parameters[256] = {0};
+
+	return syscall(SYS_io_uring_setup, 1, parameters) >= 0;
+}
+
+static bool uses_userfaultfd(void)
+{
+	return syscall(SYS_userfaultfd, 1 /* UFFD_USER_MODE_ONLY */) >= 0;
+}
+
+static bool adds_to_keyring(void)
+{
+	return syscall(SYS_add_key, "user", "keystile", "x", 1, KEY_SPEC_PROCESS_KEYRING) >= 0;
+}
+
+static bool searches_keyrings(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_USER_KEYRING, 1) >= 0;
+}
+
+static bool loads_bpf(void)
+{
+	char attributes[128] = {0};
+
+	return syscall(SYS_bpf, 0, attributes, sizeof(attributes)) >= 0;
+}
+
+static bool measures(void)
+{
+	struct perf_event_attr attributes = {.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attributes),
+		.exclude_kernel = 1,
+		.exclude_hv = 1};
+
+	return syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0) >= 0;
+}
+
+static bool changes_personality(void)
+{
+	return personality(ADDR_NO_RANDOMIZE) >= 0;
+}
+
+static bool shares_memory(void)
+{
+	return shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600) >= 0;
+}
+
+static bool makes_semaphores(void)
+{
+	return semget(IPC_PRIVATE, 1, IPC_CREAT | 0600) >= 0;
+}
+
+static bool queues_messages(void)
+{
+	return msgget(IPC_PRIVATE, IPC_CREAT | 0600) >= 0;
+}
+
+static bool queues_messages_by_name(void)
+{
+	return syscall(SYS_mq_open, "keystile-hostile", O_RDWR | O_CREAT, 0600, NULL) >= 0;
+}
+
+static bool becomes_dumpable(void)
+{
+	return prctl(PR_SET_DUMPABLE, 1) == 0;
+}
+
+static bool lets_itself_be_traced(void)
+{
+	return prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY) == 0;
+}
+
+static bool outlives_the_agent(void)
+{
+	return prctl(PR_SET_PDEATHSIG, 0) == 0;
+}
+
+static bool raises_descriptor_limit(void)
+{
+	struct rlimit limit = {4096, 4096};
+
+	return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+static bool raises_core_limit(void)
+{
+	struct rlimit limit = {4096, 4096};
+
+	return setrlimit(RLIMIT_CORE, &limit) == 0;
+}
+
+static bool regains_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {
+		{.permitted = 1 << CAP_DAC_OVERRIDE, .effective = 1 << CAP_DAC_OVERRIDE}};
+
+	return syscall(SYS_capset, &header, data) == 0;
+}
+
+static bool holds_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data) != 0)
+		return false;
+	for (unsigned half = 0; half < _LINUX_CAPABILITY_U32S_3; half++)
+		if ((data[half].permitted | data[half].effective | data[half].inheritable) != 0)
+			return true;
+	return prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 1 && geteuid() == 0;
+}
+
+static bool becomes_another_user(void)
+{
+	return geteuid() == 0 ? setuid(65534) == 0 : setuid(0) == 0;
+}
+
+static bool runs_in_real_time(void)
+{
+	struct sched_param parameters = {.sched_priority = 1};
+
+	return sched_setscheduler(0, SCHED_FIFO, &parameters) == 0;
+}
+
+static bool changes_host_name(void)
+{
+	char name[256] = {0};
+
+	return gethostname(name, sizeof(name)) == 0 && sethostname(name, strlen(name)) == 0;
+}
+
+static bool reads_kernel_log(void)
+{
+	return klogctl(10 /* SYSLOG_ACTION_SIZE_BUFFER */, NULL, 0) >= 0;
+}
+
+static bool loads_kernel_module(void)
+{
+	return syscall(SYS_init_module, "", 0, "") == 0;
+}
+
+const struct attempt attempts_on_the_kernel[] = {
+	{"make a user namespace", makes_user_namespace},
+	{"make a mount namespace", makes_mount_namespace},
+	{"make a network namespace", makes_network_namespace},
+	{"enter a namespace", enters_namespace},
+	{"use io_uring", uses_io_uring},
+	{"use userfaultfd", uses_userfaultfd},
+	{"add to the kernel's keyring", adds_to_keyring},
+	{"search the kernel's keyrings", searches_keyrings},
+	{"use bpf", loads_bpf},
+	{"use perf", measures},
+	{"change its personality", changes_personality},
+	{"share memory", shares_memory},
+	{"make semaphores", makes_semaphores},
+	{"make a queue of messages", queues_messages},
+	{"make a queue with a name", queues_messages_by_name},
+	{"become dumpable", becomes_dumpable},
+	{"let itself be traced", lets_itself_be_traced},
+	{"outlive the agent", outlives_the_agent},
+	{"raise the limit of descriptors", raises_descriptor_limit},
+	{"raise the limit of dumps", raises_core_limit},
+	{"hold capabilities", holds_capabilities},
+	{"take capabilities back", regains_capabilities},
+	{"become another user", becomes_another_user},
+	{"run in real time", runs_in_real_time},
+	{"change the machine's name", changes_host_name},
+	{"read the kernel's log", reads_kernel_log},
+	{"load a kernel module", loads_kernel_module},
+	{NULL, NULL},
+};

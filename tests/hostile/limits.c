@@ -1,0 +1,90 @@
+/*
+ * More than its share of what there is: descriptors, memory, disk. True: it got much more than any
+ * module needs.
+ */
+#include "hostile.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define DESCRIPTORS 10000
+#define MANY_DESCRIPTORS 1000
+#define PIECE ((size_t)16 << 20)
+#define PIECES 1024
+#define MUCH_MEMORY ((size_t)1500 << 20)
+
+static bool opens_descriptors(void)
+{
+	static int opened[DESCRIPTORS];
+	int count = 0;
+
+	while (count < DESCRIPTORS && (opened[count] = dup(STDERR_FILENO)) >= 0)
+		count++;
+	for (int i = 0; i < count; i++)
+		close(opened[i]);
+	return count >= MANY_DESCRIPTORS;
+}
+
+static bool maps(int flags)
+{
+	static void *pieces[PIECES];
+	size_t count = 0;
+
+	while (count < PIECES) {
+		pieces[count] = mmap(NULL, PIECE, PROT_READ | PROT_WRITE, flags, -1, 0);
+		if (pieces[count] == MAP_FAILED)
+			break;
+		count++;
+	}
+	for (size_t i = 0; i < count; i++)
+		munmap(pieces[i], PIECE);
+	return count * PIECE >= MUCH_MEMORY;
+}
+
+static bool takes_memory(void)
+{
+	return maps(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+}
+
+static bool takes_shared_memory(void)
+{
+	return maps(MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE);
+}
+
+static bool locks_memory(void)
+{
+	void *piece = mmap(NULL, 4 * PIECE * 32, PROT_READ,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	bool locked;
+
+	if (piece == MAP_FAILED)
+		return false;
+	locked = mlock(piece, 4 * PIECE * 32) == 0;
+	munmap(piece, 4 * PIECE * 32);
+	return locked;
+}
+
+/* Where it may write: the notes, behind their end, and never so much that it is there. */
+static bool fills_disk(void)
+{
+	const char *notes = getenv("HOSTILE_NOTES");
+	int fd = open(notes, O_WRONLY | O_CLOEXEC);
+	bool written = fd >= 0 && pwrite(fd, "x", 1, (off_t)1 << 40) == 1;
+
+	if (written && ftruncate(fd, 0) != 0)
+		written = true;
+	if (fd >= 0)
+		close(fd);
+	return written;
+}
+
+const struct attempt attempts_on_limits[] = {
+	{"open 10,000 descriptors", opens_descriptors},
+	{"take memory without end", takes_memory},
+	{"take shared memory without end", takes_shared_memory},
+	{"lock memory without end", locks_memory},
+	{"fill the disk", fills_disk},
+	{NULL, NULL},
+};
