@@ -95,14 +95,14 @@ static uv_stdio_container_t inherit_any(int fd)
 	return fd >= 0 ? inherit(fd) : (uv_stdio_container_t){.flags = UV_IGNORE};
 }
 
-enum ks_error spawn_worker(struct agent *agent, const struct ks_needs *needs, int fd,
-	uv_process_t *process, uv_exit_cb on_exit)
+enum ks_error spawn_worker(struct agent *agent, const struct ks_needs *needs,
+	const struct spawn_worker *fds, uv_process_t *process, uv_exit_cb on_exit)
 {
 	char *environment[WORKER_ENVIRONMENT_MAX];
 	AUTO(text) path = text_format("%s/keystile-worker-%s", paths_worker_folder, needs->name);
 	char *arguments[] = {path, NULL};
-	uv_stdio_container_t stdio[] = {inherit(agent->null_fd), inherit(agent->null_fd),
-		inherit(agent->settings.debug ? STDERR_FILENO : agent->null_fd), inherit(fd)};
+	uv_stdio_container_t stdio[] = {inherit(agent->null_fd), inherit(fds->output_fd),
+		inherit(fds->output_fd), inherit(fds->channel_fd)};
 	uv_process_options_t options = {.exit_cb = on_exit,
 		.file = path,
 		.args = arguments,

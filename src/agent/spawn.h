@@ -11,9 +11,17 @@
 
 struct agent;
 
-/* fd becomes the worker's descriptor 3; it stays the caller's. A failure is logged. */
-KS_MUST_CHECK enum ks_error spawn_worker(struct agent *agent, const struct ks_needs *needs, int fd,
-	uv_process_t *process, uv_exit_cb on_exit);
+/*
+ * channel_fd becomes the worker's descriptor 3, output_fd its standard output and error; they stay
+ * the caller's. A failure is logged.
+ */
+struct spawn_worker {
+	int channel_fd;
+	int output_fd;
+};
+
+KS_MUST_CHECK enum ks_error spawn_worker(struct agent *agent, const struct ks_needs *needs,
+	const struct spawn_worker *fds, uv_process_t *process, uv_exit_cb on_exit);
 /* A variable of such a worker's environment; borrowed, NULL where it has none. */
 const char *spawn_worker_variable(
 	struct agent *agent, const struct ks_needs *needs, struct bytes name);

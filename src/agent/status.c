@@ -226,6 +226,20 @@ static json_t *confinement_json(const struct provider *provider)
 		foreign_text(confinement->lacking));
 }
 
+/* What its worker wrote last, the oldest first. */
+static json_t *output_json(const struct provider *provider)
+{
+	json_t *lines = json_array();
+
+	for (unsigned before = WORKER_OUTPUT_LINES; provider->worker != NULL && before-- > 0;) {
+		const char *line = worker_output_line(&provider->worker->output, before);
+
+		if (line != NULL)
+			json_array_append_new(lines, json_string(line));
+	}
+	return lines;
+}
+
 static json_t *provider_json(const struct provider *provider)
 {
 	static const char *const states[] = {
@@ -242,13 +256,13 @@ static json_t *provider_json(const struct provider *provider)
 
 	for (const struct token *token = provider->tokens; token != NULL; token = token->next)
 		json_array_append_new(tokens, token_json(token));
-	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:o,s:b,s:o,s:o}", "name",
+	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:o,s:b,s:o,s:o,s:o}", "name",
 		foreign_text(provider->name != NULL ? provider->name : given), "backend",
 		provider->needs->name, "state", states[provider->state], "pid",
 		provider->worker != NULL ? (int)provider->worker->pid : 0, "restarts",
 		(int)provider->restarts, "last_error", foreign_text(provider->last_error),
-		"confirm", provider->confirm, "confinement", confinement_json(provider), "tokens",
-		tokens);
+		"confirm", provider->confirm, "confinement", confinement_json(provider), "output",
+		output_json(provider), "tokens", tokens);
 }
 
 static json_t *providers(const struct agent *agent)

@@ -23,11 +23,15 @@
 #include "spawn.h"
 
 #define READ_PIECE ((size_t)16 * 1024)
+/* Between two ticks of the clock, see OPERATION_CLOCK_MS. */
+#define LINES_MAX 30
+#define UNASKED_MAX 8192 /* frames, and KiB of them */
 
 static void on_handle_closed(struct worker *worker)
 {
 	if (--worker->handles > 0)
 		return;
+	worker_output_close(&worker->output, NULL); /* of one that was never attached */
 	buf_deinit(&worker->in);
 	broker_free(worker->broker);
 	if (worker->incoming_fd >= 0)
@@ -53,6 +57,7 @@ static void shut(struct worker *worker)
 	worker->state = WORKER_ENDED;
 	stream_close(&worker->stream);
 	uv_close((uv_handle_t *)&worker->clock, on_uv_closed);
+	worker_output_close(&worker->output, on_uv_closed);
 	/* With all that it started: it leads a session of its own. */
 	kill(-worker->pid, SIGKILL);
 	if (worker->exit_status < 0)
@@ -69,10 +74,25 @@ void worker_end(struct worker *worker)
 	operations_drop(worker, KS_NO_TOKEN, "its provider was removed");
 }
 
+/* What it, or its module, wrote before may be all that tells what is wrong. */
+static char *with_last_words(struct worker *worker, const char *why)
+{
+	const char *last;
+
+	worker_output_drain(&worker->output);
+	last = worker_output_line(&worker->output, 0);
+	return last == NULL ? NULL : text_format("%s; it wrote last: %s", why, last);
+}
+
 void worker_fail(struct worker *worker, const char *why)
 {
+	AUTO(text) more = NULL;
+
 	if (worker->state == WORKER_ENDED)
 		return;
+	more = with_last_words(worker, why);
+	if (more != NULL)
+		why = more;
 	log_warning("worker %s (pid %d): %s", worker->needs->name, (int)worker->pid, why);
 	shut(worker);
 	/* First the owner, so that nobody hands this worker more work while its own is dropped. */
@@ -100,11 +120,32 @@ static void on_process_exit(uv_process_t *process, int64_t status, int signal_nu
 		uv_close((uv_handle_t *)process, on_uv_closed);
 }
 
+/* The worker counts its own lines; code that took it over does not. */
+static bool may_log(struct worker *worker)
+{
+	if (worker->lines++ < LINES_MAX)
+		return true;
+	worker->dropped++;
+	return false;
+}
+
+static void on_output(struct worker_output *output, const char *line)
+{
+	struct worker *worker = output->owner;
+
+	if (may_log(worker))
+		log_info("worker %s (pid %d) writes %s", worker->needs->name, (int)worker->pid,
+			line);
+}
+
 static void log_for(struct worker *worker, const struct frame *frame)
 {
 	char quoted[TEXT_WORDS_MAX];
-	const char *text = text_quote_words(frame->text.text, quoted);
+	const char *text;
 
+	if (!may_log(worker))
+		return;
+	text = text_quote_words(frame->text.text, quoted);
 	if (frame->text.level <= LOG_LEVEL_WARNING)
 		log_warning(
 			"worker %s (pid %d) says %s", worker->needs->name, (int)worker->pid, text);
@@ -187,6 +228,14 @@ static enum ks_error handle(struct worker *worker, const struct frame *frame)
 	}
 }
 
+/* What it sends unasked beyond a measure waits for the clock, as it does then itself. */
+static bool sends_too_much(struct worker *worker, const struct frame *frame, size_t len)
+{
+	if (frame->type != FRAME_DONE)
+		worker->unasked += 1 + (unsigned)(len / 1024);
+	return worker->unasked > UNASKED_MAX;
+}
+
 /* 1 a frame was handled, 0 not whole yet, -1 nonsense. */
 static int next_frame(struct worker *worker)
 {
@@ -203,6 +252,8 @@ static int next_frame(struct worker *worker)
 		return 0;
 	if (frame_decode(BYTES(reader.data, len), &frame) != KS_OK)
 		return -1;
+	if (sends_too_much(worker, &frame, len))
+		stream_read(&worker->stream, false);
 	error = handle(worker, &frame);
 	frame_deinit(&frame);
 	if (worker->state == WORKER_ENDED)
@@ -281,7 +332,16 @@ static enum ks_error send_hello(struct worker *worker)
 
 static void on_clock(uv_timer_t *clock)
 {
-	operations_check_deadlines(clock->data);
+	struct worker *worker = clock->data;
+
+	if (worker->dropped > 0)
+		log_warning("worker %s (pid %d): %lu more lines were dropped", worker->needs->name,
+			(int)worker->pid, worker->dropped);
+	worker->dropped = worker->lines = 0;
+	if (worker->unasked > UNASKED_MAX && worker->state != WORKER_ENDED)
+		stream_read(&worker->stream, true);
+	worker->unasked = 0;
+	operations_check_deadlines(worker);
 }
 
 /* fd is the agent's end; it is taken. The process runs already. */
@@ -298,12 +358,26 @@ static enum ks_error attach(struct worker *worker, int fd)
 	uv_timer_init(loop, &worker->clock);
 	worker->clock.data = worker;
 	worker->handles++;
+	if (worker_output_start(&worker->output, loop) == KS_OK)
+		worker->handles += 2;
 	buf_init(&worker->in, FRAME_MAX + FRAME_HEADER + READ_PIECE);
 	uv_timer_start(&worker->clock, on_clock, OPERATION_CLOCK_MS, OPERATION_CLOCK_MS);
 	uv_unref((uv_handle_t *)&worker->clock);
 	stream_read(&worker->stream, true);
 	/* One that has ended by now is told of by its exit, like one that ends a moment later. */
 	return send_hello(worker) == KS_NO_MEMORY ? KS_NO_MEMORY : KS_OK;
+}
+
+/* Without a pipe nobody hears what it writes, which is no reason to go without the worker. */
+static enum ks_error start(struct worker *worker, int channel_fd)
+{
+	AUTO(fd) output_fd = worker_output_open(&worker->output);
+	const struct spawn_worker fds = {.channel_fd = channel_fd,
+		.output_fd = output_fd >= 0 ? output_fd : worker->agent->null_fd};
+
+	worker->output.owner = worker;
+	worker->output.said = on_output;
+	return spawn_worker(worker->agent, worker->needs, &fds, &worker->process, on_process_exit);
 }
 
 enum ks_error worker_new(struct agent *agent, const struct ks_needs *needs,
@@ -328,7 +402,7 @@ enum ks_error worker_new(struct agent *agent, const struct ks_needs *needs,
 		.incoming_fd = -1,
 		.memory_fd = -1};
 	worker->process.data = worker;
-	error = spawn_worker(agent, needs, ends[1], &worker->process, on_process_exit);
+	error = start(worker, ends[1]);
 	close(ends[1]);
 	worker->handles++; /* also a failed uv_spawn() leaves a handle to close */
 	if (error != KS_OK) {

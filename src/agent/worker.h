@@ -12,6 +12,7 @@
 #include <keystile/frame.h>
 
 #include "stream.h"
+#include "worker_output.h"
 
 struct agent;
 struct broker;
@@ -115,6 +116,10 @@ struct worker {
 	struct broker *broker; /* for when it is confined; until then ours */
 	int incoming_fd;       /* came with bytes that are no whole frame yet, -1: none */
 	int memory_fd;	       /* its memory, until its broker has it; -1: none */
+	struct worker_output output;
+	unsigned unasked;      /* what it sent of its own accord since the clock ticked last */
+	unsigned lines;	       /* of the log, likewise */
+	unsigned long dropped; /* lines that were too many */
 };
 
 /* Operations that one worker may have waiting beyond those it works on. */

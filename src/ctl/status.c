@@ -233,6 +233,16 @@ static void print_denial(struct page *page, const json_t *denial)
 			text_in(denial, "remedy"), text_in(denial, "backend"));
 }
 
+static void print_output(struct page *page, const json_t *lines)
+{
+	for (size_t i = 0; i < json_array_size(lines); i++) {
+		const char *line = json_string_value(json_array_get(lines, i));
+
+		page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s", i == 0 ? "writes" : "",
+			line != NULL ? line : "");
+	}
+}
+
 static void print_provider(struct page *page, const json_t *provider)
 {
 	json_int_t restarts = number_in(provider, "restarts");
@@ -246,6 +256,7 @@ static void print_provider(struct page *page, const json_t *provider)
 		page_text(page, PAGE_BAD, FIELD, VALUE, "%-10s %s", "last error",
 			text_in(provider, "last_error"));
 	print_confinement(page, json_object_get(provider, "confinement"));
+	print_output(page, json_object_get(provider, "output"));
 	for (size_t i = 0; i < json_array_size(tokens); i++)
 		print_token(page, json_array_get(tokens, i));
 }

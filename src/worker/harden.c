@@ -72,6 +72,21 @@ static bool fill_standard_descriptors(void)
 	return true;
 }
 
+/* The agent reads what is written there as slowly as it likes: what does not fit is lost. */
+static bool never_wait_to_write(void)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		struct stat facts;
+		int flags = fcntl(fd, F_GETFL);
+
+		if (flags < 0 || fstat(fd, &facts) != 0)
+			return false;
+		if (S_ISFIFO(facts.st_mode) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+			return false;
+	}
+	return true;
+}
+
 static bool close_other_descriptors(int channel, int last)
 {
 	int flags = fcntl(channel, F_GETFL);
@@ -192,6 +207,7 @@ struct channel_right {
 static const struct right rights[] = {
 	{"the privileges of a set-id program", refuse_set_id},
 	{"standard descriptors that are closed", fill_standard_descriptors},
+	{"time that writing takes", never_wait_to_write},
 	{"new privileges", refuse_new_privileges},
 	{"memory dumps", refuse_dumps},
 	{"unlimited resources", limit_resources},

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define AGENT_FD 3
+#define LINE 80
 #define PIECE ((size_t)16 << 20)
 
 static void wait_for_ever(void)
@@ -25,13 +26,15 @@ static void wait_for_ever(void)
 
 static void *write_without_end(void *argument)
 {
-	static char text[4096];
+	static const char words[] = "\033[2J flood";
+	static char text[4096 - 4096 % LINE];
 	int fd = *(int *)argument;
 
 	memset(text, 'x', sizeof(text));
-	for (size_t i = 79; i < sizeof(text); i += 80)
-		text[i] = '\n';
-	memcpy(text, "\033[2J flood", 10);
+	for (size_t i = 0; i + LINE <= sizeof(text); i += LINE) {
+		memcpy(text + i, words, sizeof(words) - 1);
+		text[i + LINE - 1] = '\n';
+	}
 	(void)fcntl(fd, F_SETFL, 0); /* it may even wait until there is room */
 	for (;;)
 		if (write(fd, text, sizeof(text)) < 0)

@@ -2,6 +2,7 @@
 import os
 import pathlib
 import platform
+import re
 import signal
 import unittest
 
@@ -18,6 +19,10 @@ def running(pid):
     except OSError:
         return False
     return any(state not in "ZX" for state in states)
+
+
+def resident_kib(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1))
 
 
 class Acts(bed.Case):
@@ -52,10 +57,51 @@ class Acts(bed.Case):
             with self.subTest(act):
                 self.is_told(act, f"signal {int(signal.SIGSYS)}")
 
+    @unittest.skipIf(bed.SANITIZED, "a sanitizer needs the whole address space")
     def test_a_worker_that_takes_memory_without_end_crashes_alone(self):
         for user in bed.USERS:
             with self.subTest(user=user):
                 self.is_told("take memory", "signal 11", user=user)
+
+
+class Floods(bed.Case):
+    """A worker writes, or says, as much as it can, while a client waits for it."""
+
+    def flooding(self, act):
+        agent = self.start("pkcs11", act=act)
+        client = agent.connect()
+        self.addCleanup(client.close)
+        client.send(c.ADD_TOKEN, lab.keys.string(str(bed.MODULE)) + lab.keys.string(""))
+        lab.wait_for("it has begun", lambda: self.notes.read_text() == f"{act}\n")
+        return agent, client
+
+    def costs_nothing(self, agent, client):
+        """Others are served meanwhile; then it is ended, and what was logged is little."""
+        before = resident_kib(agent.pid)
+        for _ in range(20):
+            self.unharmed(agent)
+        self.assertEqual(client.receive()[0], c.FAILURE)
+        if not bed.SANITIZED:
+            self.assertLess(resident_kib(agent.pid) - before, 8192)
+        self.assertLess(len(agent.log()), 1 << 20)
+        self.assertNotIn("\033", agent.log())
+        self.unharmed(agent)
+
+    def test_output_without_end_is_read_slowly_and_its_last_lines_are_shown(self):
+        agent, client = self.flooding("flood output")
+        provider = lab.wait_for("its output is shown", lambda: next(
+            (one for one in agent.status()["providers"] if one["output"]), None))
+        self.assertLessEqual(len(provider["output"]), 6)
+        self.assertLess(max(map(len, provider["output"])), 1000)
+        self.assertIn("flood", " ".join(provider["output"]))
+        self.assertIn("writes", agent.run(lab.CONTROL, "status").stdout)
+        self.costs_nothing(agent, client)
+        self.assertIn("flood", agent.refusals()[0] + agent.log())
+
+    def test_lines_of_the_log_without_end_are_dropped(self):
+        agent, client = self.flooding("flood the agent")
+        lab.wait_for("lines are dropped", lambda: "more lines were dropped" in agent.log())
+        self.costs_nothing(agent, client)
 
 
 class Ends(bed.Case):
