@@ -16,6 +16,7 @@ from lab.security_key import Instructed
 
 MODULE = lab.BUILD / "tests" / "modules" / "hostile.so"
 SANITIZED = "asan" in lab.run(["ldd", lab.AGENT]).stdout
+ABSTRACT = f"keystile-hostile-{os.getpid()}"
 _OPEN_TO_ALL = all(folder.stat().st_mode & 0o001 for folder in (MODULE, *MODULE.parents))
 # Whoever runs the tests; and where that is root, somebody else, whom the kernel keeps from more.
 USERS = (None, "nobody") if os.getuid() == 0 and _OPEN_TO_ALL else (None,)
@@ -66,7 +67,8 @@ class Case(unittest.TestCase):
 
     def start(self, backend, user=None, hostile=None, act=None, more="", options=()):
         """An agent; hostile is a backend whose worker is the hostile one, act what it does instead of trying all."""
-        env = {"HOSTILE_NOTES": self.notes, "HOSTILE_SECRET": self.secret, "HOSTILE_VICTIM": self.set_traps(user)}
+        env = {"HOSTILE_NOTES": self.notes, "HOSTILE_SECRET": self.secret, "HOSTILE_VICTIM": self.set_traps(user),
+               "HOSTILE_ABSTRACT": ABSTRACT}
         self.hostile = hostile or ""
         if act is not None:
             env["HOSTILE_ACT"] = act
@@ -131,6 +133,6 @@ class Case(unittest.TestCase):
     @contextlib.contextmanager
     def abstract(self):
         with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind("\0keystile-hostile")
+            listening.bind(f"\0{ABSTRACT}")
             listening.listen()
             yield

@@ -190,6 +190,9 @@ static bool loads_kernel_module(void)
 }
 
 const struct attempt attempts_on_the_kernel[] = {
+	{"hold capabilities", holds_capabilities},
+	{"take capabilities back", regains_capabilities},
+	{"become another user", becomes_another_user}, /* a user namespace gives some */
 	{"make a user namespace", makes_user_namespace},
 	{"make a mount namespace", makes_mount_namespace},
 	{"make a network namespace", makes_network_namespace},
@@ -210,9 +213,6 @@ const struct attempt attempts_on_the_kernel[] = {
 	{"outlive the agent", outlives_the_agent},
 	{"raise the limit of descriptors", raises_descriptor_limit},
 	{"raise the limit of dumps", raises_core_limit},
-	{"hold capabilities", holds_capabilities},
-	{"take capabilities back", regains_capabilities},
-	{"become another user", becomes_another_user},
 	{"run in real time", runs_in_real_time},
 	{"change the machine's name", changes_host_name},
 	{"read the kernel's log", reads_kernel_log},

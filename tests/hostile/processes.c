@@ -240,23 +240,23 @@ static bool has_timer_signal_agent(void)
 	return timer_create(CLOCK_MONOTONIC, &event, &timer) == 0;
 }
 
-/* ---- The processor's time ---- */
+/* ---- The processor's time: to what it is, as this must do no harm where nothing keeps it ---- */
 
 static bool slows_agent_down(void)
 {
-	return setpriority(PRIO_PROCESS, (id_t)getppid(), 19) == 0;
+	return setpriority(PRIO_PROCESS, (id_t)getppid(), 0) == 0;
 }
 
 static bool slows_everybody_down(void)
 {
-	return setpriority(PRIO_USER, 0, 19) == 0;
+	return setpriority(PRIO_USER, 0, 0) == 0;
 }
 
-static bool idles_agent(void)
+static bool schedules_agent(void)
 {
 	struct sched_param parameters = {0};
 
-	return sched_setscheduler(getppid(), SCHED_IDLE, &parameters) == 0;
+	return sched_setscheduler(getppid(), SCHED_OTHER, &parameters) == 0;
 }
 
 static bool moves_agent(void)
@@ -269,13 +269,14 @@ static bool moves_agent(void)
 
 static bool slows_disk_of_agent(void)
 {
-	return syscall(SYS_ioprio_set, 1 /* a process */, getppid(), 3 << 13) == 0;
+	return syscall(SYS_ioprio_set, 1 /* a process */, getppid(), 0) == 0;
 }
 
 static bool limits_agent(void)
 {
-	struct rlimit limit = {8, 8};
+	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
 
+	(void)prlimit(getppid(), RLIMIT_NPROC, NULL, &limit);
 	return prlimit(getppid(), RLIMIT_NPROC, &limit, NULL) == 0;
 }
 
@@ -308,7 +309,7 @@ const struct attempt attempts_on_processes[] = {
 	{"have a timer signal the agent", has_timer_signal_agent},
 	{"slow the agent down", slows_agent_down},
 	{"slow everybody down", slows_everybody_down},
-	{"idle the agent", idles_agent},
+	{"schedule the agent", schedules_agent},
 	{"move the agent to another processor", moves_agent},
 	{"slow the agent's disk down", slows_disk_of_agent},
 	{"limit the agent", limits_agent},
