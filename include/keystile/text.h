@@ -5,6 +5,7 @@
 #ifndef KEYSTILE_TEXT_H
 #define KEYSTILE_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -41,6 +42,7 @@ void text_hex(struct bytes bytes, char *out);
 
 /* printf into fresh memory that the caller frees; NULL when out of memory. */
 char *text_format(const char *format, ...) KS_PRINTF(1, 2);
+char *text_format_list(const char *format, va_list arguments) KS_PRINTF(1, 0);
 
 /*
  * OpenSSH's time formats (sshd_config TIME FORMATS: "90", "10m", "1h30m", "1w") in

@@ -124,16 +124,22 @@ void text_hex(struct bytes bytes, char *out)
 	*out = '\0';
 }
 
+char *text_format_list(const char *format, va_list arguments)
+{
+	char *text;
+
+	return vasprintf(&text, format, arguments) < 0 ? NULL : text;
+}
+
 char *text_format(const char *format, ...)
 {
 	va_list arguments;
 	char *text;
-	int len;
 
 	va_start(arguments, format);
-	len = vasprintf(&text, format, arguments);
+	text = text_format_list(format, arguments);
 	va_end(arguments);
-	return len < 0 ? NULL : text;
+	return text;
 }
 
 static long seconds_in_unit(char unit)

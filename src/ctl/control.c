@@ -16,6 +16,7 @@
 
 #include <keystile/cleanup.h>
 #include <keystile/control.h>
+#include <keystile/text.h>
 #include <keystile/version.h>
 
 #include "control.h"
@@ -37,8 +38,7 @@ void complain(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	if (vasprintf(&words, format, arguments) < 0)
-		words = NULL;
+	words = text_format_list(format, arguments);
 	va_end(arguments);
 
 	AUTO(text)

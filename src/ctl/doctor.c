@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <keystile/cleanup.h>
+#include <keystile/text.h>
 
 #include "control.h"
 #include "page.h"
@@ -30,8 +31,7 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
 	va_list arguments;
 
 	va_start(arguments, format);
-	if (vasprintf(&words, format, arguments) < 0)
-		words = NULL;
+	words = text_format_list(format, arguments);
 	va_end(arguments);
 	safe = words != NULL ? page_escape(words, false) : NULL;
 	if (verdict > doctor->worst)

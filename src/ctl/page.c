@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <keystile/cleanup.h>
+#include <keystile/text.h>
 
 #include "page.h"
 
@@ -111,8 +112,7 @@ void page_text(
 	va_list arguments;
 
 	va_start(arguments, format);
-	if (vasprintf(&words, format, arguments) < 0)
-		words = NULL;
+	words = text_format_list(format, arguments);
 	va_end(arguments);
 
 	AUTO(text)

@@ -12,6 +12,7 @@
 
 #include <keystile/cleanup.h>
 #include <keystile/log.h>
+#include <keystile/text.h>
 
 #include "operation.h"
 
@@ -213,7 +214,6 @@ void ks_explain(struct ks_operation *operation, const char *format, ...)
 
 	free(operation->words);
 	va_start(arguments, format);
-	if (vasprintf(&operation->words, format, arguments) < 0)
-		operation->words = NULL;
+	operation->words = text_format_list(format, arguments);
 	va_end(arguments);
 }
