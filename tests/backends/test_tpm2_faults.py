@@ -106,7 +106,7 @@ class WhatIsLost(TpmTest):
 
     def test_nothing_is_left_after_many_signatures_and_faults(self):
         started = self.start(self.key())
-        for round_number in range(300):
+        for round_number in range(150):
             if round_number % 15 == 14:
                 self.tpm.bus.answer = refuse((RETRY, OBJECT_MEMORY, NV_RATE)[round_number % 3], tpm.SIGN, tpm.LOAD)
             if round_number % 50 == 49:
@@ -165,7 +165,8 @@ class AHostileTpm(TpmTest):
                     tpm.FLUSH_CONTEXT)
         started = self.start(self.key(PIN))
         for code in commands:
-            for index, answer in enumerate(self.answers):
+            all_of = code in (tpm.LOAD, tpm.SIGN)
+            for index, answer in enumerate(self.answers if all_of else self.answers[3:5]):
                 with self.subTest(command=hex(code), answer=index):
                     self.lie(code, answer)
                     started.call(worker.RELEASE, worker.u32(0))
