@@ -11,6 +11,7 @@
 #include <keystile/log.h>
 #include <keystile/text.h>
 
+#include "admin.h"
 #include "provider.h"
 #include "remembered.h"
 #include "sign.h"
@@ -158,5 +159,6 @@ KS_BACKEND(tpm2) = {
 	.login = tpm2_login,
 	.sign = tpm2_sign_for,
 	.release = tpm2_release,
+	.administer = tpm_administer,
 	.close = tpm2_close,
 };

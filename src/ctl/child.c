@@ -60,7 +60,7 @@ static int spawn(const char *program, char *const *environment, const struct han
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none;
-	int error;
+	int error = 0;
 
 	if (path == NULL || posix_spawn_file_actions_init(&actions) != 0)
 		return ENOMEM;

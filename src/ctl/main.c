@@ -17,6 +17,7 @@
 #include "policy.h"
 #include "prompter.h"
 #include "status.h"
+#include "tpm.h"
 
 #define LOG_LINES 20
 
@@ -40,6 +41,7 @@ static const char usage[] =
 	"       keystile prompter         answer the agent's questions in this terminal\n"
 	"       keystile log [-f] [-n LINES] [--json]\n"
 	"                                 what the audit log says\n"
+	"       keystile tpm ...          make and change keys of the TPM\n"
 	"       keystile help             this\n"
 	"       keystile --version\n"
 	"The agent is that of KEYSTILE_CONTROL, else of SSH_AUTH_SOCK, else your own one.\n"
@@ -268,6 +270,8 @@ int main(int argc, char **argv)
 		return run_doctor(argc - 2, argv + 2);
 	if (argc >= 2 && strcmp(argv[1], "env") == 0)
 		return run_env(argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "tpm") == 0)
+		return tpm_run(argc - 2, argv + 2);
 	if (argc >= 2 && strcmp(argv[1], "policy") == 0)
 		return run_policy(argc - 2, argv + 2);
 	return bad_usage();

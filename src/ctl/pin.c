@@ -163,3 +163,18 @@ enum ks_error pin_choose(const char *text, struct secret *out)
 	complain("the two were not the same: nothing is done");
 	return KS_REFUSED;
 }
+
+enum ks_error pin_append(struct secret *row, const struct secret *one)
+{
+	const uint8_t len[] = {(uint8_t)(one->len >> 24), (uint8_t)(one->len >> 16),
+		(uint8_t)(one->len >> 8), (uint8_t)one->len};
+
+	if (row->data == NULL && secret_init(row, SECRET_PIPE_MAX) != KS_OK)
+		return KS_NO_MEMORY;
+	if (one->len > row->cap - row->len - sizeof(len))
+		return KS_BAD_INPUT;
+	memcpy(row->data + row->len, len, sizeof(len));
+	memcpy(row->data + row->len + sizeof(len), one->data, one->len);
+	row->len += sizeof(len) + one->len;
+	return KS_OK;
+}

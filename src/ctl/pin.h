@@ -25,6 +25,8 @@ KS_MUST_CHECK enum ks_error pin_ask(const struct pin_question *question, int *ou
  * The same, read: secret_deinit() is due after KS_OK.
  */
 KS_MUST_CHECK enum ks_error pin_read(const struct pin_question *question, struct secret *out);
+/* Appends it to a row of strings, which is empty or was made by this. */
+KS_MUST_CHECK enum ks_error pin_append(struct secret *row, const struct secret *one);
 /* Asks twice, until both are the same, three times at the most. */
 KS_MUST_CHECK enum ks_error pin_choose(const char *text, struct secret *out);
 

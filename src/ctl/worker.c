@@ -30,7 +30,9 @@ struct worker {
 	pid_t pid;
 	uint32_t operation; /* the last one that was begun */
 	unsigned asked;
-	char token[TEXT_QUOTED_MAX]; /* the last one's label, in quotes; "" */
+	bool token_given;
+	const char *token; /* from the wish, else the last one's label */
+	char label[TEXT_QUOTED_MAX];
 };
 
 static enum ks_error broken(const char *words)
@@ -61,12 +63,12 @@ static enum ks_error receive(struct worker *worker, struct frame *frame)
 
 static char *pin_text(const struct worker *worker, const struct frame *frame)
 {
-	const char *label = worker->token[0] != '\0' ? worker->token : "the token";
 	int32_t tries = frame->ask_pin.tries_left;
 
 	if (tries == KS_TRIES_UNKNOWN)
-		return text_format("The PIN of %s.\n", label);
-	return text_format("The PIN of %s.\nWrong ones until it is locked: %d.\n", label, tries);
+		return text_format("The PIN of %s.\n", worker->token);
+	return text_format(
+		"The PIN of %s.\nWrong ones until it is locked: %d.\n", worker->token, tries);
 }
 
 static enum ks_error ask_pin(struct worker *worker, const struct frame *frame, int *pin)
@@ -103,7 +105,7 @@ static enum ks_error answer_touch(struct worker *worker, const struct frame *fra
 
 	if (++worker->asked > ASK_MAX)
 		return broken("asks for touches without end");
-	complain("touch %s now", worker->token[0] != '\0' ? worker->token : "the token");
+	complain("touch %s now", worker->token);
 	return send_frame(worker, &answer, -1);
 }
 
@@ -118,12 +120,20 @@ static void say(const struct frame *frame)
 		complain("%s", words);
 }
 
+static void take_label(struct worker *worker, const struct frame *frame)
+{
+	if (worker->token_given)
+		return;
+	text_quote(bytes_of(frame->token.token.label), worker->label);
+	worker->token = worker->label;
+}
+
 /* What is not the end of an operation. */
 static enum ks_error heed(struct worker *worker, const struct frame *frame)
 {
 	switch (frame->type) {
 	case FRAME_TOKEN:
-		text_quote(bytes_of(frame->token.token.label), worker->token);
+		take_label(worker, frame);
 		return KS_OK;
 	case FRAME_ASK_PIN:
 		return answer_pin(worker, frame);
@@ -290,7 +300,8 @@ static enum ks_error start(struct worker *worker, const char *backend)
 
 enum ks_error worker_administer(const struct worker_wish *wish, json_t **answer)
 {
-	struct worker worker = {0};
+	struct worker worker = {.token = wish->token != NULL ? wish->token : "the token",
+		.token_given = wish->token != NULL};
 	enum ks_error error = start(&worker, wish->backend);
 
 	*answer = NULL;

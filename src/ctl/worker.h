@@ -18,6 +18,7 @@ struct worker_wish {
 	const char *provider;	      /* "tpm2:" and what else says which one */
 	const json_t *request;	      /* as the backend's administer() wants it */
 	const struct secret *secrets; /* a row of strings for it; NULL or empty: none */
+	const char *token; /* whose PINs it may ask for, ready to be shown; NULL: what it says */
 };
 
 /*

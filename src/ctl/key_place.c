@@ -1,0 +1,167 @@
+/*
+ * A file is made under another name beside the one it shall have, and renamed once it is on the
+ * disk.
+ */
+#include "key_place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <keystile/cleanup.h>
+#include <keystile/text.h>
+
+#include "control.h"
+
+#define SUFFIX ".tpm"
+
+char *key_place_public(const char *path)
+{
+	size_t len = strlen(path);
+
+	if (len > strlen(SUFFIX) && strcmp(path + len - strlen(SUFFIX), SUFFIX) == 0)
+		len -= strlen(SUFFIX);
+	return text_format("%.*s.pub", (int)len, path);
+}
+
+static bool is_free(const char *path)
+{
+	struct stat facts;
+
+	if (lstat(path, &facts) != 0 && errno == ENOENT)
+		return true;
+	complain("%s is there already; --force replaces it", path);
+	return false;
+}
+
+bool key_place_is_free(const char *path, bool force)
+{
+	AUTO(text) public = key_place_public(path);
+
+	return public != NULL && (force || (is_free(path) && is_free(public)));
+}
+
+/* ---- Writing ---- */
+
+static bool write_all(int fd, struct bytes content)
+{
+	while (content.len > 0) {
+		ssize_t written = write(fd, content.data, content.len);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return false;
+		content = BYTES(content.data + written, content.len - (size_t)written);
+	}
+	return true;
+}
+
+/* The name is on the disk as well; where that can't be had the file is there all the same. */
+static void sync_folder(const char *path)
+{
+	AUTO(text) copy = strdup(path);
+	AUTO(fd) folder =
+		copy != NULL ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (folder >= 0)
+		(void)fsync(folder);
+}
+
+/* link() does not replace anything, on any file system. */
+static bool give_name(const char *made, const char *path, bool force)
+{
+	if (force)
+		return rename(made, path) == 0;
+	return link(made, path) == 0 && unlink(made) == 0;
+}
+
+enum ks_error key_place_write(const char *path, struct bytes content, mode_t mode, bool force)
+{
+	AUTO(text) made = text_format("%s.XXXXXX", path);
+	AUTO(fd) fd = made != NULL ? mkostemp(made, O_CLOEXEC) : -1;
+	int trouble = 0;
+
+	if (fd < 0) {
+		complain("%s can't be written: %s", path, strerror(errno));
+		return KS_NOT_ALLOWED;
+	}
+	if (fchmod(fd, mode) != 0 || !write_all(fd, content) || fsync(fd) != 0 ||
+		!give_name(made, path, force))
+		trouble = errno;
+	if (trouble == 0) {
+		sync_folder(path);
+		return KS_OK;
+	}
+	unlink(made);
+	if (trouble == EEXIST)
+		complain("%s is there already; --force replaces it", path);
+	else
+		complain("%s can't be written: %s", path, strerror(trouble));
+	return KS_NOT_ALLOWED;
+}
+
+/* ---- Reading ---- */
+
+static enum ks_error read_all(const char *path, int fd, size_t max, struct buf *out)
+{
+	ssize_t got = 0;
+
+	buf_init(out, max + 1);
+	do {
+		uint8_t *at = buf_reserve(out, max + 1 - out->len);
+
+		if (at == NULL)
+			return KS_NO_MEMORY;
+		got = read(fd, at, max + 1 - out->len);
+		if (got > 0)
+			out->len += (size_t)got;
+	} while (out->len <= max && (got > 0 || (got < 0 && errno == EINTR)));
+	if (got == 0)
+		return KS_OK;
+	if (got < 0)
+		complain("%s can't be read: %s", path, strerror(errno));
+	else
+		complain("%s is too long for what it should be", path);
+	return KS_BAD_INPUT;
+}
+
+/* Without O_NONBLOCK a named pipe would be waited for. */
+static enum ks_error open_and_read(const char *path, size_t max, bool private, struct buf *out)
+{
+	AUTO(fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat facts;
+
+	if (fd < 0 || fstat(fd, &facts) != 0) {
+		complain("%s can't be opened: %s", path, strerror(errno));
+		return KS_NO_KEY;
+	}
+	if (!S_ISREG(facts.st_mode)) {
+		complain("%s is no regular file", path);
+		return KS_BAD_INPUT;
+	}
+	if (private && facts.st_uid != geteuid() && facts.st_uid != 0) {
+		complain("%s belongs to somebody else", path);
+		return KS_NOT_ALLOWED;
+	}
+	if (private && (facts.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+		complain("%s may be read or written by others; chmod 600 it", path);
+		return KS_NOT_ALLOWED;
+	}
+	return read_all(path, fd, max, out);
+}
+
+enum ks_error key_place_read(const char *path, size_t max, struct buf *out)
+{
+	return open_and_read(path, max, false, out);
+}
+
+enum ks_error key_place_read_private(const char *path, size_t max, struct buf *out)
+{
+	return open_and_read(path, max, true, out);
+}

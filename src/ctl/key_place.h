@@ -1,0 +1,31 @@
+/*
+ * Where keys are kept: a file for what only its owner may read, and one beside it for the public
+ * key. Neither is ever half written, nor replaced without being told to.
+ */
+#ifndef KEYSTILE_CTL_KEY_PLACE_H
+#define KEYSTILE_CTL_KEY_PLACE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <keystile/buffer.h>
+
+/* "id_ecdsa.tpm" has "id_ecdsa.pub", anything else "NAME.pub"; the caller frees it. */
+char *key_place_public(const char *path);
+
+/* Whether both may be written; said where not. */
+bool key_place_is_free(const char *path, bool force);
+
+/* Writes a whole file, which then has these contents or is what it was. What failed was said. */
+KS_MUST_CHECK enum ks_error key_place_write(
+	const char *path, struct bytes content, mode_t mode, bool force);
+
+/* Reads a file of at most max bytes. What failed was said. */
+KS_MUST_CHECK enum ks_error key_place_read(const char *path, size_t max, struct buf *out);
+
+/*
+ * The same for one that only its owner may read or write, as ssh has it with private keys.
+ */
+KS_MUST_CHECK enum ks_error key_place_read_private(const char *path, size_t max, struct buf *out);
+
+#endif

@@ -1,0 +1,394 @@
+"""keystile tpm: keys are made, brought in and changed, in files that other programs take as well."""
+import json
+import os
+import unittest
+import unittest.mock
+
+import lab
+from lab import tpm
+from tpm_bed import CommandTest, OTHER_PIN, PIN
+
+
+class Create(CommandTest):
+    def test_each_kind_is_made_and_signs_by_tpm2_openssl(self):
+        for kind, name in (("ecdsa-p256", "ecdsa-sha2-nistp256"), ("ecdsa-p384", "ecdsa-sha2-nistp384"),
+                           ("rsa2048", "ssh-rsa")):
+            with self.subTest(kind):
+                made = self.call("create", "--no-pin", "-t", kind, "-C", "alice@home", f"{kind}.tpm")
+                public = (self.path / f"{kind}.pub").read_text()
+                self.assertEqual(made.stdout, public)
+                self.assertEqual((public.split()[0], public.split()[2]), (name, "alice@home"))
+                self.assertEqual((self.mode(f"{kind}.tpm"), self.mode(f"{kind}.pub")), (0o600, 0o644))
+                self.sign_by_openssl(self.path / f"{kind}.tpm", self.path / f"{kind}.pub")
+
+    def test_tpm2_tools_load_what_was_made(self):
+        self.tpm.tool("tpm2_load", "-Q", "-r", self.create(), "-c", self.path / "loaded.ctx")
+        self.tpm.flush()
+
+    def test_the_pin_is_asked_for_twice_and_never_passes_the_bus(self):
+        key = self.create_with_pin()
+        self.assertFalse([one for one in self.tpm.bus.passed if PIN.encode() in one or tpm.PASSWORD_SESSION in one])
+        self.sign_by_openssl(key, key.with_suffix(".pub"), pin=PIN)
+        self.assertEqual(self.tpm.failures(), 0)
+
+    def test_two_pins_that_differ_are_asked_for_again(self):
+        self.types("create", "pin.tpm", answers=[("A PIN for the new key", PIN), ("once more", OTHER_PIN),
+                                                 ("not the same", PIN), ("once more", PIN)])
+        self.sign_by_openssl(self.path / "pin.tpm", self.path / "pin.pub", pin=PIN)
+
+    def test_nothing_typed_makes_nothing(self):
+        shown = self.types("create", "pin.tpm", answers=[("A PIN for the new key", "")], status=1)
+        self.assertIn("nothing is done", shown)
+        self.assertEqual(sorted(os.listdir(self.path)), ["run", "tmp"])
+        self.assertEqual(self.tpm.bus.passed, [])
+
+    def test_a_pin_that_is_too_long_is_refused_in_words(self):
+        long_pin = "1" * 33
+        shown = self.types("create", "pin.tpm", status=1,
+                           answers=[("A PIN for the new key", long_pin), ("once more", long_pin)])
+        self.assertIn("32 bytes at the most", shown)
+
+    def test_without_a_terminal_a_pin_is_refused_in_words(self):
+        self.refuse("this command has none", "create", "key.tpm")
+        self.assertFalse((self.path / "key.tpm").exists())
+
+    def test_nothing_is_overwritten_without_being_told(self):
+        first = self.create().read_text()
+        public = (self.path / "key.pub").read_text()
+        self.refuse("key.tpm is there already", "create", "--no-pin", "key.tpm")
+        os.unlink(self.path / "key.tpm")
+        self.refuse("key.pub is there already", "create", "--no-pin", "key.tpm")
+        self.assertEqual((self.path / "key.pub").read_text(), public)
+        self.create("key.tpm", "--force")
+        self.assertNotEqual((self.path / "key.tpm").read_text(), first)
+        self.assertEqual(sorted(os.listdir(self.path)), ["key.pub", "key.tpm", "run", "state", "tmp"])
+
+    def test_a_link_that_leads_nowhere_is_there_already(self):
+        os.symlink("elsewhere", self.path / "key.tpm")
+        self.refuse("key.tpm is there already", "create", "--no-pin", "key.tpm")
+
+    def test_a_description_goes_into_the_file_only_when_told(self):
+        for option, expected in ((), b"") , (("--description",), b"alice@home"):
+            name = f"key{len(option)}.tpm"
+            key = self.create(name, "-C", "alice@home", *option)
+            der = lab.run_well(["openssl", "asn1parse", "-in", key, "-out", self.path / "der", "-noout"])
+            self.assertEqual(b"alice@home" in (self.path / "der").read_bytes(), bool(expected), der.stderr)
+            listed = json.loads(self.call("list", "--json", name).stdout)
+            self.assertEqual(listed["files"][0]["description"].encode(), expected)
+
+    def test_an_rsa_parent_is_written_down_and_found_again(self):
+        key = self.create("key.tpm", "--rsa-parent")
+        self.call("persist", key, "0x81000020")
+        self.addCleanup(self.call, "evict", "0x81000020")
+        self.sign_by_openssl("handle:0x81000020", self.path / "key.pub")
+
+    def test_kinds_and_parents_that_there_are_not_are_refused_in_words(self):
+        self.refuse("ecdsa-p256, ecdsa-p384", "create", "--no-pin", "-t", "ed25519", "key.tpm")
+        self.refuse("0x81", "create", "--no-pin", "--parent", "lockout", "key.tpm")
+        self.refuse("the TPM does not have", "create", "--no-pin", "-t", "rsa4096", "key.tpm")
+        self.assertFalse((self.path / "key.tpm").exists())
+
+    def test_a_comment_is_one_line(self):
+        self.call("create", "--no-pin", "-C", "two\nlines", "key.tpm", status=2)
+
+
+class Change(CommandTest):
+    def test_another_pin_takes_the_place_of_the_first(self):
+        key = self.create_with_pin()
+        shown = self.types("passwd", key.name, answers=[("A new PIN", OTHER_PIN), ("once more", OTHER_PIN),
+                                                        ("The PIN of", PIN)])
+        self.assertIn("copies of the old", shown)
+        self.assertFalse([one for one in self.tpm.bus.passed
+                          if PIN.encode() in one or OTHER_PIN.encode() in one])
+        self.sign_by_openssl(key, key.with_suffix(".pub"), pin=OTHER_PIN)
+        self.assertEqual(self.tpm.failures(), 0)
+        self.assertEqual(self.mode("pin.tpm"), 0o600)
+
+    def test_a_wrong_pin_changes_nothing_and_is_sent_once(self):
+        key = self.create_with_pin()
+        before = key.read_text()
+        shown = self.types("passwd", "--no-pin", key.name, answers=[("The PIN of", "wrong")], status=1)
+        self.assertIn("refused the PIN", shown)
+        self.assertEqual(key.read_text(), before)
+        self.assertEqual(self.tpm.failures(), 1)
+        self.tpm.tool("tpm2_dictionarylockout", "-c")
+
+    def test_a_pin_for_a_key_that_had_none_is_not_counted_and_that_is_said(self):
+        key = self.create()
+        shown = self.types("passwd", key.name, answers=[("A new PIN", PIN), ("once more", PIN)])
+        self.assertIn("does not count wrong ones", shown.replace("\r\n", ""))
+        self.sign_by_openssl(key, key.with_suffix(".pub"), pin=PIN)
+
+    def test_a_file_that_denies_a_pin_is_not_believed(self):
+        key = self.tpm.key("lies.tpm", pin=PIN, folder=self.path, honest=False)
+        self.refuse("--pin where it has one", "passwd", "--no-pin", key.name)
+        self.types("passwd", "--no-pin", "--pin", key.name, answers=[("The PIN of", PIN)])
+        self.assertEqual(self.tpm.failures(), 0)
+
+    def test_a_key_is_made_to_stay_and_taken_out_again(self):
+        key = self.create()
+        self.call("persist", key.name, "0x81000010")
+        self.sign_by_openssl("handle:0x81000010", self.path / "key.pub")
+        listed = json.loads(self.call("list", "--json", key.name).stdout)
+        self.assertEqual([(one["handle"], one["use"], one["public_key"]) for one in listed["persistent"]],
+                         [("0x81000010", "ssh", self.blob("key.tpm"))])
+        self.refuse("something is at that handle already", "persist", key.name, "0x81000010")
+        self.call("evict", "0x81000010")
+        self.refuse("nothing is at that handle", "evict", "0x81000010")
+        self.refuse("a handle is from", "evict", "0x80000000")
+        self.assertEqual(self.tpm.handles("persistent"), [])
+
+    def test_a_storage_key_is_taken_out_only_by_force(self):
+        primary = self.tpm._primary("ecc")
+        self.tpm.tool("tpm2_evictcontrol", "-Q", "-C", "o", "-c", primary, "0x81000001")
+        self.tpm.flush()
+        self.refuse("is a storage key", "evict", "0x81000001")
+        key = self.create("below.tpm", "--parent", "0x81000001")
+        self.call("persist", key.name, "0x81000011")
+        self.sign_by_openssl("handle:0x81000011", self.path / "below.pub")
+        for handle in ("0x81000011", "0x81000001"):
+            self.call("evict", "--force", handle)
+        self.refuse("not in the TPM", "persist", key.name, "0x81000011")
+
+    def test_the_owners_password_is_asked_for_when_told(self):
+        key = self.create()
+        self.tpm.tool("tpm2_changeauth", "-c", "owner", "of-owner")
+        self.addCleanup(self.tpm.tool, "tpm2_changeauth", "-c", "owner", "-p", "of-owner", "")
+        self.refuse("authorisation value for the parent", "persist", key.name, "0x81000012")
+        answers = [("The password of the TPM's owner", "of-owner")]
+        self.types("persist", "--owner-password", key.name, "0x81000012", answers=answers)
+        self.assertEqual(self.tpm.handles("persistent"), ["0x81000012"])
+        self.types("evict", "--owner-password", "0x81000012", answers=answers)
+        self.assertEqual(self.tpm.handles("persistent"), [])
+
+
+class LastTry(CommandTest):
+    tries = 2
+
+    def test_the_last_try_before_a_lockout_is_never_spent(self):
+        key = self.create_with_pin()
+        self.types("passwd", "--no-pin", key.name, answers=[("until it is locked: 2", "wrong")], status=1)
+        said = self.refuse("one more wrong PIN", "passwd", "--no-pin", key.name)
+        self.assertIn("every 600 seconds", said)
+        self.assertEqual(self.tpm.failures(), 1)
+        info = json.loads(self.call("info", "--json").stdout)
+        self.assertEqual(info["lockout"], {"failures": 1, "most": 2, "interval_seconds": 600, "locked": False})
+
+
+class Outside(CommandTest):
+    def keygen(self, name, *options, passphrase=""):
+        lab.run_well(["ssh-keygen", "-q", "-N", passphrase, "-f", self.path / name, "-C", "from outside", *options])
+        return self.path / name
+
+    def test_keys_of_ssh_keygen_are_brought_in(self):
+        for name, digest, options in (("p256", "sha256", ("-t", "ecdsa", "-b", "256")),
+                                      ("p384", "sha384", ("-t", "ecdsa", "-b", "384")),
+                                      ("rsa", "sha512", ("-t", "rsa", "-b", "2048")),
+                                      ("pem", "sha256", ("-t", "rsa", "-b", "2048", "-m", "PEM"))):
+            with self.subTest(name):
+                key = self.keygen(name, *options)
+                made = self.call("import", "--no-pin", name, f"{name}-inside.tpm")
+                self.assertIn("was outside of a TPM", made.stderr)
+                self.assertEqual(made.stdout.split()[:2], key.with_suffix(".pub").read_text().split()[:2])
+
+    def test_what_was_brought_in_signs_and_did_not_pass_the_bus(self):
+        key = self.keygen("outside", "-t", "ecdsa", "-b", "256")
+        self.call("import", "--no-pin", key.name, "inside.tpm")
+        self.sign_by_openssl(self.path / "inside.tpm", self.path / "inside.pub")
+        scalar = lab.run_well(["ssh-keygen", "-p", "-N", "", "-m", "PKCS8", "-f", key]) and lab.run_well(
+            ["openssl", "ec", "-in", key, "-text", "-noout"]).stdout
+        secret = bytes.fromhex("".join(scalar.split("priv:")[1].split("pub:")[0].split()).replace(":", ""))
+        self.assertGreaterEqual(len(secret), 31)
+        self.assertFalse([one for one in self.tpm.bus.passed if secret[-31:] in one])
+
+    def test_a_passphrase_and_a_pin_are_asked_for(self):
+        key = self.keygen("locked", "-t", "ecdsa", "-b", "256", passphrase="open-sesame")
+        self.types("import", key.name, "inside.tpm", answers=[
+            ("Enter passphrase for", "open-sesame"), ("A PIN for the new key", PIN), ("once more", PIN)])
+        self.sign_by_openssl(self.path / "inside.tpm", self.path / "inside.pub", pin=PIN)
+
+    def test_kinds_that_tpms_lack_and_files_that_are_no_keys_are_refused_in_words(self):
+        key = self.keygen("ed", "-t", "ed25519")
+        self.refuse("ECDSA and RSA", "import", "--no-pin", key.name, "inside.tpm")
+        (self.path / "text").write_text("no key\n")
+        os.chmod(self.path / "text", 0o600)
+        self.refuse("could not be read as a private key", "import", "--no-pin", "text", "inside.tpm")
+        self.refuse("could not be read as a private key", "import", "--no-pin", "missing", "inside.tpm")
+        self.assertFalse((self.path / "inside.tpm").exists())
+        self.assertEqual(os.listdir(self.path / "run"), [])
+
+
+class AnotherMachine(CommandTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.other = tpm.Tpm()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.other.close()
+        super().tearDownClass()
+
+    def wrap(self, *options):
+        """A key for the other TPM, wrapped here; the file."""
+        lab.run_well(["ssh-keygen", "-q", "-N", "", "-f", self.path / "outside", "-t", "ecdsa"])
+        self.call("storage-key", *options, "storage", at=self.other)
+        self.tpm.bus.clear()
+        self.call("wrap", "--no-pin", "--for", "storage", "outside", "wrapped.tpm")
+        self.assertEqual(self.tpm.bus.passed, [])
+        os.unlink(self.path / "storage")
+        return self.path / "wrapped.tpm"
+
+    def test_a_key_is_wrapped_for_another_tpm_and_signs_there(self):
+        for options in ((), ("--rsa-parent",)):
+            with self.subTest(options):
+                key = self.wrap(*options)
+                self.call("persist", key.name, "0x81000010", at=self.other)
+                self.sign_by_openssl("handle:0x81000010", self.path / "wrapped.pub", at=self.other)
+                self.call("evict", "0x81000010", at=self.other)
+                for name in ("outside", "outside.pub", "wrapped.tpm", "wrapped.pub"):
+                    os.unlink(self.path / name)
+
+    def test_this_tpm_does_not_take_it(self):
+        key = self.wrap()
+        self.refuse("TPM", "persist", key.name, "0x81000010")
+
+    def test_a_file_that_is_no_storage_key_is_refused_in_words(self):
+        key = self.create()
+        lab.run_well(["ssh-keygen", "-q", "-N", "", "-f", self.path / "outside", "-t", "ecdsa"])
+        (self.path / "storage").write_bytes(b"no key")
+        self.refuse("storage key is not right", "wrap", "--no-pin", "--for", "storage", "outside", "w.tpm")
+        self.call("wrap", "--no-pin", "outside", "w.tpm", status=2)
+        self.assertTrue(key.exists())
+
+
+class Attestation(CommandTest):
+    def attest(self, *options, name="key.tpm"):
+        text = self.call("attest", *options, name).stdout
+        (self.path / "attestation").write_text(text)
+        return json.loads(text)
+
+    def verify(self, *options, **how):
+        return json.loads(self.call("verify", "--json", *options, "attestation", **how).stdout)
+
+    def refuse_changed(self, words, attestation, **changed):
+        (self.path / "attestation").write_text(json.dumps({**attestation, **changed}))
+        self.refuse(words, "verify", "--nonce", "today", "attestation")
+
+    def test_a_key_that_was_made_in_the_tpm_is_certified_as_that(self):
+        self.create()
+        self.attest("--nonce", "today")
+        self.tpm.bus.clear()
+        proved = self.verify("--nonce", "today")
+        self.assertEqual(self.tpm.bus.passed, [])
+        self.assertEqual((proved["public_key"], proved["made_inside"], proved["stays_inside"]),
+                         (self.blob("key.tpm"), True, True))
+        said = self.call("verify", "--nonce", "today", "attestation").stdout
+        for words in ("was made in the TPM", "not proved", proved["attestation_key"]):
+            self.assertIn(words, said)
+
+    def test_the_attestation_key_is_the_same_each_time(self):
+        names = set()
+        for name in ("a.tpm", "b.tpm"):
+            self.create(name)
+            self.attest(name=name)
+            names.add(self.verify()["attestation_key"])
+        self.assertEqual(len(names), 1)
+
+    def test_a_key_from_outside_is_told_from_one_that_was_made_inside(self):
+        lab.run_well(["ssh-keygen", "-q", "-N", "", "-f", self.path / "outside", "-t", "ecdsa"])
+        self.call("import", "--no-pin", "outside", "key.tpm")
+        self.attest()
+        proved = self.verify()
+        self.assertEqual((proved["made_inside"], proved["stays_inside"]), (False, False))
+        self.assertIn("may be outside", self.call("verify", "attestation").stdout)
+
+    def test_whatever_was_changed_is_noticed(self):
+        self.create()
+        good = self.attest("--nonce", "today")
+        self.create("other.tpm")
+        other = self.attest("--nonce", "today", name="other.tpm")
+        self.refuse_changed("not signed with", good, statement=other["statement"])
+        self.refuse_changed("another key", good, key=other["key"])
+        self.refuse_changed("not signed with", good, signature=other["signature"])
+        self.refuse_changed("might sign anything", good, attestation_key=other["key"])
+        self.refuse_changed("not signed with", good, statement=good["statement"][:-4])
+        self.refuse_changed("malformed", good, key="AAAA")
+        (self.path / "attestation").write_text(json.dumps(good))
+        self.verify("--nonce", "today")
+        self.refuse("another nonce", "verify", "--nonce", "tomorrow", "attestation")
+        (self.path / "attestation").write_text("[]")
+        self.refuse("is no attestation", "verify", "attestation")
+
+    def test_the_pin_of_the_key_is_asked_for(self):
+        key = self.create_with_pin()
+        shown = self.types("attest", key.name, answers=[("The PIN of", PIN)])
+        self.assertIn('"statement"', shown)
+        self.assertEqual(self.tpm.failures(), 0)
+
+    def test_certificates_of_the_maker_come_along_and_are_held_against_the_roots(self):
+        root, leaf = self.path / "root", self.path / "leaf"
+        for name, options in ((root, ()), (leaf, ("-CA", f"{root}.pem", "-CAkey", f"{root}.key"))):
+            lab.run_well(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                          "-nodes", "-subj", f"/CN={name.name}", "-keyout", f"{name}.key", "-out", f"{name}.pem",
+                          *options])
+        lab.run_well(["openssl", "x509", "-in", f"{leaf}.pem", "-outform", "DER", "-out", f"{leaf}.der"])
+        size = os.path.getsize(f"{leaf}.der")
+        self.tpm.tool("tpm2_nvdefine", "0x01c0000a", "-C", "o", "-s", size, "-a", "ownerread|authread|ownerwrite")
+        self.addCleanup(self.tpm.tool, "tpm2_nvundefine", "0x01c0000a", "-C", "o")
+        self.tpm.tool("tpm2_nvwrite", "0x01c0000a", "-C", "o", "-i", f"{leaf}.der")
+        self.create()
+        self.attest()
+        told = {"subject": "/CN=leaf", "issuer": "/CN=root"}
+        self.assertEqual(self.verify()["certificates"], [{**told, "trusted": False}])
+        self.assertEqual(self.verify("--roots", f"{root}.pem")["certificates"], [{**told, "trusted": True}])
+
+
+class Looking(CommandTest):
+    def test_info_tells_of_the_tpm(self):
+        said = self.call("info").stdout
+        for words in ("IBM", "ecdsa-p256", "rsa2048", "sha256", "32 lock the TPM"):
+            self.assertIn(words, said)
+        self.assertIn("sha512", json.loads(self.call("info", "--json").stdout)["hashes"])
+
+    def test_list_tells_of_the_files_in_the_home_folder(self):
+        (self.path / ".ssh").mkdir()
+        self.create(".ssh/a.tpm")
+        self.create_with_pin(".ssh/b.tpm")
+        (self.path / ".ssh" / "c.tpm").write_text("no key\n")
+        os.chmod(self.path / ".ssh" / "c.tpm", 0o600)
+        said = self.call("list").stdout
+        for words in ("a.tpm", "without a PIN", "b.tpm", "with a PIN", "c.tpm", "is not PEM"):
+            self.assertIn(words, said)
+        self.assertIn("SHA256:", said)
+
+    def test_files_are_read_as_ssh_reads_private_keys(self):
+        key = self.create()
+        text = key.read_text()
+        os.chmod(key, 0o644)
+        self.refuse("chmod 600", "persist", key.name, "0x81000010")
+        os.chmod(key, 0o600)
+        key.write_text(text[:-60])
+        self.refuse("cut short", "persist", key.name, "0x81000010")
+        key.write_text(text + "more\n")
+        self.refuse("goes on after the key", "persist", key.name, "0x81000010")
+        key.write_bytes(b"\xff\xfe")
+        self.refuse("not even text", "persist", key.name, "0x81000010")
+        os.mkfifo(self.path / "pipe", 0o600)
+        self.refuse("no regular file", "persist", "pipe", "0x81000010")
+        self.refuse("can't be opened", "persist", "missing", "0x81000010")
+
+    def test_where_there_is_no_tpm_that_is_said(self):
+        nowhere = unittest.mock.Mock(tcti=f"swtpm:path={self.path}/none", bus=unittest.mock.Mock(path=f"{self.path}/none"))
+        self.refuse("no TPM that answers", "info", at=nowhere)
+        self.assertIn("is not known", self.call("list", at=nowhere).stdout)
+
+    def test_wrong_command_lines_are_told_how_it_goes(self):
+        for words in ((), ("make",), ("create",), ("create", "a", "b"), ("info", "a"), ("persist", "a"),
+                      ("evict", "--json", "0x81000000"), ("create", "--pin", "a")):
+            with self.subTest(words):
+                self.assertIn("usage: keystile tpm", self.call(*words, status=2).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
