@@ -15,7 +15,6 @@ enum { LIBRARY_CALL_ANSWER_FD = 3, LIBRARY_CALL_REQUEST_FD, LIBRARY_CALL_SECRET_
 #define LIBRARY_CALL_MAX BUF_MAX_DEFAULT  /* of a request; what is signed fits into a frame */
 #define LIBRARY_ANSWER_MAX ((size_t)4096) /* with its length */
 #define LIBRARY_SECRET_MAX ((size_t)4096) /* key handle, PIN, and what stands around them */
-#define KEY_HANDLE_MAX 2048		  /* CTAP 2.1 has at most 1,023 */
 
 enum library_call_kind {
 	LIBRARY_CHECK = 1, /* is it a library of this kind, and one that signs? */

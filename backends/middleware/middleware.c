@@ -23,7 +23,7 @@ extern KS_BACKEND(middleware);
 struct middleware {
 	struct ks_worker *worker;
 	char *path;
-	struct kept_keys keys;
+	struct key_handles keys;
 	pthread_mutex_t signing; /* held for the length of a signature */
 };
 
@@ -54,7 +54,7 @@ static void middleware_close(void *state)
 {
 	struct middleware *middleware = state;
 
-	keys_deinit(&middleware->keys);
+	key_handles_deinit(&middleware->keys);
 	pthread_mutex_destroy(&middleware->signing);
 	free(middleware->path);
 	free(middleware);
@@ -83,7 +83,7 @@ static enum ks_error middleware_open(struct ks_worker *worker, struct ks_operati
 	if (middleware == NULL)
 		return KS_NO_MEMORY;
 	middleware->worker = worker;
-	keys_init(&middleware->keys);
+	key_handles_init(&middleware->keys);
 	pthread_mutex_init(&middleware->signing, NULL);
 	middleware->path = strdup(canonical + strlen(SCHEME));
 	if (middleware->path != NULL)
@@ -120,7 +120,7 @@ static enum ks_error middleware_add(
 {
 	struct middleware *middleware = state;
 
-	return keys_add(&middleware->keys, operation, key, blob);
+	return key_handles_add(&middleware->keys, operation, key, blob);
 }
 
 static enum ks_error middleware_remove(
@@ -129,7 +129,7 @@ static enum ks_error middleware_remove(
 	struct middleware *middleware = state;
 
 	(void)operation;
-	return keys_remove(&middleware->keys, blob);
+	return key_handles_remove(&middleware->keys, blob);
 }
 
 static bool fits(enum ks_algorithm algorithm, enum key_kind kind)
@@ -138,7 +138,7 @@ static bool fits(enum ks_algorithm algorithm, enum key_kind kind)
 	       (algorithm == KS_ALGORITHM_SK_ECDSA_P256 && kind == KEY_SK_ECDSA_P256);
 }
 
-static enum ks_error sign_with(struct middleware *middleware, const struct kept_key *key,
+static enum ks_error sign_with(struct middleware *middleware, const struct key_handle *key,
 	struct ks_operation *operation, const struct ks_sign *request, struct buf *signature)
 {
 	const struct ks_token token = describe(middleware);
@@ -162,7 +162,7 @@ static enum ks_error middleware_sign(void *state, struct ks_operation *operation
 	const struct ks_sign *request, struct buf *signature)
 {
 	struct middleware *middleware = state;
-	struct kept_key *key;
+	struct key_handle *key;
 	enum ks_error error = KS_NO_KEY;
 
 	if (request->token != TOKEN_ID)
@@ -170,10 +170,10 @@ static enum ks_error middleware_sign(void *state, struct ks_operation *operation
 	/* Nobody holds it: the agent begins one signature at a time (backend.h). */
 	if (pthread_mutex_trylock(&middleware->signing) != 0)
 		return KS_BUSY;
-	key = keys_find(&middleware->keys, request->blob);
+	key = key_handles_find(&middleware->keys, request->blob);
 	if (key != NULL)
 		error = sign_with(middleware, key, operation, request, signature);
-	keys_release(&middleware->keys, key);
+	key_handles_release(&middleware->keys, key);
 	pthread_mutex_unlock(&middleware->signing);
 	return error;
 }

@@ -175,6 +175,11 @@ struct ks_needs {
 	 */
 	bool takes_keys;
 	/*
+	 * A key that was added may be on any of its tokens: what is asked for a signature (PIN,
+	 * touch) names the one that it was found on.
+	 */
+	bool keys_on_any_token;
+	/*
 	 * The rest says how the process is confined before open(), lists ended by NULL. Paths are
 	 * of files or of folders with all below; "$NAME" at the beginning is what that variable of
 	 * environment says; with "*" it is a pattern for glob(). What every program needs (shared

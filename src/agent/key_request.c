@@ -23,6 +23,7 @@
 #include "provider.h"
 
 #define MEMORY_PROVIDER "memory:"
+#define SECURITY_KEY_PROVIDER "fido2:"
 #define MIDDLEWARE_PREFIX "middleware:"
 /* Who hands keys over through somebody's ssh must leave places, and room in lists, for the person.
  */
@@ -148,14 +149,20 @@ static void on_opened(
 		refuse(add, words, NULL);
 }
 
-/* Whose worker keeps the key. NULL when out of memory. */
-static char *keeper_of(const struct message_add_key *message)
+static bool names_middleware(const struct message_add_key *message)
 {
 	const char *middleware = message->constraints->sk_provider;
 
-	if (middleware == NULL || strcasecmp(middleware, "internal") == 0)
-		return strdup(MEMORY_PROVIDER);
-	return text_format(MIDDLEWARE_PREFIX "%s", middleware);
+	return middleware != NULL && strcasecmp(middleware, "internal") != 0;
+}
+
+/* Whose worker keeps the key. NULL when out of memory. */
+static char *keeper_of(const struct message_add_key *message)
+{
+	if (names_middleware(message))
+		return text_format(MIDDLEWARE_PREFIX "%s", message->constraints->sk_provider);
+	return strdup(key_kind_is_security_key(message->key.kind) ? SECURITY_KEY_PROVIDER
+								  : MEMORY_PROVIDER);
 }
 
 /* Also one that is being started. Names of middleware are paths, to be resolved by a worker. */
@@ -163,7 +170,7 @@ static struct provider *keeper_there(struct agent *agent, const char *name)
 {
 	struct provider *provider = agent->providers;
 
-	if (strcmp(name, MEMORY_PROVIDER) != 0)
+	if (strncmp(name, MIDDLEWARE_PREFIX, strlen(MIDDLEWARE_PREFIX)) == 0)
 		return NULL;
 	while (provider != NULL && strcmp(provider->given, name) != 0)
 		provider = provider->next;
@@ -189,13 +196,6 @@ static void find_keeper(struct key_request *add)
 				     : provider_open(agent, name, false, on_opened, add);
 	if (add->wait == NULL)
 		refuse(add, "no worker could be started that keeps it", NULL);
-}
-
-static bool names_middleware(const struct message_add_key *message)
-{
-	const char *middleware = message->constraints->sk_provider;
-
-	return middleware != NULL && strcasecmp(middleware, "internal") != 0;
 }
 
 /* NULL, or static words. */

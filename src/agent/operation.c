@@ -355,10 +355,13 @@ bool operation_is_alone(const struct operation *operation)
 
 struct operation *worker_remote_touch(const struct worker *worker, uint32_t token)
 {
+	bool any = worker->needs->keys_on_any_token;
+
 	for (struct operation *operation = worker->operations; operation != NULL;
 		operation = operation->next)
-		if (operation->remote && operation->touching && operation->token == token &&
-			operation->type == FRAME_SIGN && operation->events != NULL)
+		if (operation->remote && operation->touching &&
+			(any || operation->token == token) && operation->type == FRAME_SIGN &&
+			operation->events != NULL)
 			return operation;
 	return NULL;
 }

@@ -52,10 +52,38 @@ static enum ks_error on_done(struct operation *operation, const struct frame *fr
 	return KS_OK;
 }
 
+static struct operation *first_asking(const struct worker *worker, uint32_t token)
+{
+	for (struct operation *operation = worker->operations; operation != NULL;
+		operation = operation->next)
+		if (operation->running && operation->asking && operation->token == token &&
+			operation->type == FRAME_SIGN && operation->events != NULL &&
+			operation->events->token_gone != NULL)
+			return operation;
+	return NULL;
+}
+
+void operations_token_gone(struct worker *worker, uint32_t token)
+{
+	struct operation *operation;
+
+	/* Each of them ends, and with it what was asked. */
+	while ((operation = first_asking(worker, token)) != NULL)
+		operation->events->token_gone(operation);
+}
+
+/* Where a key may be on any token, the worker says now which one it is on. */
+static void note_token(struct operation *operation, uint32_t token)
+{
+	if (operation->worker->needs->keys_on_any_token)
+		operation->token = token;
+}
+
 static enum ks_error on_ask_pin(struct operation *operation, const struct frame *frame)
 {
 	if (operation->asking || ++operation->pins_asked > OPERATION_PINS_MAX)
 		return KS_BAD_INPUT;
+	note_token(operation, frame->ask_pin.token);
 	operation->asking = true;
 	if (operation->events == NULL || operation->events->ask_pin == NULL)
 		operation_answer_pin(operation, KS_PIN_NEEDED, -1);
@@ -69,6 +97,7 @@ static enum ks_error on_touch_awaited(struct operation *operation, const struct 
 {
 	if (operation->touch_asked || ++operation->touches_asked > OPERATION_TOUCHES_MAX)
 		return KS_BAD_INPUT;
+	note_token(operation, frame->gone.token);
 	operation->touch_asked = operation->touching = true;
 	operation->touch_asked_ms = uv_now(&operation->worker->agent->loop);
 	if (operation->events == NULL || operation->events->touch == NULL)

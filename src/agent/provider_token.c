@@ -117,7 +117,9 @@ enum ks_error provider_token_gone(struct worker *worker, uint32_t id)
 
 	if (!may_have_tokens(provider))
 		return KS_BAD_INPUT;
-	if (token != NULL)
+	if (token != NULL) {
+		operations_token_gone(worker, id);
 		drop_token(provider, token);
+	}
 	return KS_OK;
 }

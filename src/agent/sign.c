@@ -70,6 +70,7 @@ static const struct operation_events operation_events = {
 	.done = sign_done,
 	.ask_pin = sign_pin_wanted,
 	.touch = sign_touch_wanted,
+	.token_gone = sign_token_gone,
 };
 
 /*

@@ -149,10 +149,17 @@ static void on_pin(void *owner, enum prompt_status status, int pin_fd)
 
 struct token *sign_token_in_use(const struct sign *sign, uint32_t token_id)
 {
-	for (struct key_source *source = sign->key->sources; source != NULL; source = source->next)
-		if (!source->hidden && source->token->provider->worker == sign->worker &&
-			source->token->id == token_id && token_id == sign->token)
+	for (struct key_source *source = sign->key->sources; source != NULL;
+		source = source->next) {
+		struct provider *provider = source->token->provider;
+
+		if (source->hidden || provider->worker != sign->worker)
+			continue;
+		if (provider->needs->keys_on_any_token)
+			return provider_token(provider, token_id);
+		if (source->token->id == token_id && token_id == sign->token)
 			return source->token;
+	}
 	return NULL;
 }
 
@@ -175,4 +182,10 @@ void sign_pin_wanted(struct operation *operation, uint32_t token_id, int32_t tri
 		sign->request.state = REQUEST_ASKING;
 	else
 		operation_answer_pin(operation, error, -1);
+}
+
+void sign_token_gone(struct operation *operation)
+{
+	sign_refuse_error(operation->owner, KS_NO_TOKEN,
+		bytes_of("token removed: it was pulled out while its PIN was asked for"));
 }

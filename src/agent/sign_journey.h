@@ -82,12 +82,15 @@ KS_MUST_CHECK enum ks_error sign_ask(
 /*
  * The token that signs, while its worker says that the key is there; NULL for every other. The key
  * may have got another source meanwhile, whose token must not be named for a PIN that this worker
- * gets.
+ * gets. Of a key that may be on any of its worker's tokens it is the one which that names.
  */
 struct token *sign_token_in_use(const struct sign *sign, uint32_t token_id);
 /* operation_events.ask_pin */
 void sign_pin_wanted(
 	struct operation *operation, uint32_t token_id, int32_t tries_left, bool retry);
+
+/* operation_events.token_gone */
+void sign_token_gone(struct operation *operation);
 
 /* ---- sign_touch.c ---- */
 

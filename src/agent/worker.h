@@ -47,6 +47,9 @@ struct operation_events {
 	/* The token waits for a touch, or does no longer. Answer awaited with
 	 * operation_answer_touch(). */
 	void (*touch)(struct operation *operation, uint32_t token, bool awaited);
+	/* The token whose PIN a person is asked for was pulled. NULL: the worker has to see to it.
+	 */
+	void (*token_gone)(struct operation *operation);
 };
 
 struct operation {
@@ -156,9 +159,14 @@ void operation_abandon(struct operation *operation);
 /* verdict KS_OK hands over fd, the reading end of a pipe that holds the PIN; fd is taken. */
 void operation_answer_pin(struct operation *operation, enum ks_error verdict, int fd);
 void operation_answer_touch(struct operation *operation, enum ks_error verdict);
+/* A token was pulled: nobody is to type its PIN any more. */
+void operations_token_gone(struct worker *worker, uint32_t token);
 /* No other signature with this one's token is with the worker, given up or not. */
 bool operation_is_alone(const struct operation *operation);
-/* That remote request's signature for which this token waits for a touch, or NULL. */
+/*
+ * That remote request's signature for which this token waits for a touch, or NULL. Any token, where
+ * it is not known beforehand on which one a key is.
+ */
 struct operation *worker_remote_touch(const struct worker *worker, uint32_t token);
 
 #endif

@@ -21,11 +21,13 @@ class Enrolled:
 
     def __init__(self, folder, kind="ed25519-sk", options=()):
         self.path = folder.path / f"id_{kind}{len(list(folder.path.iterdir()))}"
-        flags = [word for option in options for word in ("-O", option)]
-        place.run_well(["ssh-keygen", "-q", "-t", kind, "-w", DUMMY, *flags, "-N", "", "-f", self.path])
+        self.keygen(kind, [word for option in options for word in ("-O", option)])
         line = self.path.with_suffix(".pub").read_text()
         self.blob = keys.blob_of_line(line)
         self.private = _private_part(self.path)
+
+    def keygen(self, kind, flags):
+        place.run_well(["ssh-keygen", "-q", "-t", kind, "-w", DUMMY, *flags, "-N", "", "-f", self.path])
 
     def certify(self, folder):
         """Makes a certificate by an authority in the folder, beside the key; its blob."""

@@ -1,14 +1,12 @@
 /*
  * Keeps keys of security keys, after it has found that they hang together.
  */
-#include "keys.h"
+#include <keystile/key_handles.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "library_call.h"
-
-static void kept_key_free(struct kept_key *kept)
+static void key_handle_free(struct key_handle *kept)
 {
 	if (kept == NULL)
 		return;
@@ -25,10 +23,10 @@ static enum ks_error refuse(struct ks_operation *operation, enum ks_error error,
 }
 
 /*
- * A library signs for the application it is told, the agent decides and verifies by the one in the
- * public key, which may be a certificate's: they must be the same.
+ * An authenticator signs for the application it is told, the agent decides and verifies by the one
+ * in the public key, which may be a certificate's: they must be the same.
  */
-static enum ks_error check_application(const struct kept_key *kept)
+static enum ks_error check_application(const struct key_handle *kept)
 {
 	struct public_key *public;
 	enum ks_error error = public_key_parse(buf_bytes(&kept->blob), &public);
@@ -44,8 +42,8 @@ static enum ks_error check_application(const struct kept_key *kept)
 static enum ks_error check_kind(struct ks_operation *operation, const struct private_key *key)
 {
 	if (key->kind != KEY_SK_ED25519 && key->kind != KEY_SK_ECDSA_P256)
-		return refuse(operation, KS_UNSUPPORTED,
-			"only keys of security keys can be used with a security key library");
+		return refuse(
+			operation, KS_UNSUPPORTED, "only keys of security keys are kept here");
 	if (key->key_handle.len == 0 || key->key_handle.len > KEY_HANDLE_MAX)
 		return refuse(operation, KS_BAD_INPUT,
 			"its key handle is empty or longer than any security key makes it");
@@ -59,7 +57,7 @@ static char *copy_text(struct bytes text)
 }
 
 /* kept->secret holds the copy. */
-static enum ks_error read_key(struct kept_key *kept, struct ks_operation *operation)
+static enum ks_error read_key(struct key_handle *kept, struct ks_operation *operation)
 {
 	struct reader in = reader_of(BYTES(kept->secret.data, kept->secret.len));
 	enum ks_error error = private_key_read(&in, &kept->key);
@@ -81,10 +79,10 @@ static enum ks_error read_key(struct kept_key *kept, struct ks_operation *operat
 	return error;
 }
 
-static enum ks_error kept_key_new(
-	struct ks_operation *operation, const struct secret *secret, struct kept_key **out)
+static enum ks_error key_handle_new(
+	struct ks_operation *operation, const struct secret *secret, struct key_handle **out)
 {
-	struct kept_key *kept = calloc(1, sizeof(*kept));
+	struct key_handle *kept = calloc(1, sizeof(*kept));
 	enum ks_error error;
 
 	*out = NULL;
@@ -98,30 +96,30 @@ static enum ks_error kept_key_new(
 		error = read_key(kept, operation);
 	}
 	if (error != KS_OK) {
-		kept_key_free(kept);
+		key_handle_free(kept);
 		return error;
 	}
 	*out = kept;
 	return KS_OK;
 }
 
-void keys_init(struct kept_keys *keys)
+void key_handles_init(struct key_handles *keys)
 {
 	pthread_mutex_init(&keys->lock, NULL);
 }
 
 /* Under the lock; NULL is fine. */
-static void release(struct kept_key *kept)
+static void release(struct key_handle *kept)
 {
 	if (kept != NULL && --kept->references == 0)
-		kept_key_free(kept);
+		key_handle_free(kept);
 }
 
 /* Under the lock: out of the list, and the caller's; NULL when it is not in there. */
-static struct kept_key *take_out(struct kept_keys *keys, struct bytes blob)
+static struct key_handle *take_out(struct key_handles *keys, struct bytes blob)
 {
-	for (struct kept_key **link = &keys->first; *link != NULL; link = &(*link)->next) {
-		struct kept_key *kept = *link;
+	for (struct key_handle **link = &keys->first; *link != NULL; link = &(*link)->next) {
+		struct key_handle *kept = *link;
 
 		if (!bytes_equal(buf_bytes(&kept->blob), blob))
 			continue;
@@ -133,13 +131,13 @@ static struct kept_key *take_out(struct kept_keys *keys, struct bytes blob)
 }
 
 /* Takes the caller's reference; false when there is no place. */
-static bool put_in(struct kept_keys *keys, struct kept_key *kept)
+static bool put_in(struct key_handles *keys, struct key_handle *kept)
 {
 	bool room;
 
 	pthread_mutex_lock(&keys->lock);
 	release(take_out(keys, buf_bytes(&kept->blob)));
-	room = keys->count < KEYS_MAX;
+	room = keys->count < KEY_HANDLES_MAX;
 	if (room) {
 		kept->next = keys->first;
 		keys->first = kept;
@@ -151,11 +149,11 @@ static bool put_in(struct kept_keys *keys, struct kept_key *kept)
 	return room;
 }
 
-enum ks_error keys_add(struct kept_keys *keys, struct ks_operation *operation,
+enum ks_error key_handles_add(struct key_handles *keys, struct ks_operation *operation,
 	const struct secret *secret, struct buf *blob)
 {
-	struct kept_key *kept;
-	enum ks_error error = kept_key_new(operation, secret, &kept);
+	struct key_handle *kept;
+	enum ks_error error = key_handle_new(operation, secret, &kept);
 
 	if (error != KS_OK)
 		return error;
@@ -165,9 +163,9 @@ enum ks_error keys_add(struct kept_keys *keys, struct ks_operation *operation,
 	return buf_status(blob);
 }
 
-enum ks_error keys_remove(struct kept_keys *keys, struct bytes blob)
+enum ks_error key_handles_remove(struct key_handles *keys, struct bytes blob)
 {
-	struct kept_key *kept;
+	struct key_handle *kept;
 
 	pthread_mutex_lock(&keys->lock);
 	kept = take_out(keys, blob);
@@ -176,9 +174,9 @@ enum ks_error keys_remove(struct kept_keys *keys, struct bytes blob)
 	return kept != NULL ? KS_OK : KS_NO_KEY;
 }
 
-struct kept_key *keys_find(struct kept_keys *keys, struct bytes blob)
+struct key_handle *key_handles_find(struct key_handles *keys, struct bytes blob)
 {
-	struct kept_key *kept;
+	struct key_handle *kept;
 
 	pthread_mutex_lock(&keys->lock);
 	kept = keys->first;
@@ -190,17 +188,17 @@ struct kept_key *keys_find(struct kept_keys *keys, struct bytes blob)
 	return kept;
 }
 
-void keys_release(struct kept_keys *keys, struct kept_key *kept)
+void key_handles_release(struct key_handles *keys, struct key_handle *kept)
 {
 	pthread_mutex_lock(&keys->lock);
 	release(kept);
 	pthread_mutex_unlock(&keys->lock);
 }
 
-void keys_deinit(struct kept_keys *keys)
+void key_handles_deinit(struct key_handles *keys)
 {
 	while (keys->first != NULL) {
-		struct kept_key *kept = keys->first;
+		struct key_handle *kept = keys->first;
 
 		keys->first = kept->next;
 		release(kept);

@@ -1,0 +1,224 @@
+/*
+ * Which of the security keys holds the key: the one that is remembered, or the one that shows it by
+ * an assertion without a touch. Where credentials hide from such a question (credProtect 3), the
+ * only one there is, or the one that the person touches.
+ */
+#include <string.h>
+
+#include <fido/err.h>
+
+#include <keystile/log.h>
+
+#include "code.h"
+#include "signing.h"
+
+/* What asking around has shown. */
+struct choice {
+	struct signing *signing;
+	struct fido_token *present[TOKENS_MAX];
+	size_t count;
+	bool busy[TOKENS_MAX];	/* not asked yet */
+	bool maybe[TOKENS_MAX]; /* it could not be asked silently */
+	enum ks_error worst;	/* of those that could not be asked at all */
+};
+
+static struct bytes blob_of(const struct signing *signing)
+{
+	return buf_bytes(&signing->key->blob);
+}
+
+/* A finger or a PIN decides later whether it is the right one; a PIN wants more than memory. */
+static bool needs_no_question(struct signing *signing, struct fido_token *token)
+{
+	if (token_proved(signing->tokens, token, blob_of(signing)))
+		return true;
+	return !signing->verified && token_knows(signing->tokens, token, blob_of(signing));
+}
+
+/* Of a credential that hides, the token says the same as of none. */
+static bool may_hide(const struct signing *signing, const struct token_info *info)
+{
+	bool verify = (signing->key->key.sk_flags & SK_FLAG_USER_VERIFIED) != 0;
+
+	return verify && info->fido2 && (info->pin_set || info->verifies);
+}
+
+/* KS_OK: it holds the key. KS_NO_KEY: it does not. KS_UNSUPPORTED: it can't tell. */
+static enum ks_error question(struct signing *signing, struct fido_token *token)
+{
+	int32_t code;
+	enum ks_error error = ask_silently(signing, token, &code);
+
+	if (error != KS_OK)
+		return error;
+	if (code == TOKEN_CODE_OK || code == FIDO_ERR_USER_PRESENCE_REQUIRED) {
+		token_learn(signing->tokens, token, blob_of(signing));
+		return KS_OK;
+	}
+	if (code == TOKEN_CODE_GONE || code == TOKEN_CODE_LATE || code == FIDO_ERR_CHANNEL_BUSY)
+		return code_error(signing->operation, code);
+	if (code_is_stranger(code) && !may_hide(signing, &token->session.info)) {
+		token_forget(signing->tokens, token, blob_of(signing));
+		return KS_NO_KEY;
+	}
+	return KS_UNSUPPORTED;
+}
+
+/* The token is taken; given back unless it is the one. */
+static enum ks_error try_taken(struct signing *signing, struct fido_token *token)
+{
+	enum ks_error error = ask_open(signing, token);
+
+	if (error == KS_OK && !needs_no_question(signing, token))
+		error = question(signing, token);
+	if (error == KS_OK)
+		signing->token = token;
+	else
+		token_give_back(signing->tokens, token);
+	return error;
+}
+
+/* True when there is nothing more to find out. */
+static bool try_one(struct choice *choice, size_t number, bool wait, enum ks_error *error)
+{
+	struct signing *signing = choice->signing;
+	struct fido_token *token = choice->present[number];
+
+	choice->busy[number] = false;
+	*error = token_take(signing->tokens, signing->operation, token, wait);
+	if (*error == KS_BUSY && !wait) {
+		choice->busy[number] = true;
+		return false;
+	}
+	if (*error == KS_OK)
+		*error = try_taken(signing, token);
+	if (*error == KS_UNSUPPORTED)
+		choice->maybe[number] = true;
+	else if (*error != KS_OK && *error != KS_NO_KEY)
+		choice->worst = *error;
+	return *error == KS_OK || ks_cancelled(signing->operation);
+}
+
+/* Those that are free first: no token waits for another one's touch. */
+static enum ks_error ask_around(struct choice *choice)
+{
+	enum ks_error error = KS_NO_KEY;
+
+	for (size_t i = 0; i < choice->count; i++) {
+		bool known = token_knows(
+			choice->signing->tokens, choice->present[i], blob_of(choice->signing));
+
+		if (try_one(choice, i, known, &error))
+			return error;
+	}
+	for (size_t i = 0; i < choice->count; i++)
+		if (choice->busy[i] && try_one(choice, i, true, &error))
+			return error;
+	return KS_NO_KEY;
+}
+
+/* ---- By touch ---- */
+
+/* In the order of the list, as everybody does who takes more than one. */
+static enum ks_error take_all(
+	struct signing *signing, struct fido_token *const *candidates, size_t count, size_t *taken)
+{
+	enum ks_error error = KS_OK;
+
+	for (*taken = 0; *taken < count && error == KS_OK;) {
+		error = token_take(signing->tokens, signing->operation, candidates[*taken], true);
+		if (error != KS_OK)
+			break;
+		++*taken;
+		error = ask_open(signing, candidates[*taken - 1]);
+	}
+	return error;
+}
+
+static enum ks_error let_choose(
+	struct signing *signing, struct fido_token *const *candidates, size_t count)
+{
+	size_t taken;
+	enum ks_error error = take_all(signing, candidates, count, &taken);
+
+	if (error == KS_OK && count == 1)
+		signing->token = candidates[0];
+	else if (error == KS_OK)
+		error = ask_choice(signing, candidates, count, &signing->token);
+	for (size_t i = 0; i < taken; i++)
+		if (candidates[i] != signing->token)
+			token_give_back(signing->tokens, candidates[i]);
+	if (signing->token != NULL)
+		token_learn(signing->tokens, signing->token, blob_of(signing));
+	return error;
+}
+
+static enum ks_error nobody_has_it(const struct choice *choice)
+{
+	struct ks_operation *operation = choice->signing->operation;
+
+	if (choice->worst != KS_OK)
+		return choice->worst;
+	if (choice->count == 0)
+		ks_explain(operation, "no security key is plugged in");
+	else
+		ks_explain(operation, "no security key that is plugged in holds this key%s",
+			choice->signing->verified ? ", or it has no PIN" : "");
+	return KS_NO_TOKEN;
+}
+
+/* One that was just plugged in may not have been heard of: that one is asked too. */
+static bool is_outdated(const struct choice *choice)
+{
+	const struct signing *signing = choice->signing;
+	struct fido_token *now[TOKENS_MAX];
+	size_t count;
+
+	finder_look(signing->finder);
+	count = tokens_present(signing->tokens, blob_of(signing), now);
+	for (size_t i = 0; i < count; i++)
+		token_unreference(signing->tokens, now[i]);
+	return count != choice->count;
+}
+
+static enum ks_error choose_maybe(struct choice *choice)
+{
+	struct fido_token *candidates[TOKENS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < choice->count; i++)
+		if (choice->maybe[i])
+			candidates[count++] = choice->present[i];
+	if (count == 0)
+		return nobody_has_it(choice);
+	if (count == 1 && is_outdated(choice))
+		return KS_NO_TOKEN;
+	/* Everybody takes several tokens in one order: that in which they came. */
+	for (size_t i = 1; i < count; i++)
+		for (size_t n = i; n > 0 && candidates[n]->id < candidates[n - 1]->id; n--) {
+			struct fido_token *other = candidates[n];
+
+			candidates[n] = candidates[n - 1];
+			candidates[n - 1] = other;
+		}
+	return let_choose(choice->signing, candidates, count);
+}
+
+enum ks_error choose_token(struct signing *signing)
+{
+	struct choice choice = {.signing = signing};
+	enum ks_error error;
+
+	choice.count = tokens_present(signing->tokens, blob_of(signing), choice.present);
+	if (choice.count == 0) {
+		finder_look(signing->finder);
+		choice.count = tokens_present(signing->tokens, blob_of(signing), choice.present);
+	}
+	error = ask_around(&choice);
+	if (error == KS_NO_KEY)
+		error = choose_maybe(&choice);
+	for (size_t i = 0; i < choice.count; i++)
+		if (choice.present[i] != signing->token)
+			token_unreference(signing->tokens, choice.present[i]);
+	return error;
+}

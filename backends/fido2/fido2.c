@@ -1,0 +1,159 @@
+/*
+ * The fido2 backend: security keys, through libfido2. The worker keeps the handles of keys that
+ * clients hand over, finds the tokens that are plugged in, and decides which one signs; it speaks
+ * with none of them itself: each that is in use has a process of its own (session.h), which what a
+ * token sends can break, and nothing else.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "signing.h"
+
+#define PROVIDER "fido2:"
+#define KEYS_ID (TOKEN_FIRST_ID - 1) /* the token that added keys are said to be of */
+
+extern KS_NEEDS(fido2);
+extern KS_BACKEND(fido2);
+
+struct fido2 {
+	struct ks_worker *worker;
+	struct key_handles keys;
+	struct tokens tokens;
+	struct finder *finder;
+};
+
+static enum ks_error fido2_locate(
+	struct ks_operation *operation, const char *provider, struct buf *canonical)
+{
+	if (strcmp(provider, PROVIDER) != 0) {
+		ks_explain(operation, "there is but one, " PROVIDER);
+		return KS_BAD_INPUT;
+	}
+	buf_put(canonical, bytes_of(PROVIDER));
+	return buf_status(canonical);
+}
+
+static void fido2_close(void *state)
+{
+	struct fido2 *fido2 = state;
+
+	finder_stop(&fido2->finder);
+	tokens_deinit(&fido2->tokens);
+	key_handles_deinit(&fido2->keys);
+	free(fido2);
+}
+
+/* First of all tokens: what clients add is of the first one (backend.h). */
+static void report_keys_token(const struct fido2 *fido2)
+{
+	const struct ks_token token = {.id = KEYS_ID,
+		.label = "security keys",
+		.serial = "",
+		.model = "",
+		.location = "",
+		.tries_left = KS_TRIES_UNKNOWN};
+
+	ks_token_is(fido2->worker, &token, NULL, 0);
+}
+
+static enum ks_error fido2_open(struct ks_worker *worker, struct ks_operation *operation,
+	const char *canonical, void **state)
+{
+	struct fido2 *fido2 = calloc(1, sizeof(*fido2));
+	enum ks_error error;
+
+	(void)operation;
+	(void)canonical;
+	if (fido2 == NULL)
+		return KS_NO_MEMORY;
+	fido2->worker = worker;
+	key_handles_init(&fido2->keys);
+	error = tokens_init(&fido2->tokens, worker);
+	report_keys_token(fido2);
+	if (error == KS_OK)
+		error = finder_start(&fido2->tokens, &fido2->finder);
+	if (error != KS_OK) {
+		fido2_close(fido2);
+		return error;
+	}
+	*state = fido2;
+	return KS_OK;
+}
+
+static enum ks_error fido2_list(void *state, struct ks_operation *operation)
+{
+	struct fido2 *fido2 = state;
+
+	(void)operation;
+	report_keys_token(fido2);
+	tokens_report(&fido2->tokens);
+	return KS_OK;
+}
+
+/* There is nothing to log in to: the PIN is given with each signature that wants it. */
+static enum ks_error fido2_login(
+	void *state, struct ks_operation *operation, const struct secret *pin)
+{
+	(void)pin;
+	return fido2_list(state, operation);
+}
+
+static enum ks_error fido2_add(
+	void *state, struct ks_operation *operation, const struct secret *key, struct buf *blob)
+{
+	struct fido2 *fido2 = state;
+
+	return key_handles_add(&fido2->keys, operation, key, blob);
+}
+
+static enum ks_error fido2_remove(void *state, struct ks_operation *operation, struct bytes blob)
+{
+	struct fido2 *fido2 = state;
+
+	(void)operation;
+	return key_handles_remove(&fido2->keys, blob);
+}
+
+static bool fits(enum ks_algorithm algorithm, enum key_kind kind)
+{
+	return (algorithm == KS_ALGORITHM_SK_ED25519 && kind == KEY_SK_ED25519) ||
+	       (algorithm == KS_ALGORITHM_SK_ECDSA_P256 && kind == KEY_SK_ECDSA_P256);
+}
+
+static enum ks_error fido2_sign(void *state, struct ks_operation *operation,
+	const struct ks_sign *request, struct buf *signature)
+{
+	struct fido2 *fido2 = state;
+	struct key_handle *key;
+	struct signing signing = {.operation = operation,
+		.tokens = &fido2->tokens,
+		.finder = fido2->finder,
+		.request = request};
+	enum ks_error error = KS_UNSUPPORTED;
+
+	if (request->token != KEYS_ID)
+		return KS_NO_TOKEN;
+	key = key_handles_find(&fido2->keys, request->blob);
+	if (key == NULL)
+		return KS_NO_KEY;
+	signing.key = key;
+	if (fits(request->algorithm, key->key.kind))
+		error = signing_run(&signing, signature);
+	key_handles_release(&fido2->keys, key);
+	return error;
+}
+
+KS_BACKEND(fido2) = {
+	.version = KEYSTILE_BACKEND_VERSION,
+	.needs = &ks_needs_fido2,
+	/* Signatures with several tokens, those that wait for them, and a change to the keys. */
+	.parallel = 16,
+	.locate = fido2_locate,
+	.open = fido2_open,
+	.list = fido2_list,
+	.login = fido2_login,
+	.sign = fido2_sign,
+	.add = fido2_add,
+	.remove = fido2_remove,
+	.close = fido2_close,
+};

@@ -1,0 +1,32 @@
+/*
+ * Which devices are security keys: hidraw nodes whose reports have FIDO's usage page (CTAP 2.1
+ * section 11.2.8.1). As libfido2's fido_dev_info_manifest() finds them, which opens them so that a
+ * node which is a terminal, as those of the tests are, would become that of the whole worker.
+ */
+#ifndef KEYSTILE_FIDO2_HID_LIST_H
+#define KEYSTILE_FIDO2_HID_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libudev.h>
+
+struct hid_found {
+	char *path;
+	char *product;	    /* foreign text, never NULL */
+	char *manufacturer; /* likewise */
+};
+
+/*
+ * Puts at most most of them; how many. The caller frees each with hid_found_deinit(). Those whose
+ * path known() says yes to are taken without being opened: somebody speaks with them.
+ */
+size_t hid_list(struct udev *udev, bool (*known)(void *owner, const char *path), void *owner,
+	struct hid_found out[], size_t most);
+void hid_found_deinit(struct hid_found *found);
+
+/* A report descriptor (HID 1.11 section 6.2.2) in which that usage page occurs. */
+bool hid_descriptor_is_fido(const uint8_t *descriptor, size_t len);
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * What the worker asks of a security key, done by libfido2.
+ */
+#ifndef KEYSTILE_FIDO2_PERFORM_H
+#define KEYSTILE_FIDO2_PERFORM_H
+
+#include <fido.h>
+
+#include "token_call.h"
+
+/* Puts the answer's body; a FIDO_ERR_... */
+KS_MUST_CHECK int perform(fido_dev_t *device, const struct token_call *call, struct buf *body);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * One signature with a key that a client handed over, and what the files that make it call of each
+ * other: which token holds it (choose.c), PIN (pin.c), touch and the assertion itself (ask.c),
+ * their order (signing.c).
+ */
+#ifndef KEYSTILE_FIDO2_SIGNING_H
+#define KEYSTILE_FIDO2_SIGNING_H
+
+#include "finder.h"
+
+/* The agent refuses more than 16 in an operation, and a token may say anything. */
+#define TOUCHES_TOLD_MAX 12
+
+struct signing {
+	struct ks_operation *operation;
+	struct tokens *tokens;
+	struct finder *finder;
+	const struct key_handle *key;
+	const struct ks_sign *request;
+	uint8_t hash[TOKEN_HASH_BYTES]; /* of what is signed */
+	bool present;			/* a touch is wanted */
+	bool verified;			/* PIN or fingerprint is */
+	bool pin_given;
+	struct fido_token *token; /* taken; NULL: none was chosen yet */
+	struct secret pin;
+	unsigned pins_asked;
+	/* The touch, as the agent was told of it. */
+	bool touch_told;
+	unsigned touches_told;
+};
+
+/* The whole of it. */
+KS_MUST_CHECK enum ks_error signing_run(struct signing *signing, struct buf *signature);
+
+/* ---- choose.c ---- */
+
+/* Finds the token that holds the key, takes it and opens it. */
+KS_MUST_CHECK enum ks_error choose_token(struct signing *signing);
+
+/* ---- ask.c ---- */
+
+/* The token's device and process, unless they are there already. Taken by this operation. */
+KS_MUST_CHECK enum ks_error ask_open(struct signing *signing, struct fido_token *token);
+/* An assertion that needs nobody. *code as in an exchange. */
+KS_MUST_CHECK enum ks_error ask_silently(
+	struct signing *signing, struct fido_token *token, int32_t *code);
+/* The assertion, with signing->pin where there is one; verifies it. */
+KS_MUST_CHECK enum ks_error ask_assertion(
+	struct signing *signing, bool verified, int32_t *code, struct buf *signature);
+KS_MUST_CHECK enum ks_error ask_tries(struct signing *signing, uint32_t *tries);
+/* The one that is touched of several, all taken and open; the rest is cancelled. */
+KS_MUST_CHECK enum ks_error ask_choice(struct signing *signing,
+	struct fido_token *const *candidates, size_t count, struct fido_token **out);
+
+/* ---- pin.c ---- */
+
+/* Asks the person until the token takes a PIN, and signs with it. */
+KS_MUST_CHECK enum ks_error pin_sign(struct signing *signing, struct buf *signature);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * Requests to a security key's program and its answers, field by field; leftovers are refused.
+ */
+#include "token_call.h"
+
+void token_call_encode(const struct token_call *call, struct buf *out)
+{
+	buf_put_u8(out, (uint8_t)call->kind);
+	buf_put_u32(out, call->timeout_ms);
+	buf_put_bool(out, call->ed25519);
+	buf_put_bool(out, call->present);
+	buf_put_bool(out, call->verified);
+	buf_put_string(out, call->application);
+	buf_put_string(out, call->handle);
+	buf_put_string(out, call->hash);
+	buf_put_u32(out, (uint32_t)call->pin.len);
+}
+
+enum ks_error token_call_decode(struct bytes bytes, struct token_call *out)
+{
+	struct reader in = reader_of(bytes);
+	uint8_t kind = reader_u8(&in);
+
+	*out = (struct token_call){.kind = (enum token_call_kind)kind};
+	out->timeout_ms = reader_u32(&in);
+	out->ed25519 = reader_bool(&in);
+	out->present = reader_bool(&in);
+	out->verified = reader_bool(&in);
+	out->application = reader_string(&in);
+	out->handle = reader_string(&in);
+	out->hash = reader_string(&in);
+	out->pin = reader_string(&in);
+	if (reader_end(&in) != KS_OK || kind < TOKEN_OPEN || kind > TOKEN_CANCEL)
+		return KS_BAD_INPUT;
+	if (kind == TOKEN_ASSERT && out->hash.len != TOKEN_HASH_BYTES)
+		return KS_BAD_INPUT;
+	return out->pin.len <= KS_PIN_MAX ? KS_OK : KS_BAD_INPUT;
+}
+
+void token_answer_encode(const struct token_answer *answer, struct buf *out)
+{
+	buf_put_u8(out, (uint8_t)answer->kind);
+	buf_put_u32(out, (uint32_t)answer->code);
+	buf_put_string(out, answer->body);
+}
+
+enum ks_error token_answer_decode(struct bytes bytes, struct token_answer *out)
+{
+	struct reader in = reader_of(bytes);
+	uint8_t kind = reader_u8(&in);
+
+	*out = (struct token_answer){.kind = (enum token_answer_kind)kind};
+	out->code = (int32_t)reader_u32(&in);
+	out->body = reader_string(&in);
+	if (reader_end(&in) != KS_OK || kind < TOKEN_DONE || kind > TOKEN_WORKS)
+		return KS_BAD_INPUT;
+	return KS_OK;
+}
+
+void token_info_encode(const struct token_info *info, struct buf *out)
+{
+	buf_put_bool(out, info->fido2);
+	buf_put_bool(out, info->pin_set);
+	buf_put_bool(out, info->verifies);
+}
+
+enum ks_error token_info_decode(struct bytes bytes, struct token_info *out)
+{
+	struct reader in = reader_of(bytes);
+
+	out->fido2 = reader_bool(&in);
+	out->pin_set = reader_bool(&in);
+	out->verifies = reader_bool(&in);
+	return reader_end(&in);
+}
+
+void token_assertion_encode(const struct token_assertion *assertion, struct buf *out)
+{
+	buf_put_u8(out, assertion->flags);
+	buf_put_u32(out, assertion->counter);
+	buf_put_string(out, assertion->signature);
+}
+
+enum ks_error token_assertion_decode(struct bytes bytes, struct token_assertion *out)
+{
+	struct reader in = reader_of(bytes);
+
+	out->flags = reader_u8(&in);
+	out->counter = reader_u32(&in);
+	out->signature = reader_string(&in);
+	return reader_end(&in);
+}

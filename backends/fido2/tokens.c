@@ -1,0 +1,360 @@
+/*
+ * The list of tokens: coming, going, and being used by one operation at a time.
+ */
+#include "tokens.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <keystile/log.h>
+
+#include "assertion.h"
+
+/* A browser may want the token too. */
+#define IDLE_MS 3000
+/* How soon an operation that waits for a token notices that nobody waits for it any more. */
+#define LOOK_MS 50
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void signal_event(int fd)
+{
+	const uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
+		log_debug("an event was signalled already");
+}
+
+enum ks_error tokens_init(struct tokens *tokens, struct ks_worker *worker)
+{
+	pthread_condattr_t monotonic;
+
+	*tokens = (struct tokens){.worker = worker,
+		.last_id = TOKEN_FIRST_ID - 1,
+		.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+	pthread_mutex_init(&tokens->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&tokens->freed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	return tokens->wake >= 0 ? KS_OK : KS_NO_MEMORY;
+}
+
+static void token_free(struct fido_token *token)
+{
+	session_end(&token->session);
+	if (token->removed >= 0)
+		close(token->removed);
+	free(token->path);
+	free(token->product);
+	free(token->manufacturer);
+	free(token);
+}
+
+/* Under the lock. */
+static void unreference(struct fido_token *token)
+{
+	if (--token->references == 0)
+		token_free(token);
+}
+
+void token_unreference(struct tokens *tokens, struct fido_token *token)
+{
+	pthread_mutex_lock(&tokens->lock);
+	unreference(token);
+	pthread_mutex_unlock(&tokens->lock);
+}
+
+/* Under the lock: the one at *link. */
+static void take_out(struct tokens *tokens, struct fido_token **link)
+{
+	struct fido_token *token = *link;
+
+	*link = token->next;
+	token->gone = true;
+	signal_event(token->removed);
+	ks_token_gone(tokens->worker, token->id);
+	pthread_cond_broadcast(&tokens->freed);
+	unreference(token);
+}
+
+void tokens_deinit(struct tokens *tokens)
+{
+	while (tokens->first != NULL) {
+		struct fido_token *token = tokens->first;
+
+		tokens->first = token->next;
+		unreference(token);
+	}
+	if (tokens->wake >= 0)
+		close(tokens->wake);
+	pthread_cond_destroy(&tokens->freed);
+	pthread_mutex_destroy(&tokens->lock);
+}
+
+/* ---- For the finder ---- */
+
+struct ks_token token_view(const struct fido_token *token)
+{
+	return (struct ks_token){.id = token->id,
+		.label = token->product,
+		.serial = "",
+		.model = token->manufacturer,
+		.location = token->path,
+		.tries_left = KS_TRIES_UNKNOWN};
+}
+
+static struct fido_token *token_new(const char *path, const char *product, const char *manufacturer)
+{
+	struct fido_token *token = calloc(1, sizeof(*token));
+
+	if (token == NULL)
+		return NULL;
+	token->references = 1;
+	token->removed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	token->path = strdup(path);
+	token->product = strdup(product != NULL ? product : "");
+	token->manufacturer = strdup(manufacturer != NULL ? manufacturer : "");
+	if (token->removed >= 0 && token->path != NULL && token->product != NULL &&
+		token->manufacturer != NULL)
+		return token;
+	token_free(token);
+	return NULL;
+}
+
+void tokens_appeared(
+	struct tokens *tokens, const char *path, const char *product, const char *manufacturer)
+{
+	struct fido_token **end = &tokens->first;
+	struct fido_token *token = NULL;
+	struct ks_token view;
+
+	pthread_mutex_lock(&tokens->lock);
+	while (*end != NULL && strcmp((*end)->path, path) != 0)
+		end = &(*end)->next;
+	if (*end == NULL)
+		token = token_new(path, product, manufacturer);
+	if (token != NULL) {
+		token->id = ++tokens->last_id;
+		*end = token;
+		view = token_view(token);
+		ks_token_is(tokens->worker, &view, NULL, 0);
+	}
+	pthread_mutex_unlock(&tokens->lock);
+}
+
+void tokens_report(struct tokens *tokens)
+{
+	pthread_mutex_lock(&tokens->lock);
+	for (struct fido_token *token = tokens->first; token != NULL; token = token->next) {
+		const struct ks_token view = token_view(token);
+
+		ks_token_is(tokens->worker, &view, NULL, 0);
+	}
+	pthread_mutex_unlock(&tokens->lock);
+}
+
+bool tokens_know(struct tokens *tokens, const char *path)
+{
+	struct fido_token *token;
+
+	pthread_mutex_lock(&tokens->lock);
+	token = tokens->first;
+	while (token != NULL && strcmp(token->path, path) != 0)
+		token = token->next;
+	pthread_mutex_unlock(&tokens->lock);
+	return token != NULL;
+}
+
+static bool among(const char *path, const char *const *paths, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(path, paths[i]) == 0)
+			return true;
+	return false;
+}
+
+void tokens_keep_only(struct tokens *tokens, const char *const *paths, size_t count)
+{
+	struct fido_token **link = &tokens->first;
+
+	pthread_mutex_lock(&tokens->lock);
+	while (*link != NULL)
+		if (among((*link)->path, paths, count))
+			link = &(*link)->next;
+		else
+			take_out(tokens, link);
+	pthread_mutex_unlock(&tokens->lock);
+}
+
+void tokens_removed(struct tokens *tokens, const char *path)
+{
+	struct fido_token **link = &tokens->first;
+
+	pthread_mutex_lock(&tokens->lock);
+	while (*link != NULL && strcmp((*link)->path, path) != 0)
+		link = &(*link)->next;
+	if (*link != NULL)
+		take_out(tokens, link);
+	pthread_mutex_unlock(&tokens->lock);
+}
+
+int tokens_close_idle(struct tokens *tokens)
+{
+	int64_t now = now_ms();
+	int next = -1;
+
+	pthread_mutex_lock(&tokens->lock);
+	for (struct fido_token *token = tokens->first; token != NULL; token = token->next) {
+		int64_t left = token->idle_since_ms + IDLE_MS - now;
+
+		if (token->busy || token->session.pid == 0)
+			continue;
+		if (left <= 0)
+			session_end(&token->session);
+		else if (next < 0 || left < next)
+			next = (int)left;
+	}
+	pthread_mutex_unlock(&tokens->lock);
+	return next;
+}
+
+/* ---- For operations ---- */
+
+/* Under the lock; NULL: it is not known to hold that key. */
+static struct known_key *find_known(struct fido_token *token, struct bytes blob)
+{
+	uint8_t hash[TOKEN_HASH_BYTES];
+	static const uint8_t none[TOKEN_HASH_BYTES];
+
+	if (assertion_hash(blob, hash) != KS_OK)
+		return NULL;
+	for (unsigned i = 0; i < TOKEN_KNOWN_MAX; i++)
+		if (memcmp(token->known[i].hash, hash, sizeof(hash)) == 0 &&
+			memcmp(hash, none, sizeof(none)) != 0)
+			return &token->known[i];
+	return NULL;
+}
+
+bool token_knows(struct tokens *tokens, struct fido_token *token, struct bytes blob)
+{
+	pthread_mutex_lock(&tokens->lock);
+	bool known = find_known(token, blob) != NULL;
+	pthread_mutex_unlock(&tokens->lock);
+	return known;
+}
+
+bool token_proved(struct tokens *tokens, struct fido_token *token, struct bytes blob)
+{
+	pthread_mutex_lock(&tokens->lock);
+	const struct known_key *known = find_known(token, blob);
+	bool proved = known != NULL && known->proved;
+	pthread_mutex_unlock(&tokens->lock);
+	return proved;
+}
+
+void token_learn(struct tokens *tokens, struct fido_token *token, struct bytes blob)
+{
+	struct known_key *known;
+
+	pthread_mutex_lock(&tokens->lock);
+	known = find_known(token, blob);
+	if (known == NULL) {
+		known = &token->known[token->known_next++ % TOKEN_KNOWN_MAX];
+		*known = (struct known_key){0};
+		if (assertion_hash(blob, known->hash) != KS_OK)
+			known = NULL;
+	}
+	if (known != NULL)
+		known->proved = true;
+	pthread_mutex_unlock(&tokens->lock);
+}
+
+void token_forget(struct tokens *tokens, struct fido_token *token, struct bytes blob)
+{
+	struct known_key *known;
+
+	pthread_mutex_lock(&tokens->lock);
+	known = find_known(token, blob);
+	if (known != NULL)
+		*known = (struct known_key){0};
+	pthread_mutex_unlock(&tokens->lock);
+}
+
+void token_unprove(struct tokens *tokens, struct fido_token *token)
+{
+	pthread_mutex_lock(&tokens->lock);
+	for (unsigned i = 0; i < TOKEN_KNOWN_MAX; i++)
+		token->known[i].proved = false;
+	pthread_mutex_unlock(&tokens->lock);
+}
+
+size_t tokens_present(
+	struct tokens *tokens, struct bytes blob, struct fido_token *out[static TOKENS_MAX])
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&tokens->lock);
+	for (int known = 1; known >= 0; known--)
+		for (struct fido_token *token = tokens->first; token != NULL && count < TOKENS_MAX;
+			token = token->next)
+			if ((find_known(token, blob) != NULL) == (known != 0)) {
+				token->references++;
+				out[count++] = token;
+			}
+	pthread_mutex_unlock(&tokens->lock);
+	return count;
+}
+
+/* Under the lock, which is let go of for a moment. */
+static void wait_a_little(struct tokens *tokens)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += LOOK_MS * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_cond_timedwait(&tokens->freed, &tokens->lock, &until);
+}
+
+enum ks_error token_take(
+	struct tokens *tokens, struct ks_operation *operation, struct fido_token *token, bool wait)
+{
+	enum ks_error error = KS_OK;
+
+	pthread_mutex_lock(&tokens->lock);
+	token->waiting++;
+	while (wait && token->busy && !token->gone && !ks_cancelled(operation))
+		wait_a_little(tokens);
+	token->waiting--;
+	if (token->gone)
+		error = KS_NO_TOKEN;
+	else if (token->busy)
+		error = wait ? KS_CANCELLED : KS_BUSY;
+	else
+		token->busy = true;
+	pthread_mutex_unlock(&tokens->lock);
+	return error;
+}
+
+void token_give_back(struct tokens *tokens, struct fido_token *token)
+{
+	pthread_mutex_lock(&tokens->lock);
+	token->busy = false;
+	token->idle_since_ms = now_ms();
+	pthread_cond_broadcast(&tokens->freed);
+	pthread_mutex_unlock(&tokens->lock);
+	signal_event(tokens->wake);
+}

@@ -1,0 +1,92 @@
+/*
+ * The security keys that are plugged in, and who uses which: one operation at a time has a token,
+ * others wait for it. What is known of a token ends when it is pulled: AAGUID, path and serial
+ * number can be copied, so one that comes back is another one.
+ */
+#ifndef KEYSTILE_FIDO2_TOKENS_H
+#define KEYSTILE_FIDO2_TOKENS_H
+
+#include <pthread.h>
+
+#include "session.h"
+
+#define TOKENS_MAX 16 /* more are not looked at */
+#define TOKEN_KNOWN_MAX 64
+#define TOKEN_FIRST_ID 2 /* 1 is where added keys belong */
+
+/* A key that is on this token. */
+struct known_key {
+	uint8_t hash[TOKEN_HASH_BYTES]; /* of its blob */
+	bool proved;			/* since the session began */
+};
+
+struct fido_token {
+	struct fido_token *next;
+	uint32_t id;
+	char *path;
+	char *product;
+	char *manufacturer;
+	int removed; /* eventfd: readable once it was pulled */
+	/* Under the lock of struct tokens. */
+	unsigned references; /* the list's, and operations' */
+	bool gone;
+	bool busy;
+	unsigned waiting; /* operations that want it next */
+	int64_t idle_since_ms;
+	struct known_key known[TOKEN_KNOWN_MAX];
+	unsigned known_next;
+	/* Of the operation that has it. */
+	struct session session;
+	bool pin_locked; /* no PIN is taken until it was pulled and put back */
+};
+
+struct tokens {
+	struct ks_worker *worker;
+	pthread_mutex_t lock;
+	pthread_cond_t freed;
+	struct fido_token *first;
+	uint32_t last_id;
+	int wake; /* eventfd of the finder: a token is idle, or it is to end */
+};
+
+KS_MUST_CHECK enum ks_error tokens_init(struct tokens *tokens, struct ks_worker *worker);
+void tokens_deinit(struct tokens *tokens);
+
+/* ---- For the finder ---- */
+
+/* Reports it, unless a token of that path is there already. */
+void tokens_appeared(
+	struct tokens *tokens, const char *path, const char *product, const char *manufacturer);
+bool tokens_know(struct tokens *tokens, const char *path);
+/* What is not among paths was pulled. */
+void tokens_keep_only(struct tokens *tokens, const char *const *paths, size_t count);
+void tokens_removed(struct tokens *tokens, const char *path);
+/* Closes those that nobody used for a while; when to look again in ms, -1: no need to. */
+int tokens_close_idle(struct tokens *tokens);
+void tokens_report(struct tokens *tokens); /* all of them to the agent */
+
+/* ---- For operations ---- */
+
+/* As the agent is told of it; borrows. */
+struct ks_token token_view(const struct fido_token *token);
+/* A reference to each, for token_unreference(); those that are known to hold the key first. */
+size_t tokens_present(
+	struct tokens *tokens, struct bytes blob, struct fido_token *out[static TOKENS_MAX]);
+void token_unreference(struct tokens *tokens, struct fido_token *token);
+/*
+ * Waits until no other operation has it. KS_NO_TOKEN: it was pulled. With wait false KS_BUSY where
+ * one has.
+ */
+KS_MUST_CHECK enum ks_error token_take(
+	struct tokens *tokens, struct ks_operation *operation, struct fido_token *token, bool wait);
+void token_give_back(struct tokens *tokens, struct fido_token *token);
+
+bool token_knows(struct tokens *tokens, struct fido_token *token, struct bytes blob);
+/* And it has shown so since it was opened: by a verified assertion, or a finger that chose it. */
+bool token_proved(struct tokens *tokens, struct fido_token *token, struct bytes blob);
+void token_learn(struct tokens *tokens, struct fido_token *token, struct bytes blob);
+void token_forget(struct tokens *tokens, struct fido_token *token, struct bytes blob);
+/* After its session was begun anew. */
+void token_unprove(struct tokens *tokens, struct fido_token *token);
+
+#endif
