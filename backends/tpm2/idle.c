@@ -3,12 +3,14 @@
  * manager they can't even open. It also forgets PINs whose time is over.
  */
 #include <time.h>
+#include <unistd.h>
 
 #include <keystile/log.h>
 
 #include "provider.h"
 
 #define LOOK_EVERY_SECONDS 1
+#define LAST_WORDS_SECONDS 1 /* for the answers that are on their way */
 
 static void forget_old_pins(struct tpm2 *tpm2)
 {
@@ -43,6 +45,15 @@ static void wait_a_while(struct tpm2 *tpm2)
 	pthread_cond_timedwait(&tpm2->used, &tpm2->lock, &until);
 }
 
+/* Under the lock. The agent starts another process, which may open the TPM that is there now. */
+static void end_outdated(struct tpm2 *tpm2)
+{
+	log_warning("there is another TPM device than before: the worker starts anew to reach it");
+	pthread_mutex_unlock(&tpm2->lock);
+	sleep(LAST_WORDS_SECONDS);
+	_exit(0);
+}
+
 static void *watch(void *argument)
 {
 	struct tpm2 *tpm2 = argument;
@@ -50,6 +61,8 @@ static void *watch(void *argument)
 	pthread_mutex_lock(&tpm2->lock);
 	while (!tpm2->ends) {
 		wait_a_while(tpm2);
+		if (tpm2->outdated)
+			end_outdated(tpm2);
 		forget_old_pins(tpm2);
 		if (tpm2->held.tpm.esys != NULL &&
 			tpm2_now_ms() - tpm2->used_ms >=
@@ -88,6 +101,7 @@ void provider_end_idle(struct tpm2 *tpm2)
 void provider_was_used(struct tpm2 *tpm2)
 {
 	tpm2->used_ms = tpm2_now_ms();
-	if (tpm2->idle_sleeps)
+	tpm2->outdated = tpm2->held.lost && tpm_device_changed(&tpm2->device);
+	if (tpm2->idle_sleeps || tpm2->outdated)
 		pthread_cond_signal(&tpm2->used);
 }

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "device.h"
 #include "held.h"
 
 #define TPM_KEYS_MAX 64 /* as many tokens as the agent takes of a provider */
@@ -27,6 +28,8 @@ struct tpm2 {
 	bool idle_runs;
 	bool idle_sleeps; /* there is nothing to give back */
 	bool ends;
+	struct tpm_device device; /* as it was when the process was confined */
+	bool outdated;		  /* it can't reach the one that is there now */
 	uint64_t used_ms;
 };
 

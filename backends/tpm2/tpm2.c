@@ -100,6 +100,7 @@ static enum ks_error tpm2_open(struct ks_worker *worker, struct ks_operation *op
 	pthread_mutex_init(&tpm2->lock, NULL);
 	error = tpm_settings_init(&tpm2->settings, operation);
 	held_init(&tpm2->held, &tpm2->settings);
+	tpm2->device = tpm_device_seen(tpm2->settings.tcti);
 	tpm2->name = strdup(canonical + strlen(SCHEME));
 	if (error == KS_OK && tpm2->name == NULL)
 		error = KS_NO_MEMORY;

@@ -50,6 +50,16 @@ class WhatIsLost(TpmTest):
         self.tpm.start()
         self.assert_signs(started)
 
+    def test_a_worker_ends_to_be_started_anew_when_its_device_comes_late(self):
+        device = self.folder.path / "tpmrm0"
+        started = self.start(self.key(), KEYSTILE_TPM2_TCTI=f"device:{device}")
+        for _ in range(2):
+            self.assert_fails(started, worker.NO_TOKEN, words="no TPM that answers")
+        os.mkfifo(device)
+        self.assert_fails(started, worker.NO_TOKEN)
+        self.assertEqual(started.ended(), 0)
+        self.assertIn("starts anew", " ".join(started.log))
+
     def test_a_tpm_that_is_busy_is_asked_again_but_not_for_ever(self):
         started = self.start(self.key())
         self.assert_signs(started)
