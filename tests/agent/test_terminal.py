@@ -78,8 +78,9 @@ class Conversations(InTerminal):
                 self.assertNotIn(SECRET, shown)
                 self.assertNotIn("*", shown)
                 for line in ("|! That PIN was wrong. Tries left: 2\r\n|  PIN for the token\r\n|      \"lab\"\r\n",
-                             "+-- Keystile asks for a PIN ---", "wait...", "Keystile: answered."):
+                             "+-- Keystile asks for a PIN ---", "wait..."):
                     self.assertIn(line, shown)
+                self.assertEqual("Keystile: answered." in shown, way == BY_ASKER, "a prompter says it itself")
 
     def test_a_password_is_not_called_a_pin(self):
         result = self.ask(PIN, SECRET + "\r", ready="Password: ", password=True)
