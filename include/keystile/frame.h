@@ -52,6 +52,7 @@ enum frame_grant {
 	FRAME_GRANT_WRITE,
 	FRAME_GRANT_CONNECT,  /* as in keystile.conf(5) */
 	FRAME_GRANT_BROKERED, /* nothing: the agent connects for the worker, and only as granted */
+	FRAME_GRANT_SHARED_MEMORY, /* nothing: System V's, that somebody else has made */
 };
 
 /* Decoded: bytes borrow from the frame's bytes, arrays are owned (frame_deinit). */

@@ -22,7 +22,8 @@ struct config_worker {
 	char **environment; /* "NAME=value", each name once, ended by NULL, as are the rest */
 	char **read;	    /* absolute paths of files, or of folders with all below */
 	char **write;
-	char **connect; /* as broker_address.h has them */
+	char **connect;	    /* as broker_address.h has them */
+	bool shared_memory; /* System V's, that others have made */
 };
 
 /* What a list of keys says of each. */

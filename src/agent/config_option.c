@@ -155,6 +155,7 @@ cfg_t *config_options_new(const struct config *config)
 		CFG_STR_LIST("grant-read", 0, CFGF_NODEFAULT),
 		CFG_STR_LIST("grant-write", 0, CFGF_NODEFAULT),
 		CFG_STR_LIST("grant-connect", 0, CFGF_NODEFAULT),
+		CFG_BOOL("grant-shared-memory", cfg_false, CFGF_NODEFAULT),
 		CFG_END(),
 	};
 	cfg_opt_t rule[CONFIG_RULE_OPTIONS];

@@ -151,6 +151,9 @@ static bool take_workers(cfg_t *cfg, struct config *config)
 			!config_take_list(section, "grant-write", &worker->write) ||
 			!config_take_list(section, "grant-connect", &worker->connect))
 			return false;
+		if (cfg_size(section, "grant-shared-memory") > 0)
+			worker->shared_memory =
+				cfg_getbool(section, "grant-shared-memory") == cfg_true;
 	}
 	return true;
 }

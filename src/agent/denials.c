@@ -162,6 +162,8 @@ static char *remedy(const struct denial *denial)
 	case DENIAL_WRITE:
 		return file_remedy("grant-write", denial->what);
 	case DENIAL_CALL:
+		if (strcmp(denial->what, "shmget") == 0)
+			return strdup("grant-shared-memory = true");
 		break;
 	}
 	return NULL;

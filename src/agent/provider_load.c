@@ -175,6 +175,10 @@ static void open_located(struct operation *operation, struct provider *provider)
 	if (configured != NULL) {
 		put_grants(&grants, FRAME_GRANT_READ, configured->read);
 		put_grants(&grants, FRAME_GRANT_WRITE, configured->write);
+		if (configured->shared_memory) {
+			buf_put_u8(&grants, FRAME_GRANT_SHARED_MEMORY);
+			buf_put_string(&grants, BYTES(NULL, 0));
+		}
 	}
 	brokered = grant_connections(provider, configured, &grants);
 	frame.open.grants = buf_bytes(&grants);

@@ -193,8 +193,9 @@ static void grant_named_file(struct walls *walls, const char *path)
 		grant(walls, certificate, LANDLOCK_READ);
 }
 
-/* What the grants say of sockets. */
+/* What the grants say of sockets, and of memory. */
 struct doors {
+	bool shared_memory;
 	bool brokered;
 	bool any;
 	bool tcp;
@@ -207,6 +208,8 @@ static void note_door(struct doors *doors, uint8_t kind, struct bytes text)
 
 	if (kind == FRAME_GRANT_BROKERED)
 		doors->brokered = true;
+	if (kind == FRAME_GRANT_SHARED_MEMORY)
+		doors->shared_memory = true;
 	if (kind == FRAME_GRANT_CONNECT)
 		doors->any = true;
 	if (kind == FRAME_GRANT_CONNECT && text.len > 0 && text.data[0] == '@')
@@ -287,7 +290,7 @@ static enum ks_error keep_files(const struct ks_needs *needs, const char *librar
 }
 
 /* Static words; "": nothing is lacking. */
-static const char *lacking(const struct frame_confined *confined, bool connects)
+static const char *lacking(const struct frame_confined *confined, bool connects, bool shared_memory)
 {
 	if (confined->landlock == 0)
 		return confined->filtered
@@ -301,6 +304,8 @@ static const char *lacking(const struct frame_confined *confined, bool connects)
 		       "seccomp only";
 	if (connects)
 		return "sockets that have a path are not kept from it";
+	if (shared_memory)
+		return "System V memory that others have made is granted to it";
 	return "";
 }
 
@@ -315,6 +320,7 @@ enum ks_error confine_process(const struct ks_needs *needs, const char *library,
 	struct syscall_filter filter = {.needs = needs,
 		.connects = doors.any || needs->network || needs->connect_paths[0] != NULL,
 		.tcp = doors.tcp || needs->network,
+		.shared_memory = doors.shared_memory,
 		.connect = FILTER_CONNECT_FREE,
 		.notifications = -1};
 
@@ -333,8 +339,8 @@ enum ks_error confine_process(const struct ks_needs *needs, const char *library,
 	out->brokered = filter.notifications >= 0;
 	if (notifications != NULL)
 		*notifications = filter.notifications;
-	out->lacking =
-		bytes_of(lacking(out, filter.connect == FILTER_CONNECT_FREE && filter.connects));
+	out->lacking = bytes_of(lacking(out,
+		filter.connect == FILTER_CONNECT_FREE && filter.connects, doors.shared_memory));
 	return error;
 }
 
@@ -342,5 +348,5 @@ void confine_foresee(struct frame_confined *out)
 {
 	out->landlock = landlock_version();
 	out->filtered = syscall_filter_possible();
-	out->lacking = bytes_of(lacking(out, false));
+	out->lacking = bytes_of(lacking(out, false, false));
 }

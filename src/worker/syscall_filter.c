@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -60,8 +61,6 @@ static const int refused[] = {
 	SCMP_SYS(add_key),
 	SCMP_SYS(request_key),
 	SCMP_SYS(keyctl),
-	SCMP_SYS(shmget),
-	SCMP_SYS(shmat),
 	SCMP_SYS(shmctl),
 	SCMP_SYS(msgget),
 	SCMP_SYS(msgsnd),
@@ -376,6 +375,20 @@ static void refuse_sockets(struct rules *rules, const struct syscall_filter *fil
 
 /* ---- The two kinds of filter ---- */
 
+/* Where it is granted, what others have made can be used, and nothing be made. */
+static void refuse_shared_memory(struct rules *rules, bool granted)
+{
+	if (granted) {
+		add_if(rules, rules->refuse, SCMP_SYS(shmget),
+			when(2, SCMP_CMP_MASKED_EQ, IPC_CREAT, IPC_CREAT));
+		add_if(rules, rules->refuse, SCMP_SYS(shmget),
+			when(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, IPC_PRIVATE));
+		return;
+	}
+	add(rules, rules->refuse, SCMP_SYS(shmget));
+	add(rules, rules->refuse, SCMP_SYS(shmat));
+}
+
 static void refuse_dangerous(struct rules *rules, const struct syscall_filter *filter)
 {
 	add_list(rules, rules->refuse, refused, sizeof(refused) / sizeof(refused[0]));
@@ -383,6 +396,7 @@ static void refuse_dangerous(struct rules *rules, const struct syscall_filter *f
 	refuse_terminal_input(rules);
 	refuse_undoing(rules);
 	refuse_sockets(rules, filter);
+	refuse_shared_memory(rules, filter->shared_memory);
 	refuse_processes(rules);
 	refuse_signals_to_others(rules);
 	refuse_scheduling_others(rules);

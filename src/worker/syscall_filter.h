@@ -23,8 +23,9 @@ enum filter_connect {
 
 struct syscall_filter {
 	const struct ks_needs *needs;
-	bool connects; /* something is granted that it may connect to */
-	bool tcp;      /* also by TCP */
+	bool connects;	    /* something is granted that it may connect to */
+	bool tcp;	    /* also by TCP */
+	bool shared_memory; /* System V's, that somebody else has made */
 	/* In: what is wanted. Out: FREE instead of BROKERED where the kernel can't tell anybody. */
 	enum filter_connect connect;
 	int notifications; /* out: seccomp's descriptor when BROKERED, the caller's; else -1 */

@@ -72,6 +72,12 @@ class Escapes(bed.Case):
         self.assertNotEqual(outcomes["write a secret"], "succeeded")
         self.assertNotEqual(outcomes["read /etc/shadow"], "succeeded")
 
+    def test_memory_that_is_granted_can_be_used_and_none_be_made(self):
+        agent = self.start("pkcs11", more=" grant-shared-memory = true\n")
+        with self.abstract(), agent.connect() as one:
+            self.assertEqual(one.add_token(bed.MODULE), c.FAILURE)
+        self.nothing_succeeds(agent)
+
 
 class Shown(unittest.TestCase):
     """What holds for each worker is told by the status."""

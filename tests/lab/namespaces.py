@@ -1,5 +1,5 @@
 """
-A network, mounts and a /run of its own for a test's process and all that it starts: for daemons that have one
+A network, mounts, System V memory and a /run of its own for a test's process and all that it starts: for daemons that have one
 place in the system, which somebody else may have taken. For an ordinary user all files of root's seem to be nobody's
 then, so a worker loads no module: tests of that want root.
 """
@@ -10,7 +10,7 @@ import pathlib
 import socket
 import struct
 
-_NEW_NAMESPACE, _NEW_USER, _NEW_NETWORK = 0x00020000, 0x10000000, 0x40000000
+_NEW_NAMESPACE, _NEW_IPC, _NEW_USER, _NEW_NETWORK = 0x00020000, 0x08000000, 0x10000000, 0x40000000
 _DETACH, _BIND, _RECURSIVE, _PRIVATE = 2, 0x1000, 0x4000, 1 << 18
 _SET_FLAGS, _GET_FLAGS, _UP = 0x8914, 0x8913, 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -28,9 +28,9 @@ def _mount(what, where, kind, flags, options=None):
 
 
 def _leave_the_rest():
-    """Namespaces of mounts and network; who is not root needs one of users for that."""
+    """Namespaces of mounts, memory and network; who is not root needs one of users for that."""
     uid, gid = os.geteuid(), os.getegid()
-    flags = _NEW_NAMESPACE | _NEW_NETWORK
+    flags = _NEW_NAMESPACE | _NEW_IPC | _NEW_NETWORK
     if _libc.unshare(flags) == 0:
         return
     _system_call(_libc.unshare(flags | _NEW_USER))

@@ -77,7 +77,8 @@ static void every_option_replaces_its_default(void **state)
 				      "pinentry-terminal = /dev/tty8\n"
 				      "relays = {mine, \"/opt/my relay\"}\n"
 				      "worker fake { environment = {\"A=1\", 'B=${C}'}\n"
-				      "grant-read = {/opt/vendor} grant-write = {/a, /b} }\n");
+				      "grant-read = {/opt/vendor} grant-write = {/a, /b} "
+				      "grant-shared-memory = true }\n");
 
 	assert_string_equal(config.allowed_providers, "/opt/*");
 	assert_int_equal(config.operation_timeout_ms, 5000);
@@ -98,6 +99,7 @@ static void every_option_replaces_its_default(void **state)
 	assert_null(config.relays[2]);
 	assert_string_equal(config_worker_environment(&config, "fake")[0], "A=1");
 	assert_string_equal(config_worker_environment(&config, "fake")[1], "B=${C}");
+	assert_true(config_worker(&config, "fake")->shared_memory);
 	assert_null(config_worker_environment(&config, "fake")[2]);
 	assert_null(config_worker_environment(&config, "pkcs11")[0]);
 	assert_string_equal(config_worker(&config, "fake")->read[0], "/opt/vendor");

@@ -56,6 +56,7 @@ static void each_says_what_would_permit_it(void **state)
 		const char *remedy;
 	} rows[] = {
 		{DENIAL_CONNECT, "tcp:127.0.0.1:1", "grant-connect = {\"tcp:127.0.0.1:1\"}"},
+		{DENIAL_CALL, "shmget", "grant-shared-memory = true"},
 		{DENIAL_READ, "/opt/vendor/x.conf", "grant-read = {\"/opt/vendor\"}"},
 		{DENIAL_READ, "/x", "grant-read = {\"/\"}"},
 		{DENIAL_WRITE, "/var/opt/cache/y", "grant-write = {\"/var/opt/cache\"}"},
