@@ -88,7 +88,9 @@ static void *finder_main(void *argument)
 		if (events[0].revents != 0)
 			drain(finder->tokens->wake);
 		if (events[1].revents != 0) {
-			(void)take_event(finder);
+			/* All: nothing found now shall be gone by an old event. */
+			while (take_event(finder))
+				;
 			finder_look(finder);
 		}
 	}

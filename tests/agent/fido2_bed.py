@@ -57,7 +57,7 @@ class Case(token_bed.Case):
         token.touch_at_once()
         key = Made(self.bed, kind, options)
         for one in others:
-            one.insert()
+            self.back(one)
         return key
 
     def added(self, key):
@@ -77,6 +77,23 @@ class Case(token_bed.Case):
         self.assertIsNotNone(signature, self.agent.log()[-3000:])
         keys.verify(key.blob, signature, data)
         return keys.presence_in(signature)
+
+    def listed(self):
+        """The nodes of the tokens that the agent knows of; None before it looks for any."""
+        for provider in self.agent.status()["providers"]:
+            if provider["backend"] == "fido2":
+                return [one["location"] for one in provider["tokens"] if one["location"]]
+        return None
+
+    def back(self, token=None):
+        """It is put in again, and that it was pulled is no news by then."""
+        token = token or self.token
+        looked_for = self.listed() is not None
+        if looked_for:
+            lab.wait_for("it is known to be gone", lambda: token.node not in self.listed())
+        token.insert()
+        if looked_for:
+            lab.wait_for("it is found again", lambda: token.node in self.listed())
 
     def refuses(self, key, *words, client=None, data=b"data"):
         """No signature comes, and the status says why."""

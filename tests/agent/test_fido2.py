@@ -54,7 +54,7 @@ class Keys(fido2_bed.Case):
     def test_a_token_of_before_ctap2_signs(self):
         self.token.set("ctap2", "off")
         self.token.pull()
-        self.token.insert()
+        self.back()
         key = self.gives("ecdsa-sk")
         self.assertEqual(self.signs(key), TOUCH)
 

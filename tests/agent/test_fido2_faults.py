@@ -22,7 +22,7 @@ class Case(fido2_bed.Case):
             lab.verify(self.key.blob, signature, b"data")
         self.token.fault("none")
         self.token.pull()
-        self.token.insert()
+        self.back()
         self.signs(self.key)
         return signature
 
@@ -41,7 +41,7 @@ class Answers(Case):
         for kind in ("malformed", "oversized", "length-most", "channel"):
             with self.subTest(kind):
                 self.token.pull()
-                self.token.insert()
+                self.back()
                 self.spoilt(kind, "get_info", 9)
 
     def test_signatures_that_are_not_of_the_key(self):
@@ -63,7 +63,7 @@ class Answers(Case):
         self.token.fault("deaf", 9)
         one.close()
         self.token.pull()
-        self.token.insert()
+        self.back()
         self.token.fault("none")
         self.token.touch_at_once()
         self.signs(self.key)

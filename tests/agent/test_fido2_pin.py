@@ -104,7 +104,7 @@ class Wrong(Case):
             self.refuses(self.key, "take the security key out")
             self.assertEqual((self.token.tries, len(self.pin_prompts())), (8, prompts))
         self.token.pull()
-        self.token.insert()
+        self.back()
         self.signs(self.key)
 
     def test_without_a_pin_or_with_one_to_be_changed_it_says_so(self):
@@ -113,7 +113,7 @@ class Wrong(Case):
         self.token.says("force-change off")
         self.token.pin("")
         self.token.pull()
-        self.token.insert()
+        self.back()
         self.refuses(self.key, "has no PIN")
 
     def test_one_that_can_be_none_is_not_sent(self):
@@ -135,7 +135,7 @@ class Wrong(Case):
         self.token.pull()
         self.assertIsNone(self.gets(one))
         self.refused_with("token removed")
-        self.token.insert()
+        self.back()
         self.assertEqual(self.token.tries, 8)
         self.asks.prints(PIN)
         self.signs(self.key)

@@ -123,16 +123,12 @@ class Chosen(Case):
 
 
 class ComingAndGoing(fido2_bed.Case):
-    def listed(self):
-        provider = next(one for one in self.agent.status()["providers"] if one["backend"] == "fido2")
-        return [one["location"] for one in provider["tokens"] if one["location"]]
-
     def test_the_status_says_which_are_there(self):
         self.gives()
         self.assertEqual(self.listed(), [self.token.node])
         self.token.pull()
         lab.wait_for("it is gone", lambda: self.listed() == [])
-        self.token.insert()
+        self.back()
         lab.wait_for("it is back", lambda: self.listed() == [self.token.node])
 
     def test_pulled_while_it_waits_it_fails_at_once_and_works_when_it_is_back(self):
@@ -143,9 +139,9 @@ class ComingAndGoing(fido2_bed.Case):
             pulled = time.monotonic()
             self.token.pull()
             self.assertIsNone(self.gets(client))
-            self.assertLess(time.monotonic() - pulled, lab.PATIENCE)
+            self.assertLess(time.monotonic() - pulled, 5 * lab.PATIENCE)
             self.refused_with("token removed")
-            self.token.insert()
+            self.back()
             self.token.touch_at_once()
             self.signs(key)
 
@@ -156,7 +152,7 @@ class ComingAndGoing(fido2_bed.Case):
             time.sleep(moment * 0.0005)
             self.token.pull()
             self.gets(client)
-            self.token.insert()
+            self.back()
         self.signs(key)
 
     def test_one_that_comes_later_is_found(self):
@@ -164,14 +160,14 @@ class ComingAndGoing(fido2_bed.Case):
         self.token.pull()
         self.added(key)
         self.refuses(key, "no security key is plugged in")
-        self.token.insert()
+        self.back()
         self.signs(key)
 
     def test_nobody_is_asked_for_anything_when_one_is_inserted(self):
         self.gives()
         self.token.pull()
         self.token.count_anew()
-        self.token.insert()
+        self.back()
         lab.wait_for("it is back", lambda: self.listed() == [self.token.node])
         self.assertEqual((self.token.counts(), self.asks.prompts()), ({}, []))
 
