@@ -92,6 +92,22 @@ class Create(CommandTest):
         self.call("create", "--no-pin", "-C", "two\nlines", "key.tpm", status=2)
 
 
+class Agent(CommandTest):
+    def test_the_agents_worker_signs_with_what_is_made_in_each_way(self):
+        lab.run_well(["ssh-keygen", "-q", "-N", "", "-t", "ecdsa", "-f", self.path / "outside"])
+        self.create("plain.tpm")
+        self.create("rsa.tpm", "-t", "rsa2048")
+        self.create("described.tpm", "--description", "-C", "in so many words")
+        self.create("rsa-parent.tpm", "--rsa-parent")
+        self.call("import", "--no-pin", "outside", "imported.tpm")
+        self.call("storage-key", "storage")
+        self.call("wrap", "--no-pin", "--for", "storage", "outside", "wrapped.tpm")
+        for name in ("plain", "described", "rsa-parent", "imported", "wrapped"):
+            with self.subTest(name):
+                self.sign_by_worker(f"{name}.tpm")
+        self.sign_by_worker("rsa.tpm", "rsa-sha2-512")
+
+
 class Change(CommandTest):
     def test_another_pin_takes_the_place_of_the_first(self):
         key = self.create_with_pin()

@@ -1,11 +1,12 @@
 """What the tests of `keystile tpm` stand on: the command at a TPM in software, with and without a terminal."""
+import base64
 import os
 import stat
 import subprocess
 import unittest
 
 import lab
-from lab import tpm
+from lab import tpm, worker
 
 PIN, OTHER_PIN = "mine-4711", "other-0815"
 PROVIDER = ("-provider", "tpm2", "-provider", "default", "-propquery", "?provider=tpm2")
@@ -97,6 +98,18 @@ class CommandTest(unittest.TestCase):
         done = lab.run_well(["openssl", "dgst", f"-{digest}", "-verify", pem, "-signature", signature,
                              self.path / "data"])
         self.assertIn("Verified OK", done.stdout)
+
+    def sign_by_worker(self, name, algorithm="ecdsa-sha2-nistp256"):
+        """The agent's worker signs with a file, and the signature is verified."""
+        pairs = [f"{key}={value}" for key, value in self.env().items() if key.startswith("KEYSTILE_") or key == "HOME"]
+        started = worker.Worker(program="tpm2", wrapper=["/usr/bin/env", *pairs])
+        started.grants = [(worker.GRANT_CONNECT, self.tpm.bus.path + end) for end in ("", ".ctrl")]
+        with started:
+            started.greet()
+            started.open(f"tpm2:{self.path / name}")
+            key = started.key()
+            self.assertEqual(base64.b64encode(key).decode(), self.blob(name))
+            lab.verify(key, started.sign(key, data=b"data", algorithm=algorithm)[1].result, b"data")
 
     def sign_by_openssl(self, key, public, digest="sha256", pin=None, at=None):
         """tpm2-openssl signs with a file or a handle, and the signature is verified without a TPM."""
