@@ -44,6 +44,7 @@ enum frame_type {
 	FRAME_LOG = 40,
 	FRAME_CONFINED = 41, /* between locate and open: what holds from now on */
 	FRAME_MEMORY = 42,   /* before that: with a descriptor to read the worker's memory from */
+	FRAME_DENIED = 43,   /* a file stayed closed by it: path */
 };
 
 /* Kinds of grants in FRAME_OPEN: a row of u8 kind, string path or address. */
@@ -131,6 +132,10 @@ struct frame {
 					*/
 			struct bytes lacking; /* words for what could not be done; "": nothing */
 		} confined;
+		struct {
+			bool writes;
+			struct bytes path;
+		} denied;
 		struct {
 			uint32_t level; /* log only, 0 in progress */
 			struct bytes text;

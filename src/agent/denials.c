@@ -16,6 +16,8 @@
 
 #include "foreign_text.h"
 
+#define LINES_PER_MINUTE 60
+
 struct denial {
 	char backend[32];
 	char provider[256];
@@ -30,6 +32,8 @@ struct denials {
 	pthread_mutex_t lock;
 	unsigned references;
 	unsigned long added;
+	time_t minute;	/* of the last line in the log */
+	unsigned lines; /* in that minute */
 	struct denial rows[DENIALS_KEPT];
 };
 
@@ -114,6 +118,15 @@ static const char *verb(enum denial_kind kind)
 	return verbs[kind];
 }
 
+/* Under the lock: a module that tries something else each time does not fill the log. */
+static bool may_log(struct denials *denials, time_t minute)
+{
+	if (denials->minute != minute)
+		denials->lines = 0;
+	denials->minute = minute;
+	return ++denials->lines <= LINES_PER_MINUTE;
+}
+
 void denials_add(struct denials *denials, const char *backend, const char *provider,
 	enum denial_kind kind, const char *what)
 {
@@ -130,21 +143,40 @@ void denials_add(struct denials *denials, const char *backend, const char *provi
 		denial.count = row->count + 1;
 	denial.last = ++denials->added;
 	*row = denial;
+	first = first && may_log(denials, denial.when / 60);
 	pthread_mutex_unlock(&denials->lock);
 	if (first)
 		log_warning("worker %s was kept from %s %s", backend, verb(kind),
 			text_quote_words(bytes_of(denial.what), quoted));
 }
 
-/* The folder of a file is granted; it is "/" for one that lies there. */
-static char *file_remedy(const char *list, const char *path)
+/* The home folder, or one above: in there are the keys of ssh, which nobody is to be led to grant.
+ */
+static bool holds_home(const char *folder, size_t len)
+{
+	const char *home = getenv("HOME");
+
+	return len == 0 || (home != NULL && strncmp(home, folder, len) == 0 &&
+				   (home[len] == '\0' || home[len] == '/'));
+}
+
+/* What is to be made or changed needs the folder, as it may not be there when the worker starts. */
+static char *write_remedy(const char *path)
 {
 	const char *slash = strrchr(path, '/');
+	size_t len = slash != NULL ? (size_t)(slash - path) : 0;
 
-	if (slash == NULL)
+	if (holds_home(path, len) || strstr(path, "/.ssh/") != NULL)
 		return NULL;
-	return slash == path ? text_format("%s = {\"/\"}", list)
-			     : text_format("%s = {\"%.*s\"}", list, (int)(slash - path), path);
+	return text_format("grant-write = {\"%.*s\"}", (int)len, path);
+}
+
+static char *read_remedy(const char *path)
+{
+	if (path[0] != '/' || holds_home(path, strlen(path) > 1 ? strlen(path) : 0) ||
+		strstr(path, "/.ssh/") != NULL)
+		return NULL;
+	return text_format("grant-read = {\"%s\"}", path);
 }
 
 /* What a person may write for it, NULL where nothing permits it. */
@@ -158,9 +190,9 @@ static char *remedy(const struct denial *denial)
 	case DENIAL_CONNECT:
 		return text_format("grant-connect = {\"%s\"}", denial->what);
 	case DENIAL_READ:
-		return file_remedy("grant-read", denial->what);
+		return read_remedy(denial->what);
 	case DENIAL_WRITE:
-		return file_remedy("grant-write", denial->what);
+		return write_remedy(denial->what);
 	case DENIAL_CALL:
 		if (strcmp(denial->what, "shmget") == 0)
 			return strdup("grant-shared-memory = true");

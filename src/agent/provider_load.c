@@ -142,10 +142,11 @@ static bool grant_connections(
 {
 	const struct ks_needs *needs = provider->needs;
 	struct bytes shown = provider_shown(provider->name);
-	AUTO(text) name = strndup((const char *)shown.data, shown.len);
+	char *name = strndup((const char *)shown.data, shown.len);
 	struct broker *broker =
 		name == NULL ? NULL : broker_new(provider->agent->denials, needs->name, name);
 
+	provider->worker->shown = name;
 	provider->worker->broker = broker;
 	if (broker == NULL)
 		return false;

@@ -19,6 +19,7 @@
 
 #include "agent.h"
 #include "broker.h"
+#include "denials.h"
 #include "operation.h"
 #include "spawn.h"
 
@@ -34,6 +35,7 @@ static void on_handle_closed(struct worker *worker)
 	worker_output_close(&worker->output, NULL); /* of one that was never attached */
 	buf_deinit(&worker->in);
 	broker_free(worker->broker);
+	free(worker->shown);
 	if (worker->incoming_fd >= 0)
 		close(worker->incoming_fd);
 	if (worker->memory_fd >= 0)
@@ -203,6 +205,22 @@ static enum ks_error confined(struct worker *worker, const struct frame *frame)
 	return confinement->brokered ? start_broker(worker) : KS_OK;
 }
 
+/* Its word alone, which nothing depends on. */
+static enum ks_error denied(struct worker *worker, const struct frame *frame)
+{
+	AUTO(text) path =
+		frame->denied.path.len == 0
+			? NULL
+			: strndup((const char *)frame->denied.path.data, frame->denied.path.len);
+
+	if (!worker->confinement.told || worker->shown == NULL)
+		return KS_BAD_INPUT;
+	if (path != NULL)
+		denials_add(worker->agent->denials, worker->needs->name, worker->shown,
+			frame->denied.writes ? DENIAL_WRITE : DENIAL_READ, path);
+	return KS_OK;
+}
+
 static enum ks_error handle(struct worker *worker, const struct frame *frame)
 {
 	if (frame->type == FRAME_HELLO)
@@ -220,6 +238,8 @@ static enum ks_error handle(struct worker *worker, const struct frame *frame)
 		return confined(worker, frame);
 	case FRAME_MEMORY:
 		return memory(worker);
+	case FRAME_DENIED:
+		return denied(worker, frame);
 	case FRAME_LOG:
 		log_for(worker, frame);
 		return KS_OK;

@@ -116,6 +116,7 @@ struct worker {
 	uint32_t last_id;
 	uint64_t signed_ms; /* when its last signature ended, for better or worse, or it began */
 	struct worker_confinement confinement;
+	char *shown; /* its provider's name, for what it is kept from; NULL until it is opened */
 	struct broker *broker; /* for when it is confined; until then ours */
 	int incoming_fd;       /* came with bytes that are no whole frame yet, -1: none */
 	int memory_fd;	       /* its memory, until its broker has it; -1: none */

@@ -213,6 +213,10 @@ static void get_from_worker(struct reader *in, struct frame *frame)
 		frame->confined.brokered = get_bool(in);
 		frame->confined.lacking = get_text(in);
 		return;
+	case FRAME_DENIED:
+		frame->denied.writes = get_bool(in);
+		frame->denied.path = get_text(in);
+		return;
 	case FRAME_TOUCH_OVER:
 	case FRAME_MEMORY:
 		return;
@@ -247,6 +251,7 @@ static bool operation_fits(const struct frame *frame)
 	case FRAME_TOKEN:
 	case FRAME_TOKEN_GONE:
 	case FRAME_LOG:
+	case FRAME_DENIED:
 		return true;
 	default:
 		return frame->operation != 0;

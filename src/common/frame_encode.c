@@ -138,6 +138,10 @@ static void put_from_worker(const struct frame *frame, struct buf *out)
 		buf_put_bool(out, frame->confined.brokered);
 		put_shown_text(out, frame->confined.lacking);
 		return;
+	case FRAME_DENIED:
+		buf_put_bool(out, frame->denied.writes);
+		put_shown_text(out, frame->denied.path);
+		return;
 	case FRAME_TOUCH_OVER:
 	case FRAME_MEMORY:
 		return;

@@ -12,6 +12,7 @@
 
 #include "confine.h"
 #include "operation.h"
+#include "report.h"
 
 #define LOCATE_GRACE_SECONDS 2
 
@@ -122,6 +123,8 @@ static enum ks_error prepare(struct ks_operation *operation)
 	error = confine(operation, &frame.confined, &notifications);
 	if (error == KS_OK)
 		error = channel_send_with(&worker->channel, &frame, notifications);
+	if (error == KS_OK && !worker->backend->needs->library_apart)
+		report_denials(worker);
 	return error == KS_OK ? worker_start_threads(worker) : error;
 }
 

@@ -10,6 +10,8 @@
 
 #include <keystile/log.h>
 
+#define DENIALS_TOLD_MAX 64
+
 /* ---- Log ---- */
 
 void report_init(struct ks_worker *worker)
@@ -76,6 +78,32 @@ void report_log(enum log_level level, const char *line, void *context)
 	send_dropped(worker, dropped);
 	if (fits)
 		send_line(worker, level, line);
+}
+
+/* ---- Files that stayed closed ---- */
+
+/* Who calls open() has no worker to hand over: the one exception to having no globals. */
+static struct {
+	_Atomic(struct ks_worker *) worker;
+	atomic_uint told;
+} denials;
+
+void report_denials(struct ks_worker *worker)
+{
+	atomic_store(&denials.worker, worker);
+}
+
+void report_denial(const char *path, bool writes)
+{
+	struct ks_worker *worker = atomic_load(&denials.worker);
+	const struct frame frame = {
+		.type = FRAME_DENIED, .denied = {.writes = writes, .path = bytes_of(path)}};
+
+	if (worker == NULL || atomic_fetch_add(&denials.told, 1) >= DENIALS_TOLD_MAX)
+		return;
+	/* One that can't be told is refused all the same. */
+	if (channel_send(&worker->channel, &frame) != KS_OK)
+		return;
 }
 
 /* ---- Tokens ---- */

@@ -16,4 +16,9 @@ void report_log(enum log_level level, const char *line, void *context);
 /* Says how many lines were dropped, if any were and their second is over. */
 void report_dropped(struct ks_worker *worker);
 
+/* From here on report_denial() tells the agent. */
+void report_denials(struct ks_worker *worker);
+/* The confinement kept code of this process from a file. From any thread; few are told. */
+void report_denial(const char *path, bool writes);
+
 #endif

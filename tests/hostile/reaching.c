@@ -1,10 +1,12 @@
 /*
  * A module that tries to reach sockets: those in the file that REACH_TO names, one in a line, as
- * keystile.conf(5) writes addresses. Where REACH_GRANTED and REACH_FORBIDDEN are the paths of two
- * sockets, of which it may reach the first, it tries the ways around connect() too. It notes "NAME:
- * reached" or why not in the file that REACH_NOTES names. It is no PKCS#11 module.
+ * keystile.conf(5) writes addresses, and files: "read:/path". Where REACH_GRANTED and
+ * REACH_FORBIDDEN are the paths of two sockets, of which it may reach the first, it tries the ways
+ * around connect() too. It notes "NAME: reached" or why not in the file that REACH_NOTES names. It
+ * is no PKCS#11 module.
  */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -82,8 +84,41 @@ static bool talks(int fd)
 	       recv(fd, words, 7, MSG_WAITALL) == 7 && memcmp(words, "welcome", 7) == 0;
 }
 
+static bool streams(const char *path, const char *mode)
+{
+	FILE *stream = fopen(path, mode);
+
+	return stream != NULL && fclose(stream) == 0;
+}
+
+static bool lists(const char *path)
+{
+	DIR *folder = opendir(path);
+
+	return folder != NULL && closedir(folder) == 0;
+}
+
+/* "read:/path" and the like. */
+static bool opens(const char *how, const char *path)
+{
+	int fd = -1;
+
+	if (strncmp(how, "list:", 5) == 0)
+		return lists(path);
+	if (strncmp(how, "stream:", 7) == 0)
+		return streams(path, "r");
+	if (strncmp(how, "append:", 7) == 0)
+		return streams(path, "a");
+	fd = strncmp(how, "make:", 5) == 0 ? open(path, O_WRONLY | O_CREAT | O_EXCL, 0600)
+					   : open(path, O_RDONLY);
+	return fd >= 0 && close(fd) == 0;
+}
+
 static bool reaches(const char *text)
 {
+	if (text[0] != '/' && text[0] != '@' && strncmp(text, "tcp:", 4) != 0)
+		return opens(text, strchr(text, '/'));
+
 	union address address;
 	socklen_t len = make_address(text, &address);
 	int fd = open_socket(address.any.sa_family);

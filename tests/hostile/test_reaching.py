@@ -191,6 +191,24 @@ class Shown(Case):
         path.chmod(0o600)
         return lab.environment(home)
 
+    def test_files_that_stay_closed_are_told_with_what_would_open_them(self):
+        vendor = self.folder.path / "vendor"
+        vendor.mkdir()
+        for name in ("one", "two", "three"):
+            (vendor / name).write_text("x")
+        agent = self.start()
+        tries = {f"read:{vendor}/one": ("read", f"{vendor}/one"), f"stream:{vendor}/two": ("read", f"{vendor}/two"),
+                 f"list:{vendor}": ("read", f"{vendor}"), f"append:{vendor}/three": ("write", f"{vendor}"),
+                 f"make:{vendor}/four": ("write", f"{vendor}")}
+        absent = f"read:{vendor}/nothing"
+        outcomes = self.outcomes(*tries, absent)
+        self.assertEqual({name: outcomes[name] for name in tries}, dict.fromkeys(tries, "Permission denied"))
+        if not self.brokered():  # a build with sanitizers, whose functions open files there
+            return
+        told = {(one["kind"], one["what"]): one["remedy"] for one in agent.status()["denials"] if one["kind"] in ("read", "write")}
+        expected = {(kind, name.split(":", 1)[1]): f'grant-{kind} = {{"{remedy}"}}' for name, (kind, remedy) in tries.items()}
+        self.assertEqual(told, expected, agent.log())
+
     def test_the_status_page_says_what_a_worker_was_kept_from(self):
         agent = self.start()
         if not self.brokered():

@@ -16,7 +16,7 @@ FRAME_MAX = 512 * 1024
 (HELLO, LOCATE, OPEN, LIST, LOGIN, SIGN, RELEASE, ADMINISTER, CANCEL, PIN_ANSWER, TOUCH_ANSWER,
  QUIT, ADD, REMOVE) = range(1, 15)
 (DONE, TOKEN, TOKEN_GONE, ASK_PIN, TOUCH_AWAITED, TOUCH_OVER, PRESENCE, PROGRESS, LOG,
- CONFINED, MEMORY) = range(32, 43)
+ CONFINED, MEMORY, DENIED) = range(32, 44)
 GRANT_READ, GRANT_WRITE, GRANT_CONNECT, GRANT_BROKERED = range(4)
 (OK, REFUSED, CANCELLED, TIMEOUT, NO_TOKEN, NO_KEY, PIN_NEEDED, PIN_WRONG, PIN_LAST_TRY, PIN_BLOCKED,
  BUSY, DEVICE_FAILED, NOT_ALLOWED, UNSUPPORTED, BAD_INPUT, NO_MEMORY) = range(16)
@@ -62,6 +62,7 @@ READERS = {
     LOG: lambda r: (r.u32(), r.string().decode()),
     CONFINED: lambda r: Confined(r.u32(), bool(r.u8()), bool(r.u8()), r.string().decode()),
     MEMORY: lambda r: None,
+    DENIED: lambda r: (bool(r.u8()), r.string().decode()),
 }
 
 
@@ -173,7 +174,7 @@ class Worker:
                 raise AssertionError(f"bytes left over in {got}")
             if number == CONFINED:
                 self.confined = got.body
-            elif number == MEMORY:
+            elif number in (MEMORY, DENIED):
                 continue
             elif number != LOG:
                 return got

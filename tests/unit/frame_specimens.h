@@ -86,6 +86,9 @@ static const struct frame frame_specimens[] = {
 			.brokered = true,
 			.lacking = SPECIMEN_BYTES("sockets are not kept from it")}},
 	{.type = FRAME_MEMORY, .operation = 22},
+	{.type = FRAME_DENIED,
+		.operation = 23,
+		.denied = {.writes = true, .path = SPECIMEN_BYTES("/opt/vendor/cache")}},
 };
 
 #define FRAME_SPECIMEN_COUNT (sizeof(frame_specimens) / sizeof(frame_specimens[0]))

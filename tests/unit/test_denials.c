@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <keystile/log.h>
@@ -57,14 +58,23 @@ static void each_says_what_would_permit_it(void **state)
 	} rows[] = {
 		{DENIAL_CONNECT, "tcp:127.0.0.1:1", "grant-connect = {\"tcp:127.0.0.1:1\"}"},
 		{DENIAL_CALL, "shmget", "grant-shared-memory = true"},
-		{DENIAL_READ, "/opt/vendor/x.conf", "grant-read = {\"/opt/vendor\"}"},
-		{DENIAL_READ, "/x", "grant-read = {\"/\"}"},
+		{DENIAL_READ, "/opt/vendor/x.conf", "grant-read = {\"/opt/vendor/x.conf\"}"},
+		{DENIAL_READ, "/", ""},
+		{DENIAL_READ, "/home", ""},
+		{DENIAL_READ, "/home/me", ""},
+		{DENIAL_READ, "/home/me/.ssh/id_rsa", ""},
+		{DENIAL_READ, "/home/men", "grant-read = {\"/home/men\"}"},
+		{DENIAL_READ, "relative", ""},
+		{DENIAL_WRITE, "/x", ""},
+		{DENIAL_WRITE, "/home/me/x", ""},
+		{DENIAL_WRITE, "/home/me/.ssh/rc", ""},
 		{DENIAL_WRITE, "/var/opt/cache/y", "grant-write = {\"/var/opt/cache\"}"},
 		{DENIAL_CALL, "ptrace", ""},
 		{DENIAL_CONNECT, "/run/\"}\nrule x {", ""},
 		{DENIAL_READ, "/run/${HOME}/x", ""},
 	};
 
+	assert_int_equal(setenv("HOME", "/home/me", 1), 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		denials_add(*state, "pkcs11", "/lib/a.so", rows[i].kind, rows[i].what);
 	json_t *list = denials_json(*state);

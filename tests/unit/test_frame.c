@@ -251,7 +251,7 @@ static void only_frames_of_no_operation_have_number_zero(void **state)
 		enum frame_type type = frame_specimens[i].type;
 		bool other = type != FRAME_HELLO && type != FRAME_QUIT;
 		bool zero = !other || type == FRAME_TOKEN || type == FRAME_TOKEN_GONE ||
-			    type == FRAME_LOG;
+			    type == FRAME_LOG || type == FRAME_DENIED;
 		struct frame frame = frame_specimens[i];
 		AUTO(buf) with_zero = {0}, with_other = {0};
 
