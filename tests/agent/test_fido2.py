@@ -123,7 +123,7 @@ class Over(fido2_bed.Case):
 
     def test_when_the_time_is_over(self):
         self.agent.stop()
-        self.config = "operation-timeout = 1\n"
+        self.config = "operation-timeout = 4\n"
         self.started()
         key = self.gives()
         self.token.touch_at_once(False)

@@ -11,7 +11,7 @@ ANSWERS = ("malformed", "truncated", "oversized", "empty", "length", "length-mos
 
 
 class Case(fido2_bed.Case):
-    config = "operation-timeout = 4\n"
+    config = "operation-timeout = 6\n"
 
     def spoilt(self, kind, command, times=1):
         """A signature while the token does that: it fails or is right; then a good one."""
