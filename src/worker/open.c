@@ -14,7 +14,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "report.h"
@@ -39,10 +38,23 @@ static void look_at(const char *path, bool writes)
 	errno = EACCES;
 }
 
-static int open_at(int folder, const char *path, int flags, mode_t mode)
-{
-	int fd = (int)syscall(SYS_openat, folder, path, flags, mode);
+/* The next function of that name is the C library's, or that of a library that was preloaded. */
+union next {
+	void *found;
+	int (*open)(const char *path, int flags, ...);
+	int (*openat)(int folder, const char *path, int flags, ...);
+	int (*checked)(const char *path, int flags);
+	FILE *(*fopen)(const char *path, const char *mode);
+	DIR *(*opendir)(const char *path);
+};
 
+static union next next_of(const char *name)
+{
+	return (union next){.found = dlsym(RTLD_NEXT, name)};
+}
+
+static int looked_at(int fd, const char *path, int flags)
+{
 	if (fd < 0)
 		look_at(path, (flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT) != 0);
 	return fd;
@@ -63,7 +75,7 @@ int open(const char *path, int flags, ...)
 	mode_t mode = 0;
 
 	MODE_AFTER(flags, mode);
-	return open_at(AT_FDCWD, path, flags, mode);
+	return looked_at(next_of("open").open(path, flags, mode), path, flags);
 }
 
 int open64(const char *path, int flags, ...)
@@ -71,7 +83,7 @@ int open64(const char *path, int flags, ...)
 	mode_t mode = 0;
 
 	MODE_AFTER(flags, mode);
-	return open_at(AT_FDCWD, path, flags, mode);
+	return looked_at(next_of("open64").open(path, flags, mode), path, flags);
 }
 
 int openat(int folder, const char *path, int flags, ...)
@@ -79,7 +91,7 @@ int openat(int folder, const char *path, int flags, ...)
 	mode_t mode = 0;
 
 	MODE_AFTER(flags, mode);
-	return open_at(folder, path, flags, mode);
+	return looked_at(next_of("openat").openat(folder, path, flags, mode), path, flags);
 }
 
 int openat64(int folder, const char *path, int flags, ...)
@@ -87,26 +99,22 @@ int openat64(int folder, const char *path, int flags, ...)
 	mode_t mode = 0;
 
 	MODE_AFTER(flags, mode);
-	return open_at(folder, path, flags, mode);
+	return looked_at(next_of("openat64").openat(folder, path, flags, mode), path, flags);
 }
 
 int open_checked(const char *path, int flags)
 {
-	return open_at(AT_FDCWD, path, flags, 0);
+	return looked_at(next_of("__open_2").checked(path, flags), path, flags);
 }
 
 int open64_checked(const char *path, int flags)
 {
-	return open_at(AT_FDCWD, path, flags, 0);
+	return looked_at(next_of("__open64_2").checked(path, flags), path, flags);
 }
 
 static FILE *open_stream(const char *name, const char *path, const char *mode)
 {
-	union {
-		void *found;
-		FILE *(*call)(const char *path, const char *mode);
-	} real = {.found = dlsym(RTLD_NEXT, name)};
-	FILE *stream = real.call(path, mode);
+	FILE *stream = next_of(name).fopen(path, mode);
 
 	if (stream == NULL)
 		look_at(path, strpbrk(mode, "wa+") != NULL);
@@ -125,11 +133,7 @@ FILE *fopen64(const char *path, const char *mode)
 
 DIR *opendir(const char *path)
 {
-	union {
-		void *found;
-		DIR *(*call)(const char *path);
-	} real = {.found = dlsym(RTLD_NEXT, "opendir")};
-	DIR *folder = real.call(path);
+	DIR *folder = next_of("opendir").opendir(path);
 
 	if (folder == NULL)
 		look_at(path, false);

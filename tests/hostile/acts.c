@@ -105,7 +105,7 @@ static void take_memory(void)
 		char *piece = mmap(NULL, PIECE, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-		*(volatile char *)(piece != MAP_FAILED ? piece : NULL) = 1;
+		*(volatile char *)piece = 1;
 	}
 }
 
