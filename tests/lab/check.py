@@ -44,7 +44,7 @@ VALGRIND = ("valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for
             " --show-leak-kinds=definite")
 UNSTEADY_MAX = 3  # test programs of a step that may be run a second time
 # Most tests wait more than they compute, less so under the sanitizers, and least under valgrind.
-AT_ONCE, AT_ONCE_SANITIZED, AT_ONCE_VALGRIND = 3 * JOBS, 2 * JOBS, JOBS + 1
+AT_ONCE, AT_ONCE_SANITIZED, AT_ONCE_VALGRIND = 2 * JOBS, JOBS + 1, JOBS + 1
 COST_UNKNOWN = 10  # seconds: they begin behind those that are known to be long
 FUZZ_SECONDS = 60  # for each target, but for all of them together no more than
 FUZZ_SECONDS_ALL = 180
@@ -316,7 +316,7 @@ def check_each(name, commands):
 def step_gcc():
     """gcc build, warnings as errors, and every test"""
     tally = build("gcc", BUILD, BUILD_TESTING="ON")
-    return tally if tally.failed else _plus(tally, run_tests("gcc", BUILD))
+    return tally if tally.failed else _plus(tally, run_tests("gcc", BUILD, patience=2))
 
 
 def step_openssh():
