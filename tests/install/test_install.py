@@ -47,8 +47,9 @@ class Packages(unittest.TestCase):
         self.assertIn("libuv1", needs)
         for library in TOKEN_LIBRARIES:
             self.assertNotIn(library, needs)
-        pkcs11 = next(path for path in packages if path.name.startswith("keystile-pkcs11_"))
-        self.assertIn("libp11-kit0", field(pkcs11, "Depends"))
+        for name, library in (("fido2", "libfido2-1"), ("tpm2", "libtss2-esys")):
+            brings = next(path for path in packages if path.name.startswith(f"keystile-{name}_"))
+            self.assertIn(library, field(brings, "Depends"))
 
     def test_uninstalling_what_cmake_installed_leaves_no_file(self):
         with lab.Folder() as folder:
@@ -87,6 +88,13 @@ class Installed(unittest.TestCase):
 
     def status(self):
         return json.loads(self.typed("keystile", "status", "--json"))
+
+    @staticmethod
+    def brought():
+        """All files of the packages."""
+        lines = [line.split() for package in packages
+                 for line in lab.run_well(["dpkg-deb", "--contents", package]).stdout.splitlines()]
+        return {words[5][1:] for words in lines if words[0].startswith("-")}
 
     def test_1_one_command_makes_the_agent_the_one_of_all_that_starts_from_then_on(self):
         self.systemctl("enable", "--now", "keystile.socket")
@@ -133,9 +141,9 @@ class Installed(unittest.TestCase):
     def test_5_a_purge_leaves_nothing(self):
         system.run("apt-get", "autoremove", "--purge", "-y", *(field(package, "Package") for package in packages))
         system.run("rm", "-rf", "--", debian.HOME)
-        left = {path for path in system.files() - self.before if not path.startswith((debian.HOME, "/etc", "/var"))}
-        self.assertEqual(left, set())
-        self.assertFalse([path for path in system.files() if "keystile" in path])
+        left = system.files()
+        self.assertEqual({path for path in self.brought() & left if path not in self.before}, set())
+        self.assertEqual([path for path in left if "keystile" in path], [])
 
 
 if __name__ == "__main__":
