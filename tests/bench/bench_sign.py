@@ -46,7 +46,7 @@ def against_module(hsm, token, kind, sessions):
     def bare():
         done = lab.run_well([rig.RAW, hsm.module, token.label, token.pin, key.id, sessions, ROUND_MS],
                             env=dict(lab.environment(hsm.folder.path), **hsm.env))
-        return float(done.stdout)
+        return float(done.stdout.split()[0])
 
     with lab.Agent(env=hsm.env) as ours:
         rig.add(ours, hsm.module, token.pin)
