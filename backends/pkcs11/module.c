@@ -112,10 +112,9 @@ enum ks_error module_open(struct module *module, struct ks_operation *operation,
 
 void module_close(struct module *module)
 {
+	/* It stays in memory, where threads that it left behind may still run: the process ends. */
 	if (module->initialized)
 		CALL(module, C_Finalize, NULL);
-	if (module->library)
-		dlclose(module->library);
 	pthread_mutex_destroy(&module->one_by_one);
 	*module = (struct module){0};
 }
