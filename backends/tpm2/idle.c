@@ -34,6 +34,9 @@ static void wait_a_while(struct tpm2 *tpm2)
 {
 	struct timespec until;
 
+	/* It may have become so before this thread was first here. */
+	if (tpm2->outdated)
+		return;
 	if (tpm2->held.tpm.esys == NULL && !keeps_pins(tpm2)) {
 		tpm2->idle_sleeps = true;
 		pthread_cond_wait(&tpm2->used, &tpm2->lock);
