@@ -22,6 +22,7 @@
 #include "status.h"
 #include "stream.h"
 #include "surroundings_control.h"
+#include "token_release.h"
 
 #define CONTROLS_MAX 16
 #define READ_PIECE ((size_t)4096)
@@ -34,8 +35,9 @@ struct control {
 	bool descriptor_seen;
 	int passed; /* the last descriptor that came and was not used, or -1 */
 	bool greeted;
-	uint64_t awaits_run; /* of reload.h; 0: none */
-	bool awaits_look;    /* for a display, before its status is told */
+	uint64_t awaits_run;	       /* of reload.h; 0: none */
+	bool awaits_look;	       /* for a display, before its status is told */
+	struct token_release *release; /* of whose end it is told; or NULL */
 };
 
 static void control_close(struct control *control)
@@ -47,6 +49,9 @@ static void control_close(struct control *control)
 	if (*at != NULL)
 		*at = control->next;
 	prompter_forget(control->agent, control);
+	if (control->release != NULL)
+		token_release_abandon(control->release);
+	control->release = NULL;
 	if (control->passed >= 0)
 		close(control->passed);
 	control->passed = -1;
@@ -144,6 +149,10 @@ static enum ks_error act(struct control *control, const json_t *request)
 		return reply(control, policy_show_json(control->agent));
 	if (strcmp(command, "policy-test") == 0)
 		return reply(control, policy_test_json(control->agent, request));
+	if (strcmp(command, "release") == 0) {
+		control->release = token_release_start(control->agent, control, request);
+		return control->release != NULL ? KS_OK : KS_NO_MEMORY;
+	}
 	if (strcmp(command, "reload") != 0)
 		return reply(control, json_pack("{s:b,s:s}", "ok", 0, "error",
 					      "this agent does not know that command"));
@@ -174,7 +183,8 @@ static int next_message(struct control *control)
 
 static bool may_read(const struct control *control)
 {
-	return control->awaits_run == 0 && !control->awaits_look && stream_idle(&control->stream);
+	return control->awaits_run == 0 && !control->awaits_look && control->release == NULL &&
+	       stream_idle(&control->stream);
 }
 
 /* Nothing is read or answered while an answer is made or waits to be read: see connection.h. */
@@ -212,6 +222,15 @@ void controls_reloaded(struct agent *agent, uint64_t run, const char *refusal)
 		if (control->awaits_run == run)
 			answer_reload(control, refusal);
 	}
+}
+
+void control_released(struct control *control, json_t *object)
+{
+	control->release = NULL;
+	if (reply(control, object) != KS_OK)
+		control_close(control);
+	else
+		work_off(control);
 }
 
 static void answer_look(struct control *control)

@@ -18,6 +18,8 @@ void control_accept(struct agent *agent, int fd);
 void controls_reloaded(struct agent *agent, uint64_t run, const char *refusal);
 /* Answers those who wait for the look that prompt_where_look() began. */
 void controls_looked(struct agent *agent);
+/* Of token_release_start(): takes the reference to what it is told. */
+void control_released(struct control *control, json_t *object);
 void controls_close(struct agent *agent);
 
 /* Of the process that connected, 0 where it can't be seen. */

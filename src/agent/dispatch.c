@@ -209,8 +209,8 @@ static void note_refusal(struct connection *connection, const struct rule *rule)
 		(unsigned long long)connection->id, origin_words(connection->origin.rule));
 	if (!may(connection, rule->who))
 		remedy = "do it on the machine where the agent runs";
-	refusals_add(
-		&connection->agent->refusals, what, why_refused(connection, rule->type), remedy);
+	refusals_add(&connection->agent->refusals, &connection->peer, what,
+		why_refused(connection, rule->type), remedy);
 }
 
 void dispatch_refuse(struct connection *connection, uint8_t type)

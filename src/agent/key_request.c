@@ -72,8 +72,8 @@ static void note_refusal(
 	AUTO(text) what = text_format("adding key %s", fingerprint != NULL ? fingerprint : "?");
 
 	audit_reason(connection, words);
-	refusals_add(
-		&connection->agent->refusals, what != NULL ? what : "adding a key", words, remedy);
+	refusals_add(&connection->agent->refusals, &connection->peer,
+		what != NULL ? what : "adding a key", words, remedy);
 }
 
 static void refuse(struct key_request *add, const char *words, const char *remedy)

@@ -44,8 +44,8 @@ static void refuse_signatures(struct agent *agent)
 			continue;
 		snprintf(what, sizeof(what), "a signature in work, connection %llu",
 			(unsigned long long)connection->id);
-		refusals_add(
-			&agent->refusals, what, "the agent was locked", "ssh-add -X unlocks it");
+		refusals_add(&agent->refusals, &connection->peer, what, "the agent was locked",
+			"ssh-add -X unlocks it");
 		audit_reason(connection, "the agent was locked");
 		connection->request = NULL;
 		request->abandon(request);

@@ -66,8 +66,8 @@ static void note_refusal(
 
 	audit_provider(connection, given);
 	audit_reason(connection, words);
-	refusals_add(
-		&connection->agent->refusals, what != NULL ? what : "a provider", words, remedy);
+	refusals_add(&connection->agent->refusals, &connection->peer,
+		what != NULL ? what : "a provider", words, remedy);
 }
 
 static void refuse(struct provider_request *add, enum ks_error error, const char *words)

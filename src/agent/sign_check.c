@@ -53,7 +53,7 @@ void sign_check_ssh(struct connection *connection, const struct subject *subject
  * A module's own word about a touch is worth nothing (DESIGN: presence), its PIN is one that
  * we asked for. A security key signs the touch. Keys in memory can prove nothing.
  */
-static uint32_t provable(const struct key *key)
+uint32_t sign_provable(const struct key *key)
 {
 	const struct ks_needs *needs = key_source(key)->token->provider->needs;
 
@@ -106,7 +106,7 @@ void sign_facts_of_key(const struct agent *agent, const struct key *key,
 	const struct config *config = &agent->config;
 	const struct token *token = key_source(key)->token;
 
-	facts->provable = provable(key);
+	facts->provable = sign_provable(key);
 	facts->in_memory = token->provider->needs->takes_keys;
 	facts->confirm = key_wants_confirmation(key);
 	facts->allow_remote_without_presence = config->allow_remote_without_presence;

@@ -17,6 +17,9 @@ enum ks_algorithm sign_algorithm(enum key_kind kind, uint32_t flags);
  */
 void sign_check_ssh(struct connection *connection, const struct subject *subject);
 
+/* enum ks_presence bits that a signature with this key, which is offered, can prove. */
+uint32_t sign_provable(const struct key *key);
+
 /* What rules are compared with and has to be made; zeroed is none. */
 struct rule_texts {
 	char *fingerprint;

@@ -25,8 +25,8 @@ void sign_refuse(struct sign *sign, const char *reason, const char *remedy)
 		fingerprint != NULL ? fingerprint : "", subject != NULL ? subject : "",
 		(unsigned long long)connection->id, origin_words(connection->origin.rule),
 		rule[0] != '\0' ? ", rule " : "", rule);
-	refusals_add(
-		&connection->agent->refusals, what != NULL ? what : "a signature", reason, remedy);
+	refusals_add(&connection->agent->refusals, &connection->peer,
+		what != NULL ? what : "a signature", reason, remedy);
 	audit_reason(connection, reason);
 	sign->request.state = REQUEST_ANSWERED;
 	sign_free(sign);

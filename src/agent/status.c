@@ -3,9 +3,11 @@
  */
 #include "status.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +26,7 @@
 #include "lock.h"
 #include "provider.h"
 #include "reload.h"
+#include "sign_check.h"
 #include "surroundings_control.h"
 #include "websafe.h"
 
@@ -287,6 +290,19 @@ static int bits_of(const struct key *key)
 	return bits;
 }
 
+/* By what a person can prove to be there when it signs: what remote requests need. */
+static json_t *proves_json(const struct key *key)
+{
+	uint32_t provable = sign_provable(key);
+	json_t *list = json_array();
+
+	if ((provable & KS_PRESENCE_TOUCH) != 0)
+		json_array_append_new(list, json_string("touch"));
+	if ((provable & KS_PRESENCE_PIN) != 0)
+		json_array_append_new(list, json_string("pin"));
+	return list;
+}
+
 static json_t *key_json(const struct key *key, const struct key_source *source)
 {
 	AUTO(text) fingerprint = public_key_fingerprint(buf_bytes(&key->blob));
@@ -294,11 +310,12 @@ static json_t *key_json(const struct key *key, const struct key_source *source)
 
 	for (const struct key_source *other = key->sources; other != NULL; other = other->next)
 		reserves += !other->hidden;
-	return json_pack("{s:s,s:s,s:i,s:o,s:o,s:o,s:i}", "fingerprint",
+	return json_pack("{s:s,s:s,s:i,s:o,s:o,s:o,s:i,s:o}", "fingerprint",
 		fingerprint != NULL ? fingerprint : "", "type", key_kind_label(key->kind), "bits",
 		bits_of(key), "comment", foreign_text(key->comment), "provider",
 		foreign_text(source->token->provider->name), "token",
-		foreign_text(source->token->label), "reserves", reserves);
+		foreign_text(source->token->label), "reserves", reserves, "proves",
+		proves_json(key));
 }
 
 static json_t *keys(const struct agent *agent)
@@ -328,6 +345,23 @@ static json_t *prompts(const struct agent *agent)
 	return list;
 }
 
+static json_t *refusal_json(const struct refusal *refusal)
+{
+	char when[32];
+	char terminal[32] = "";
+	struct tm parts;
+
+	gmtime_r(&refusal->when, &parts);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &parts);
+	if (refusal->terminal != 0)
+		snprintf(terminal, sizeof(terminal), "%u:%u", major(refusal->terminal),
+			minor(refusal->terminal));
+	return json_pack("{s:s,s:o,s:o,s:o,s:i,s:o,s:s}", "when", when, "key",
+		foreign_text(refusal->what), "reason", foreign_text(refusal->reason), "remedy",
+		foreign_text(refusal->remedy), "pid", (int)refusal->pid, "executable",
+		foreign_text(refusal->program), "terminal", terminal);
+}
+
 static json_t *refusals(const struct agent *agent)
 {
 	json_t *list = json_array();
@@ -338,15 +372,7 @@ static json_t *refusals(const struct agent *agent)
 	for (unsigned long i = 0; i < shown; i++) {
 		const struct refusal *refusal =
 			&agent->refusals.last[(count - 1 - i) % REFUSALS_KEPT];
-		char when[32];
-		struct tm parts;
-
-		gmtime_r(&refusal->when, &parts);
-		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &parts);
-		json_array_append_new(list, json_pack("{s:s,s:o,s:o,s:o}", "when", when, "key",
-						    foreign_text(refusal->what), "reason",
-						    foreign_text(refusal->reason), "remedy",
-						    foreign_text(refusal->remedy)));
+		json_array_append_new(list, refusal_json(refusal));
 	}
 	return list;
 }

@@ -11,20 +11,10 @@
 #include <keystile/cleanup.h>
 #include <keystile/text.h>
 
+#include "field.h"
+
 #define FIELD 4	 /* column where a field's name begins */
 #define VALUE 15 /* column where what belongs to it begins */
-
-static const char *text_in(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text != NULL ? text : "";
-}
-
-static long long number_in(const json_t *object, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(object, key));
-}
 
 /* The line's time is UTC; a person wants their own. */
 static void local_time(const char *when, char *out, size_t size)

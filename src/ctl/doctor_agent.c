@@ -11,6 +11,7 @@
 
 #include "control.h"
 #include "doctor.h"
+#include "field.h"
 #include "find.h"
 #include "status.h"
 
@@ -32,13 +33,6 @@ static const struct rival {
 	{"ssh-agent", "systemctl --user mask --now ssh-agent.service ssh-agent.socket; in an X "
 		      "session also take use-ssh-agent out of /etc/X11/Xsession.options"},
 };
-
-static const char *text_in(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text != NULL ? text : "";
-}
 
 /* Of the first rival whose name the program's path holds; else how to point to us. */
 static const char *rival_remedy(const char *program)

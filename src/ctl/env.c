@@ -13,17 +13,12 @@
 #include <keystile/text.h>
 
 #include "env.h"
+#include "field.h"
 #include "shell.h"
+#include "status.h"
 
 #define FIELD 2	 /* column where a field's name begins */
 #define VALUE 15 /* column where what belongs to it begins */
-
-static const char *text_in(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text != NULL ? text : "";
-}
 
 /* NULL where it is not set or empty. */
 static const char *variable(const char *name)
@@ -74,26 +69,6 @@ bool env_parse(int argc, char **argv, struct env_wish *out)
 
 /* ---- For a shell ---- */
 
-/* The agent's own socket, or another one of this machine's where it has none. */
-static const char *local_socket(const json_t *status)
-{
-	const json_t *sockets = json_object_get(status, "sockets");
-	const char *found = "";
-
-	for (size_t i = 0; i < json_array_size(sockets); i++) {
-		const json_t *socket = json_array_get(sockets, i);
-		const char *path = text_in(socket, "path");
-
-		if (strcmp(text_in(socket, "origin"), "local") != 0 || path[0] != '/')
-			continue;
-		if (strcmp(text_in(socket, "name"), "agent") == 0)
-			return path;
-		if (found[0] == '\0')
-			found = path;
-	}
-	return found;
-}
-
 static bool is_control_of(const char *path, char *folder)
 {
 	AUTO(text)
@@ -113,7 +88,7 @@ static bool is_found(const struct control *control)
 
 json_t *env_settings(const json_t *status, const struct control *control)
 {
-	const char *path = local_socket(status);
+	const char *path = status_local_socket(status);
 	json_t *settings;
 
 	if (path[0] == '\0') {

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <keystile/cleanup.h>
@@ -12,6 +13,7 @@
 #include "page.h"
 
 #define COLUMNS 80
+#define COLUMNS_MIN 40
 
 static const char *const styles[] = {
 	[PAGE_PLAIN] = "",
@@ -20,6 +22,17 @@ static const char *const styles[] = {
 	[PAGE_BAD] = "\033[31m",
 };
 
+/* Longer lines than that are hard to read, and much shorter ones can't be filled. */
+static int columns_of(FILE *out)
+{
+	struct winsize window;
+
+	if (ioctl(fileno(out), TIOCGWINSZ, &window) != 0 || window.ws_col == 0 ||
+		window.ws_col > COLUMNS)
+		return COLUMNS;
+	return window.ws_col < COLUMNS_MIN ? COLUMNS_MIN : window.ws_col;
+}
+
 struct page page_of(FILE *out)
 {
 	const char *unwanted = getenv("NO_COLOR");
@@ -27,6 +40,7 @@ struct page page_of(FILE *out)
 
 	return (struct page){
 		.out = out,
+		.columns = columns_of(out),
 		.colour = isatty(fileno(out)) == 1 && (unwanted == NULL || unwanted[0] == '\0') &&
 			  terminal != NULL && strcmp(terminal, "dumb") != 0,
 	};
@@ -95,7 +109,7 @@ static size_t line_length(const char *text, size_t width)
 static void wrap(struct page *page, const char *text, int indent, int hang)
 {
 	while (*text != '\0') {
-		size_t len = line_length(text, (size_t)(COLUMNS - indent));
+		size_t len = line_length(text, (size_t)(page->columns - indent));
 
 		fprintf(page->out, "%*s%.*s\n", indent, "", (int)len, text);
 		text += len;

@@ -1,5 +1,5 @@
 /*
- * Text for a person on a terminal of 80 columns or into a file: headings, fields that wrap, colour
+ * Text for a person on a terminal or into a file: headings, fields that wrap, colour
  * where it is wanted. Everything that is printed as a value is escaped here, wherever it came from.
  */
 #ifndef KEYSTILE_CTL_PAGE_H
@@ -12,6 +12,7 @@
 
 struct page {
 	FILE *out;
+	int columns; /* 80, or fewer where the terminal has fewer */
 	bool colour;
 };
 

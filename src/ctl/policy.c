@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "field.h"
 
 #define FIELD 4
 #define VALUE 18
@@ -79,18 +80,6 @@ bool policy_parse(int count, char **words, struct policy_wish *out)
 }
 
 /* ---- What is answered ---- */
-
-static const char *text_in(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text != NULL ? text : "";
-}
-
-static json_int_t number_in(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
 
 /* A condition: one word, or any of several patterns. */
 static void print_condition(struct page *page, const char *name, const json_t *value)

@@ -18,6 +18,7 @@
 
 #include <keystile/cleanup.h>
 
+#include "field.h"
 #include "page.h"
 
 struct prompter {
@@ -27,13 +28,6 @@ struct prompter {
 	struct termios modes;
 	unsigned open; /* questions and notices that are shown */
 };
-
-static const char *text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text != NULL ? text : "";
-}
 
 static enum ks_error refuse(const char *words)
 {
@@ -98,7 +92,7 @@ static void print_waiting(void)
 
 static void print_welcome(const json_t *answer)
 {
-	const char *elsewhere = text_of(answer, "elsewhere");
+	const char *elsewhere = text_in(answer, "elsewhere");
 
 	printf("This terminal is for the questions of the agent (pid %d).\n",
 		(int)json_integer_value(json_object_get(answer, "pid")));
@@ -114,7 +108,7 @@ static void print_welcome(const json_t *answer)
 
 static void print_over(const json_t *event)
 {
-	AUTO(text) words = page_escape(text_of(event, "text"), false);
+	AUTO(text) words = page_escape(text_in(event, "text"), false);
 	time_t now = time(NULL);
 	char when[16] = "";
 	struct tm parts;
@@ -129,15 +123,15 @@ static void print_over(const json_t *event)
 
 static bool ended_well(const json_t *event)
 {
-	return strcmp(text_of(event, "text"), "answered") == 0 ||
-	       strcmp(text_of(event, "text"), "refused") == 0;
+	return strcmp(text_in(event, "text"), "answered") == 0 ||
+	       strcmp(text_in(event, "text"), "refused") == 0;
 }
 
 static enum ks_error hear(struct prompter *prompter)
 {
 	json_t *event = NULL;
 	enum ks_error error = control_hear(prompter->control, &event);
-	const char *name = text_of(event, "event");
+	const char *name = text_in(event, "event");
 
 	if (error != KS_OK)
 		return error;
@@ -149,7 +143,7 @@ static enum ks_error hear(struct prompter *prompter)
 			put_right(prompter);
 		print_over(event);
 	} else if (strcmp(name, "dropped") == 0) {
-		complain("the agent asks elsewhere: %s", text_of(event, "text"));
+		complain("the agent asks elsewhere: %s", text_in(event, "text"));
 		error = KS_REFUSED;
 	}
 	json_decref(event);

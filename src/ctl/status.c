@@ -4,50 +4,17 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <keystile/cleanup.h>
 #include <keystile/text.h>
 
 #include "env.h"
+#include "field.h"
 #include "find.h"
 #include "status.h"
 
-#define FIELD 4	 /* column where a field's name begins */
-#define VALUE 15 /* column where what belongs to it begins */
-
-typedef void print_item(struct page *page, const json_t *item);
-
-/* ---- Fields that may be missing or of another kind than expected ---- */
-
-static const char *text_in(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text != NULL ? text : "";
-}
-
-static bool has_text(const json_t *object, const char *key)
-{
-	return text_in(object, key)[0] != '\0';
-}
-
-static json_int_t number_in(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static const char *plural(json_int_t number)
-{
-	return number == 1 ? "" : "s";
-}
-
-static void print_field(
-	struct page *page, enum page_style style, const char *name, const json_t *object)
-{
-	if (has_text(object, name))
-		page_text(page, style, FIELD, VALUE, "%-10s %s", name, text_in(object, name));
-}
+#define FIELD STATUS_FIELD
+#define VALUE STATUS_VALUE
 
 /* A part with a heading; without items only where there are words for that. */
 static void print_part(struct page *page, const json_t *status, const char *key,
@@ -63,8 +30,6 @@ static void print_part(struct page *page, const json_t *status, const char *key,
 	for (size_t i = 0; i < json_array_size(items); i++)
 		print(page, json_array_get(items, i));
 }
-
-/* ---- The parts ---- */
 
 static char *duration(json_int_t seconds)
 {
@@ -130,17 +95,24 @@ bool status_listens_at(const json_t *status, const char *path)
 	return false;
 }
 
-static const char *local_socket(const json_t *status)
+/* The agent's own socket, or another one of this machine's where it has none. */
+const char *status_local_socket(const json_t *status)
 {
 	const json_t *sockets = json_object_get(status, "sockets");
+	const char *found = "";
 
 	for (size_t i = 0; i < json_array_size(sockets); i++) {
 		const json_t *socket = json_array_get(sockets, i);
+		const char *path = text_in(socket, "path");
 
-		if (strcmp(text_in(socket, "origin"), "local") == 0)
-			return text_in(socket, "path");
+		if (strcmp(text_in(socket, "origin"), "local") != 0 || path[0] != '/')
+			continue;
+		if (strcmp(text_in(socket, "name"), "agent") == 0)
+			return path;
+		if (found[0] == '\0')
+			found = path;
 	}
-	return "";
+	return found;
 }
 
 /* What the agent can't know: whether ssh would find it from here. NULL: it would. */
@@ -174,106 +146,11 @@ static void print_warnings(struct page *page, const json_t *status, const struct
 	page_heading(page, "Warnings");
 	if (words != NULL)
 		page_text(page, PAGE_WARNING, 2, 4, "! %s", words);
-	if (words != NULL && local_socket(status)[0] != '\0')
-		page_text(page, PAGE_PLAIN, 4, 4, "export SSH_AUTH_SOCK=%s", local_socket(status));
+	if (words != NULL && status_local_socket(status)[0] != '\0')
+		page_text(page, PAGE_PLAIN, 4, 4, "export SSH_AUTH_SOCK=%s",
+			status_local_socket(status));
 	for (size_t i = 0; i < json_array_size(warnings); i++)
 		print_warning(page, json_array_get(warnings, i));
-}
-
-static void print_token(struct page *page, const json_t *token)
-{
-	const json_t *tries = json_object_get(token, "tries_left");
-	const char *login = "";
-
-	if (json_is_boolean(json_object_get(token, "logged_in")))
-		login = json_is_true(json_object_get(token, "logged_in")) ? ", logged in"
-									  : ", not logged in";
-	page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s%s", "token",
-		has_text(token, "label") ? text_in(token, "label") : "(without a label)", login);
-	page_text(page, PAGE_PLAIN, VALUE, VALUE, "%s%s%s%s%s",
-		has_text(token, "model") ? text_in(token, "model") : "(model unknown)",
-		has_text(token, "serial") ? ", serial " : "", text_in(token, "serial"),
-		has_text(token, "location") ? ", in " : "", text_in(token, "location"));
-	if (json_is_integer(tries))
-		page_text(page, json_integer_value(tries) <= 1 ? PAGE_BAD : PAGE_PLAIN, VALUE,
-			VALUE, "%lld PIN tr%s left", (long long)json_integer_value(tries),
-			json_integer_value(tries) == 1 ? "y" : "ies");
-}
-
-static void print_confinement(struct page *page, const json_t *confinement)
-{
-	const char *calls = json_is_true(json_object_get(confinement, "system_calls"))
-				    ? "seccomp"
-				    : "no seccomp";
-	json_int_t landlock = number_in(confinement, "landlock");
-
-	if (!json_is_object(confinement))
-		return;
-	if (landlock > 0)
-		page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s Landlock %lld, %s", "confined",
-			(long long)landlock, calls);
-	else
-		page_text(
-			page, PAGE_PLAIN, FIELD, VALUE, "%-10s no Landlock, %s", "confined", calls);
-	if (has_text(confinement, "lacking"))
-		page_text(page, PAGE_BAD, VALUE, VALUE, "%s", text_in(confinement, "lacking"));
-}
-
-/* What a worker tried and may not: of most a person need know nothing, so it is not shouted. */
-static void print_denial(struct page *page, const json_t *denial)
-{
-	json_int_t count = number_in(denial, "count");
-
-	page_text(page, PAGE_PLAIN, 2, FIELD, "%s %s, %lld time%s", text_in(denial, "kind"),
-		text_in(denial, "what"), (long long)count, plural(count));
-	print_field(page, PAGE_PLAIN, "provider", denial);
-	if (has_text(denial, "remedy"))
-		page_text(page, PAGE_PLAIN, FIELD, VALUE,
-			"%-10s %s in worker %s of keystile.conf, if it needs that", "remedy",
-			text_in(denial, "remedy"), text_in(denial, "backend"));
-}
-
-static void print_output(struct page *page, const json_t *lines)
-{
-	for (size_t i = 0; i < json_array_size(lines); i++) {
-		const char *line = json_string_value(json_array_get(lines, i));
-
-		page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s", i == 0 ? "writes" : "",
-			line != NULL ? line : "");
-	}
-}
-
-static void print_provider(struct page *page, const json_t *provider)
-{
-	json_int_t restarts = number_in(provider, "restarts");
-	const json_t *tokens = json_object_get(provider, "tokens");
-
-	page_text(page, PAGE_STRONG, 2, FIELD, "%s", text_in(provider, "name"));
-	page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s, %s, pid %lld, %lld restart%s",
-		"backend", text_in(provider, "backend"), text_in(provider, "state"),
-		(long long)number_in(provider, "pid"), (long long)restarts, plural(restarts));
-	if (has_text(provider, "last_error"))
-		page_text(page, PAGE_BAD, FIELD, VALUE, "%-10s %s", "last error",
-			text_in(provider, "last_error"));
-	print_confinement(page, json_object_get(provider, "confinement"));
-	print_output(page, json_object_get(provider, "output"));
-	for (size_t i = 0; i < json_array_size(tokens); i++)
-		print_token(page, json_array_get(tokens, i));
-}
-
-static void print_key(struct page *page, const json_t *key)
-{
-	json_int_t reserves = number_in(key, "reserves");
-
-	page_text(page, PAGE_STRONG, 2, FIELD, "%s  %s %lld", text_in(key, "fingerprint"),
-		text_in(key, "type"), (long long)number_in(key, "bits"));
-	print_field(page, PAGE_PLAIN, "comment", key);
-	print_field(page, PAGE_PLAIN, "token", key);
-	print_field(page, PAGE_PLAIN, "provider", key);
-	if (reserves > 0)
-		page_text(page, PAGE_PLAIN, FIELD, VALUE,
-			"%-10s %lld, not used while this one is there", "reserves",
-			(long long)reserves);
 }
 
 /* The names of a host, or what is said instead of them. */
@@ -361,32 +238,6 @@ static void print_prompt(struct page *page, const json_t *prompt)
 		text_in(prompt, "for"));
 }
 
-/* Seconds since 1970, or a text as it is. */
-static char *moment(const json_t *when)
-{
-	time_t seconds = (time_t)json_integer_value(when);
-	struct tm local;
-	char text[32];
-
-	if (json_is_string(when))
-		return strdup(json_string_value(when));
-	if (!json_is_integer(when) || localtime_r(&seconds, &local) == NULL ||
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &local) == 0)
-		return strdup("at some time");
-	return strdup(text);
-}
-
-static void print_refusal(struct page *page, const json_t *refusal)
-{
-	AUTO(text)
-	when = moment(json_object_get(refusal, "when"));
-
-	page_text(page, PAGE_PLAIN, 2, FIELD, "%s  %s", when != NULL ? when : "",
-		text_in(refusal, "key"));
-	print_field(page, PAGE_BAD, "reason", refusal);
-	print_field(page, PAGE_PLAIN, "remedy", refusal);
-}
-
 void status_print(struct page *page, const json_t *status, const struct control *control)
 {
 	print_title(page, status);
@@ -394,13 +245,25 @@ void status_print(struct page *page, const json_t *status, const struct control 
 	print_warnings(page, status, control);
 	print_part(page, status, "sockets", "Sockets", NULL, print_socket);
 	print_part(page, status, "providers", "Providers",
-		"none; ssh-add -s MODULE brings in a smartcard's", print_provider);
-	print_part(page, status, "denials", "Kept from workers", NULL, print_denial);
-	print_part(page, status, "keys", "Keys", "none", print_key);
+		"none; ssh-add -s MODULE brings in a smartcard's", status_provider);
+	print_part(page, status, "denials", "Kept from workers", NULL, status_denial);
+	print_part(page, status, "keys", "Keys", "none", status_key);
 	print_part(page, status, "connections", "Connections", NULL, print_connection);
 	print_more_connections(page, status);
 	print_part(page, status, "known_hosts", "Known hosts", NULL, print_known_hosts);
 	env_asking_print(page, json_object_get(status, "asking"));
 	print_part(page, status, "prompts", "Waiting for you", NULL, print_prompt);
-	print_part(page, status, "refusals", "Refused lately", NULL, print_refusal);
+	print_part(page, status, "refusals", "Refused lately", NULL, status_refusal);
+}
+
+void status_print_keys(struct page *page, const json_t *status, const struct control *control)
+{
+	const json_t *keys = json_object_get(status, "keys");
+
+	(void)control;
+	if (json_array_size(keys) == 0)
+		page_text(page, PAGE_PLAIN, 0, 0,
+			"no keys; ssh-add -s brings in a smartcard's, ssh-add those of files");
+	for (size_t i = 0; i < json_array_size(keys); i++)
+		status_key(page, json_array_get(keys, i));
 }

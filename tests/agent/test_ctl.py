@@ -61,7 +61,7 @@ class Usage(Command):
         self.assertRegex(self.keystile("--version").stdout, r"^keystile \d+\.\d+\.\d+\n$")
         done = self.keystile("help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("keystile status [--json]", done.stdout)
+        self.assertIn("keystile status [--json | --watch]", done.stdout)
         self.assertEqual(self.keystile("--help").stdout, done.stdout)
 
     def test_wrong_usage_is_said_and_ends_with_2(self):

@@ -1,0 +1,215 @@
+/*
+ * The parts of a status that have several lines each: providers with their tokens, keys, what was
+ * refused, to workers and to clients.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <keystile/cleanup.h>
+#include <keystile/process.h>
+#include <keystile/text.h>
+
+#include "field.h"
+#include "status.h"
+
+#define FIELD STATUS_FIELD
+#define VALUE STATUS_VALUE
+
+static void print_field(
+	struct page *page, enum page_style style, const char *name, const json_t *object)
+{
+	if (has_text(object, name))
+		page_text(page, style, FIELD, VALUE, "%-10s %s", name, text_in(object, name));
+}
+
+static void print_token(struct page *page, const json_t *token)
+{
+	const json_t *tries = json_object_get(token, "tries_left");
+	const char *login = "";
+
+	if (json_is_boolean(json_object_get(token, "logged_in")))
+		login = json_is_true(json_object_get(token, "logged_in")) ? ", logged in"
+									  : ", not logged in";
+	page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s%s", "token",
+		has_text(token, "label") ? text_in(token, "label") : "(without a label)", login);
+	page_text(page, PAGE_PLAIN, VALUE, VALUE, "%s%s%s%s%s",
+		has_text(token, "model") ? text_in(token, "model") : "(model unknown)",
+		has_text(token, "serial") ? ", serial " : "", text_in(token, "serial"),
+		has_text(token, "location") ? ", in " : "", text_in(token, "location"));
+	if (json_is_integer(tries))
+		page_text(page, json_integer_value(tries) <= 1 ? PAGE_BAD : PAGE_PLAIN, VALUE,
+			VALUE, "%lld PIN tr%s left", (long long)json_integer_value(tries),
+			json_integer_value(tries) == 1 ? "y" : "ies");
+}
+
+static void print_confinement(struct page *page, const json_t *confinement)
+{
+	const char *calls = json_is_true(json_object_get(confinement, "system_calls"))
+				    ? "seccomp"
+				    : "no seccomp";
+	json_int_t landlock = number_in(confinement, "landlock");
+
+	if (!json_is_object(confinement))
+		return;
+	if (landlock > 0)
+		page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s Landlock %lld, %s", "confined",
+			(long long)landlock, calls);
+	else
+		page_text(
+			page, PAGE_PLAIN, FIELD, VALUE, "%-10s no Landlock, %s", "confined", calls);
+	if (has_text(confinement, "lacking"))
+		page_text(page, PAGE_BAD, VALUE, VALUE, "%s", text_in(confinement, "lacking"));
+}
+
+/* What a worker tried and may not: of most a person need know nothing, so it is not shouted. */
+void status_denial(struct page *page, const json_t *denial)
+{
+	json_int_t count = number_in(denial, "count");
+
+	page_text(page, PAGE_PLAIN, 2, FIELD, "%s %s, %lld time%s", text_in(denial, "kind"),
+		text_in(denial, "what"), (long long)count, plural(count));
+	print_field(page, PAGE_PLAIN, "provider", denial);
+	if (has_text(denial, "remedy"))
+		page_text(page, PAGE_PLAIN, FIELD, VALUE,
+			"%-10s %s in worker %s of keystile.conf, if it needs that", "remedy",
+			text_in(denial, "remedy"), text_in(denial, "backend"));
+}
+
+static void print_output(struct page *page, const json_t *lines)
+{
+	for (size_t i = 0; i < json_array_size(lines); i++) {
+		const char *line = json_string_value(json_array_get(lines, i));
+
+		page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s", i == 0 ? "writes" : "",
+			line != NULL ? line : "");
+	}
+}
+
+void status_provider(struct page *page, const json_t *provider)
+{
+	json_int_t restarts = number_in(provider, "restarts");
+	const json_t *tokens = json_object_get(provider, "tokens");
+
+	page_text(page, PAGE_STRONG, 2, FIELD, "%s", text_in(provider, "name"));
+	page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s, %s, pid %lld, %lld restart%s",
+		"backend", text_in(provider, "backend"), text_in(provider, "state"),
+		(long long)number_in(provider, "pid"), (long long)restarts, plural(restarts));
+	if (has_text(provider, "last_error"))
+		page_text(page, PAGE_BAD, FIELD, VALUE, "%-10s %s", "last error",
+			text_in(provider, "last_error"));
+	print_confinement(page, json_object_get(provider, "confinement"));
+	print_output(page, json_object_get(provider, "output"));
+	for (size_t i = 0; i < json_array_size(tokens); i++)
+		print_token(page, json_array_get(tokens, i));
+}
+
+/* What a remote request needs one of. */
+static void print_proofs(struct page *page, const json_t *proofs)
+{
+	const char *first = json_string_value(json_array_get(proofs, 0));
+	const char *second = json_string_value(json_array_get(proofs, 1));
+
+	if (!json_is_array(proofs))
+		return;
+	if (first == NULL)
+		page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s nothing: not for remote requests",
+			"proves");
+	else
+		page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s%s%s", "proves", first,
+			second != NULL ? " or " : "", second != NULL ? second : "");
+}
+
+void status_key(struct page *page, const json_t *key)
+{
+	json_int_t reserves = number_in(key, "reserves");
+
+	page_text(page, PAGE_STRONG, 2, FIELD, "%s  %s %lld", text_in(key, "fingerprint"),
+		text_in(key, "type"), (long long)number_in(key, "bits"));
+	print_field(page, PAGE_PLAIN, "comment", key);
+	print_field(page, PAGE_PLAIN, "token", key);
+	print_field(page, PAGE_PLAIN, "provider", key);
+	print_proofs(page, json_object_get(key, "proves"));
+	if (reserves > 0)
+		page_text(page, PAGE_PLAIN, FIELD, VALUE,
+			"%-10s %lld, not used while this one is there", "reserves",
+			(long long)reserves);
+}
+
+/* Seconds since 1970, or a text as it is. */
+static char *moment(const json_t *when)
+{
+	time_t seconds = (time_t)json_integer_value(when);
+	struct tm local;
+	char text[32];
+
+	if (json_is_string(when))
+		return strdup(json_string_value(when));
+	if (!json_is_integer(when) || localtime_r(&seconds, &local) == NULL ||
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &local) == 0)
+		return strdup("at some time");
+	return strdup(text);
+}
+
+void status_refusal(struct page *page, const json_t *refusal)
+{
+	AUTO(text)
+	when = moment(json_object_get(refusal, "when"));
+
+	page_text(page, PAGE_PLAIN, 2, FIELD, "%s  %s", when != NULL ? when : "",
+		text_in(refusal, "key"));
+	print_field(page, PAGE_BAD, "reason", refusal);
+	print_field(page, PAGE_PLAIN, "remedy", refusal);
+}
+
+/* The terminal that controls this process, as the agent writes that of those who ask; or "". */
+static void own_terminal(char out[static 32])
+{
+	struct process self;
+
+	out[0] = '\0';
+	if (process_read(getpid(), &self) && self.terminal != 0)
+		snprintf(out, 32, "%u:%u", major(self.terminal), minor(self.terminal));
+}
+
+/* They come with the newest first. */
+static const json_t *last_from(const json_t *refusals, const char *terminal)
+{
+	for (size_t i = 0; i < json_array_size(refusals); i++) {
+		const json_t *refusal = json_array_get(refusals, i);
+
+		if (terminal[0] != '\0' && strcmp(text_in(refusal, "terminal"), terminal) == 0)
+			return refusal;
+	}
+	return NULL;
+}
+
+void status_print_why(struct page *page, const json_t *status, const struct control *control)
+{
+	const json_t *refusals = json_object_get(status, "refusals");
+	const json_t *refusal;
+	char terminal[32];
+
+	(void)control;
+	own_terminal(terminal);
+	refusal = last_from(refusals, terminal);
+	if (refusal == NULL && json_array_size(refusals) > 0) {
+		refusal = json_array_get(refusals, 0);
+		page_text(page, PAGE_PLAIN, 0, 0,
+			"Nothing that was asked from this terminal was refused lately. The last "
+			"refusal of all:");
+	}
+	if (refusal == NULL) {
+		page_text(page, PAGE_PLAIN, 0, 0,
+			"The agent has refused nothing since it was started. Where ssh says "
+			"\"agent refused operation\" all the same, it asks another agent: keystile "
+			"doctor");
+		return;
+	}
+	status_refusal(page, refusal);
+	if (has_text(refusal, "executable"))
+		page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s (pid %lld)", "asked by",
+			text_in(refusal, "executable"), (long long)number_in(refusal, "pid"));
+}
