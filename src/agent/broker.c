@@ -29,8 +29,13 @@
 
 #define STACK ((size_t)256 * 1024)
 #define CONNECT_SECONDS 5
-/* A worker that is refused all the time waits for each answer: it costs us next to nothing. */
-#define ANSWERS_PER_SECOND 500
+/*
+ * What one worker may cost us in a second; then it waits for each answer. tss2 connects to a TPM in
+ * software for each command. Who goes on and on after a refusal is not well-meaning.
+ */
+#define COST_PER_SECOND 10000
+#define COST_OF_CONNECTION 1
+#define COST_OF_REFUSAL 20
 #define THROTTLED_MS 20
 #define SYSCALL_TEXT_MAX 64
 
@@ -44,7 +49,7 @@ struct broker {
 	size_t count;
 	bool tcp; /* all of it */
 	time_t second;
-	unsigned answers; /* in that second */
+	unsigned cost; /* in that second */
 };
 
 /* The kernel writes and reads as much as it knows of, which may be more than our headers do. */
@@ -182,7 +187,7 @@ static void note_call(const struct broker *broker, const struct seccomp_data *ca
 
 /* ---- The thread ---- */
 
-static void throttle(struct broker *broker)
+static void throttle(struct broker *broker, unsigned cost)
 {
 	const struct timespec pause = {.tv_nsec = THROTTLED_MS * 1000000L};
 	struct timespec now;
@@ -190,9 +195,10 @@ static void throttle(struct broker *broker)
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	if (now.tv_sec != broker->second) {
 		broker->second = now.tv_sec;
-		broker->answers = 0;
+		broker->cost = 0;
 	}
-	if (++broker->answers > ANSWERS_PER_SECOND)
+	broker->cost += cost;
+	if (broker->cost > COST_PER_SECOND)
 		nanosleep(&pause, NULL);
 }
 
@@ -223,7 +229,7 @@ static bool serve(struct broker *broker)
 		error = make_connection(broker, &notification.is);
 	else
 		note_call(broker, &notification.is.data);
-	throttle(broker);
+	throttle(broker, error == 0 ? COST_OF_CONNECTION : COST_OF_REFUSAL);
 	answer.is.id = notification.is.id;
 	answer.is.error = -error;
 	/* Who does not wait for it any more needs none. */
