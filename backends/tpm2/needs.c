@@ -73,4 +73,5 @@ KS_NEEDS(tpm2) = {
 	.connect_paths = connect_paths,
 	.state_named_in = nothing,
 	.network = false,
+	.outlived_by_what_it_holds = true, /* where there is no resource manager */
 };

@@ -199,6 +199,11 @@ struct ks_needs {
 	 */
 	const char *const *state_named_in;
 	bool network; /* TCP to anywhere */
+	/*
+	 * What it holds in a token stays there when its process is killed: it gets two seconds for
+	 * close() first, once its provider is removed or the agent ends.
+	 */
+	bool outlived_by_what_it_holds;
 };
 
 struct ks_backend {

@@ -26,7 +26,8 @@
 #define READ_PIECE ((size_t)16 * 1024)
 /* Between two ticks of the clock, see OPERATION_CLOCK_MS. */
 #define LINES_MAX 30
-#define UNASKED_MAX 8192 /* frames, and KiB of them */
+#define GIVE_BACK_MS 2000 /* less than the agent takes for its own end */
+#define UNASKED_MAX 8192  /* frames, and KiB of them */
 
 static void on_handle_closed(struct worker *worker)
 {
@@ -53,14 +54,9 @@ static void on_uv_closed(uv_handle_t *handle)
 	on_handle_closed(handle->data);
 }
 
-/* Kills the process and lets go of all handles; the memory goes with the last of them. */
-static void shut(struct worker *worker)
+/* With all that it started: it leads a session of its own. */
+static void kill_all_of(struct worker *worker)
 {
-	worker->state = WORKER_ENDED;
-	stream_close(&worker->stream);
-	uv_close((uv_handle_t *)&worker->clock, on_uv_closed);
-	worker_output_close(&worker->output, on_uv_closed);
-	/* With all that it started: it leads a session of its own. */
 	kill(-worker->pid, SIGKILL);
 	if (worker->exit_status < 0)
 		uv_process_kill(&worker->process, SIGKILL);
@@ -68,11 +64,45 @@ static void shut(struct worker *worker)
 		uv_close((uv_handle_t *)&worker->process, on_uv_closed);
 }
 
+/* It sees the end of its socket. */
+static void hang_up(struct worker *worker)
+{
+	worker->state = WORKER_ENDED;
+	stream_close(&worker->stream);
+	worker_output_close(&worker->output, on_uv_closed);
+}
+
+/* Kills the process and lets go of all handles; the memory goes with the last of them. */
+static void shut(struct worker *worker)
+{
+	hang_up(worker);
+	uv_close((uv_handle_t *)&worker->clock, on_uv_closed);
+	kill_all_of(worker);
+}
+
+static void on_time_over(uv_timer_t *clock)
+{
+	struct worker *worker = clock->data;
+
+	uv_close((uv_handle_t *)clock, on_uv_closed);
+	kill_all_of(worker);
+}
+
+/* One whose things outlive it has a moment to give them back. */
+static void let_end(struct worker *worker)
+{
+	hang_up(worker);
+	uv_timer_start(&worker->clock, on_time_over, GIVE_BACK_MS, 0);
+}
+
 void worker_end(struct worker *worker)
 {
 	if (worker->state == WORKER_ENDED)
 		return;
-	shut(worker);
+	if (worker->needs->outlived_by_what_it_holds)
+		let_end(worker);
+	else
+		shut(worker);
 	operations_drop(worker, KS_NO_TOKEN, "its provider was removed");
 }
 
@@ -118,7 +148,9 @@ static void on_process_exit(uv_process_t *process, int64_t status, int signal_nu
 						   worker->exit_status);
 		worker_fail(worker, why != NULL ? why : "it ended by itself");
 	}
-	if (!uv_is_closing((uv_handle_t *)process))
+	if (uv_is_active((uv_handle_t *)&worker->clock))
+		on_time_over(&worker->clock);
+	else if (!uv_is_closing((uv_handle_t *)process))
 		uv_close((uv_handle_t *)process, on_uv_closed);
 }
 

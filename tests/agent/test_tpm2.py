@@ -91,6 +91,40 @@ class Logins(TpmAgentTest):
             lab.wait_for("it signs again", lambda: client.sign(blob, b"data"))
 
 
+class WhatIsHeld(TpmAgentTest):
+    def held(self):
+        return self.tpm.handles("transient") + self.tpm.handles("loaded-session")
+
+    def sign(self):
+        with lab.AgentClient(self.agent) as client:
+            client.sign(client.list()[0].blob, b"data")
+        self.assertNotEqual(self.held(), [])
+
+    def test_it_is_given_back_when_the_provider_goes_and_when_the_agent_ends(self):
+        provider = f"tpm2:{self.tpm.openssl_key('held.tpm')}"
+        self.start()
+        self.load(provider)
+        self.sign()
+        self.assertEqual(self.agent.run("ssh-add", "-e", provider).returncode, 0)
+        lab.wait_for("it is given back", lambda: not self.held())
+        self.load(provider)
+        self.sign()
+        self.agent.stop()
+        self.assertEqual(self.held(), [])
+
+    def test_a_tpm_that_hangs_does_not_keep_the_agent_from_its_end(self):
+        self.start("operation-timeout = 60\n")
+        self.load(f"tpm2:{self.tpm.openssl_key('end.tpm')}")
+        with lab.AgentClient(self.agent) as client:
+            blob = client.list()[0].blob
+            self.tpm.bus.answer = lambda command: True
+            client.send(c.SIGN, client.sign_request(blob, b"data"))
+            lab.wait_for("it hangs", lambda: self.tpm.bus.answered[-1:] == [True])
+            self.agent.stop()
+        self.tpm.bus.answer = None
+        self.tpm.bus.drop()
+
+
 class HostKeys(TpmAgentTest):
     def test_sshd_shows_a_key_of_the_tpm(self):
         self.start('relays = {"socat"}\nlistener hosts {\n\torigin = local\n}\n')
