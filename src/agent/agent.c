@@ -18,6 +18,7 @@
 
 #include "agent_run.h"
 #include "config_listener.h"
+#include "configured.h"
 #include "connection.h"
 #include "control_server.h"
 #include "denials.h"
@@ -72,6 +73,12 @@ static void drop_all_keys(struct agent *agent)
 		provider_close(agent->providers);
 }
 
+static void remove_all_keys(struct agent *agent)
+{
+	configured_removed_all(agent);
+	drop_all_keys(agent);
+}
+
 static void on_stop_limit(uv_timer_t *timer)
 {
 	uv_stop(timer->loop);
@@ -91,6 +98,7 @@ static void stop(struct life *life, int exit_status)
 	lock_close(agent->lock);
 	known_hosts_close(agent->known_hosts);
 	controls_close(agent);
+	configured_close(agent);
 	drop_all_keys(agent);
 	prompts_deinit(agent);
 	vaults_deinit(agent);
@@ -108,7 +116,7 @@ static void on_signal(uv_signal_t *handle, int number)
 	struct life *life = handle->data;
 
 	if (number == SIGUSR1)
-		drop_all_keys(&life->agent);
+		remove_all_keys(&life->agent);
 	else if (number == SIGHUP && life->activated)
 		(void)reload_ask(life->agent.reload);
 	else if (number == SIGTERM && life->activated)
@@ -362,6 +370,7 @@ int agent_run(struct agent_start *start)
 	add_all_configured(life);
 	if (start->ready != NULL)
 		start->ready(start);
+	configured_follow(&life->agent);
 	uv_run(&life->agent.loop, UV_RUN_DEFAULT);
 	status = life->agent.exit_status;
 	deinit(life);

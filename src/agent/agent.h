@@ -22,6 +22,7 @@
 #include "unlock_wait.h"
 #include "vault.h"
 
+struct configured;
 struct connection;
 struct control;
 struct denials;
@@ -66,6 +67,7 @@ struct agent {
 	struct children children;
 	struct keyring keyring;
 	struct provider *providers;
+	struct configured *configured_providers; /* what the configuration loads */
 	struct expiry expiry;
 	struct prompts prompts;
 	struct surroundings surroundings; /* of the person, for prompts */

@@ -14,6 +14,7 @@
 
 #include "config.h"
 #include "config_listener.h"
+#include "config_provider.h"
 
 #define USER_FILE "keystile/keystile.conf"
 
@@ -110,6 +111,9 @@ void config_deinit(struct config *config)
 	for (size_t i = 0; i < config->listener_count; i++)
 		config_listener_deinit(&config->listeners[i]);
 	free(config->listeners);
+	for (size_t i = 0; i < config->provider_count; i++)
+		config_provider_deinit(&config->providers[i]);
+	free(config->providers);
 	free(config->allowed_providers);
 	free(config->askpass);
 	free(config->pinentry);

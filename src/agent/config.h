@@ -43,6 +43,13 @@ struct config_listener {
 	enum config_comments comments;
 };
 
+/* A provider section. */
+struct config_provider {
+	char *name;
+	char *load; /* as for ssh-add -s */
+	bool confirm;
+};
+
 /* What the person is asked by. */
 enum config_prompts {
 	CONFIG_PROMPTS_AUTO, /* askpass where ssh-agent's variables name one, else pinentry; else a
@@ -76,6 +83,8 @@ struct config {
 	bool remote_comments_as_is; /* in lists for remote clients; otherwise neutral */
 	struct config_listener *listeners;
 	size_t listener_count;
+	struct config_provider *providers;
+	size_t provider_count;
 	struct policy_rules rules;
 	enum config_audit audit;
 	bool audit_all;	     /* also what is asked all the time and changes nothing */

@@ -12,6 +12,7 @@
 
 #include "config_check.h"
 #include "config_listener.h"
+#include "config_provider.h"
 #include "config_token.h"
 #include "policy_rule.h"
 
@@ -156,6 +157,10 @@ static enum ks_error open_section(struct check *check, struct statement *stateme
 			"a listener has a name of its own of at most %d characters, other than "
 			"agent, remote and control",
 			CONFIG_LISTENER_NAME_MAX);
+	if (bytes_equal_text(statement->name, "provider") &&
+		(statement->title.len == 0 || statement->title.len > CONFIG_PROVIDER_NAME_MAX))
+		return flawed(check, statement->line,
+			"a provider has a name of at most %d characters", CONFIG_PROVIDER_NAME_MAX);
 	if (bytes_equal_text(statement->name, "rule") && statement->title.len > POLICY_NAME_MAX)
 		return flawed(check, statement->line,
 			"the name of a rule has at most %d characters", POLICY_NAME_MAX);

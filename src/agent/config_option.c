@@ -13,6 +13,7 @@
 #include "broker_address.h"
 #include "config_audit.h"
 #include "config_listener.h"
+#include "config_provider.h"
 #include "config_rule.h"
 #include "config_value.h"
 
@@ -182,6 +183,8 @@ cfg_t *config_options_new(const struct config *config)
 		CFG_SEC("worker", worker, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("listener", config_listener_options,
 			CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_SEC("provider", config_provider_options,
+			CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("rule", rule, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_END(),
 	};
@@ -192,6 +195,7 @@ cfg_t *config_options_new(const struct config *config)
 	if (cfg == NULL)
 		return NULL;
 	config_listener_checks(cfg);
+	config_provider_checks(cfg);
 	config_rule_checks(cfg);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		cfg_set_validate_func(cfg, checks[i].option, checks[i].check);

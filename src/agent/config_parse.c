@@ -16,6 +16,7 @@
 #include "config_check.h"
 #include "config_listener.h"
 #include "config_option.h"
+#include "config_provider.h"
 #include "config_rule.h"
 #include "config_value.h"
 
@@ -42,7 +43,7 @@ static void keep_error(cfg_t *cfg, const char *format, va_list arguments)
 /* The part of the file that an error was kept in. */
 static cfg_t *failed_part(cfg_t *cfg)
 {
-	static const char *const sections[] = {"worker", "rule", "listener"};
+	static const char *const sections[] = {"worker", "rule", "listener", "provider"};
 
 	for (size_t kind = 0; kind < sizeof(sections) / sizeof(sections[0]); kind++) {
 		for (unsigned i = 0; i < cfg_size(cfg, sections[kind]); i++) {
@@ -177,7 +178,8 @@ static bool take_all(cfg_t *cfg, struct config *config)
 	       take_text(cfg, "pinentry", &config->pinentry) &&
 	       take_text(cfg, "pinentry-terminal", &config->pinentry_terminal) &&
 	       config_take_list(cfg, "relays", &config->relays) && take_workers(cfg, config) &&
-	       config_take_listeners(cfg, config) && config_take_rules(cfg, &config->rules);
+	       config_take_listeners(cfg, config) && config_take_providers(cfg, config) &&
+	       config_take_rules(cfg, &config->rules);
 }
 
 /* ---- The whole ---- */

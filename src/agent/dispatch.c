@@ -10,6 +10,7 @@
 
 #include "agent.h"
 #include "audit.h"
+#include "configured.h"
 #include "expiry.h"
 #include "key_list.h"
 #include "key_request.h"
@@ -46,6 +47,7 @@ static void remove_all(struct connection *connection, struct bytes body)
 	struct agent *agent = connection->agent;
 
 	(void)body;
+	configured_removed_all(agent);
 	while (agent->providers != NULL)
 		provider_close(agent->providers);
 	connection_answer(connection, MESSAGE_SUCCESS);

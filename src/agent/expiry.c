@@ -11,6 +11,7 @@
 #include <keystile/log.h>
 
 #include "agent.h"
+#include "configured.h"
 #include "key_change.h"
 #include "provider.h"
 
@@ -95,6 +96,7 @@ static void drop_what_is_over(struct agent *agent)
 
 	while ((provider = find_provider(agent, now_ms, &next_ms)) != NULL) {
 		log_info("the lifetime of %s is over", provider->name);
+		configured_removed(agent, provider, NULL);
 		provider_close(provider);
 	}
 	while ((key = find_key(agent, now_ms, &next_ms)) != NULL) {

@@ -12,7 +12,7 @@ static bool wants_confirmation(const struct key_source *source)
 {
 	if (source->constraints != NULL)
 		return source->constraints->confirm;
-	return source->token->provider->confirm;
+	return provider_confirms(source->token->provider);
 }
 
 /* NULL: none. */

@@ -12,6 +12,7 @@
 #include <keystile/log.h>
 
 #include "agent.h"
+#include "configured.h"
 #include "expiry.h"
 
 #define BACK_OFF_MAX_MS 60000
@@ -32,6 +33,13 @@ const struct ks_needs *provider_backend(const char *given)
 			return ks_backends[i];
 	}
 	return paths;
+}
+
+bool provider_loadable(const char *given)
+{
+	const struct ks_needs *needs = provider_backend(given);
+
+	return needs != NULL && !needs->takes_keys;
 }
 
 struct bytes provider_shown(const char *given)
@@ -78,6 +86,7 @@ void provider_close(struct provider *provider)
 		return;
 	provider->state = PROVIDER_CLOSED;
 	unlink_provider(provider);
+	configured_lost(provider);
 	if (provider->worker != NULL)
 		worker_end(provider->worker);
 	provider->worker = NULL;

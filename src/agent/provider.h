@@ -51,6 +51,7 @@ struct provider {
 	enum provider_state state;
 	bool locate_only;
 	bool established; /* keys were loaded: worth a restart */
+	bool asked_for;	  /* by ssh-add -s, whatever the configuration says */
 	unsigned held;	  /* by requests that load it */
 	struct worker *worker;
 	struct token *tokens;
@@ -63,7 +64,8 @@ struct provider {
 	char last_error[512];
 	/* What ssh-add -s said of all keys of its tokens; keys that clients added have their own.
 	 */
-	bool confirm; /* ask before each signature */
+	bool confirm;		 /* ask before each signature */
+	bool confirm_configured; /* the configuration says so, now */
 	struct constraints
 		*destinations; /* NULL: everywhere; of these only the destinations count */
 	struct constraints *certificates; /* NULL: none; of these only the certificates count */
@@ -75,6 +77,8 @@ struct provider {
 struct bytes provider_shown(const char *given);
 /* The backend that a provider's name belongs to, NULL when none is built in. */
 const struct ks_needs *provider_backend(const char *given);
+/* A person may name it: those that keep what clients add are none, nor is what nobody built. */
+bool provider_loadable(const char *given);
 
 /*
  * Starts a worker and opens the provider, or finds that it is open already. locate_only: only finds
@@ -107,6 +111,11 @@ KS_MUST_CHECK enum ks_error provider_constrain(
 	struct provider *provider, struct constraints *constraints);
 /* It ends after that time; a sooner end that was set before stays. */
 void provider_expire_in(struct provider *provider, uint32_t seconds);
+/* Each signature is asked about, as either of them says. */
+static inline bool provider_confirms(const struct provider *provider)
+{
+	return provider->confirm || provider->confirm_configured;
+}
 struct token *provider_token(struct provider *provider, uint32_t id);
 
 /* ---- For the files provider*.c ---- */

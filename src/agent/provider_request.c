@@ -15,6 +15,7 @@
 
 #include "agent.h"
 #include "audit.h"
+#include "configured.h"
 #include "provider.h"
 
 struct provider_request {
@@ -108,6 +109,7 @@ static void on_listed(
 	keyring_unhide(&provider->agent->keyring, provider);
 	if (error == KS_OK && keyring_count(&provider->agent->keyring, provider) > 0) {
 		provider->established = true;
+		provider->asked_for = true;
 		limit_lifetime(add);
 		finish(add, MESSAGE_SUCCESS);
 		return;
@@ -160,6 +162,7 @@ static void on_found(void *owner, struct provider *provider, enum ks_error error
 		refuse(remove, error, words);
 		return;
 	}
+	configured_removed(remove->connection->agent, provider, remove->given);
 	if (provider != NULL)
 		provider_close(provider);
 	finish(remove, MESSAGE_SUCCESS);
@@ -200,14 +203,6 @@ static bool may_load(const struct connection *connection)
 	return !connection->binds.attempted || connection->agent->settings.allow_remote_pkcs11;
 }
 
-/* Those that keep what clients add are no providers for a person to name. */
-static bool is_provider(const char *given)
-{
-	const struct ks_needs *needs = provider_backend(given);
-
-	return needs != NULL && !needs->takes_keys;
-}
-
 /* NULL when the PIN can't be handed on. */
 static struct provider_request *add_new(
 	struct connection *connection, struct message_add_token *message)
@@ -229,7 +224,7 @@ static const char *objection(
 	const struct connection *connection, const char *given, const char **remedy)
 {
 	*remedy = NULL;
-	if (!is_provider(given))
+	if (!provider_loadable(given))
 		return "it keeps what ssh-add adds, and is no provider";
 	if (may_load(connection))
 		return NULL;
@@ -266,7 +261,7 @@ void provider_request_remove(struct connection *connection, struct bytes body)
 	struct provider_request *remove = NULL;
 
 	if (message_parse_remove_token(body, &given) == KS_OK && given[0] != '\0' &&
-		is_provider(given))
+		provider_loadable(given))
 		remove = request_new(connection, TAKE_TEXT(given));
 	free(given);
 	if (remove != NULL)

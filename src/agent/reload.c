@@ -10,6 +10,7 @@
 #include <keystile/log.h>
 
 #include "agent.h"
+#include "configured.h"
 
 struct reload {
 	uv_work_t work;
@@ -46,6 +47,7 @@ static void take(struct agent *agent, struct config *fresh)
 	agent_add_settings(agent);
 	approvals_forget(&agent->approvals);
 	unlock_waits_configured(agent);
+	configured_follow(agent);
 	config_deinit(&before);
 }
 

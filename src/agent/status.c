@@ -17,6 +17,7 @@
 #include <keystile/version.h>
 
 #include "agent.h"
+#include "configured.h"
 #include "connection.h"
 #include "denials.h"
 #include "host_naming.h"
@@ -264,8 +265,8 @@ static json_t *provider_json(const struct provider *provider)
 		provider->needs->name, "state", states[provider->state], "pid",
 		provider->worker != NULL ? (int)provider->worker->pid : 0, "restarts",
 		(int)provider->restarts, "last_error", foreign_text(provider->last_error),
-		"confirm", provider->confirm, "confinement", confinement_json(provider), "output",
-		output_json(provider), "tokens", tokens);
+		"confirm", provider_confirms(provider), "confinement", confinement_json(provider),
+		"output", output_json(provider), "tokens", tokens);
 }
 
 static json_t *providers(const struct agent *agent)
@@ -382,15 +383,15 @@ json_t *status_json(const struct agent *agent)
 	json_int_t uptime_s = (json_int_t)((uv_now(&agent->loop) - agent->started_ms) / 1000);
 
 	return json_pack(
-		"{s:b,s:s,s:s,s:i,s:I,s:b,s:s,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
+		"{s:b,s:s,s:s,s:i,s:I,s:b,s:s,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
 		"ok", 1, "version", KEYSTILE_VERSION, "allowed_providers",
 		agent_allowed_providers(agent), "pid", (int)getpid(), "uptime_seconds", uptime_s,
 		"locked", lock_locked(agent->lock), "when_locked",
 		agent->config.locked_keys_listed ? "list" : "hide", "failed_unlocks",
 		(int)lock_failures(agent->lock), "sockets", sockets(agent), "warnings",
 		warnings(agent), "connection_count", (int)agent->connection_count, "connections",
-		connections(agent), "providers", providers(agent), "keys", keys(agent), "prompts",
-		prompts(agent), "refusals", refusals(agent), "denials",
-		denials_json(agent->denials), "known_hosts", known_hosts_json(agent->known_hosts),
-		"asking", surroundings_asking_json(agent));
+		connections(agent), "configured", configured_json(agent), "providers",
+		providers(agent), "keys", keys(agent), "prompts", prompts(agent), "refusals",
+		refusals(agent), "denials", denials_json(agent->denials), "known_hosts",
+		known_hosts_json(agent->known_hosts), "asking", surroundings_asking_json(agent));
 }

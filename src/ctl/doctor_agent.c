@@ -128,6 +128,25 @@ static void check_provider(struct doctor *doctor, const json_t *provider)
 			trouble[0] != '\0' ? trouble : "no reason is known");
 }
 
+static void check_configured(struct doctor *doctor, const json_t *configured)
+{
+	const char *state = text_in(configured, "state");
+	const char *trouble = text_in(configured, "trouble");
+
+	if (strncmp(state, "removed", strlen("removed")) == 0)
+		doctor_say(doctor, DOCTOR_WARN, "configured provider", "keystile reload",
+			"%s was removed by ssh-add -e or -D", text_in(configured, "name"));
+	else if (trouble[0] != '\0')
+		doctor_say(doctor, DOCTOR_FAIL, "configured provider",
+			"mend that, or load in its section of keystile.conf(5), and run keystile "
+			"reload; it is tried again by itself too",
+			"%s (%s): %s: %s", text_in(configured, "name"), text_in(configured, "load"),
+			state, trouble);
+	else
+		doctor_say(doctor, DOCTOR_PASS, "configured provider", "", "%s (%s): %s",
+			text_in(configured, "name"), text_in(configured, "load"), state);
+}
+
 static void check_asking(struct doctor *doctor)
 {
 	const json_t *asking = json_object_get(doctor->status, "asking");
@@ -147,12 +166,15 @@ void doctor_check_status(struct doctor *doctor)
 {
 	const json_t *warnings = json_object_get(doctor->status, "warnings");
 	const json_t *providers = json_object_get(doctor->status, "providers");
+	const json_t *configured = json_object_get(doctor->status, "configured");
 
 	if (doctor->status == NULL)
 		return;
 	for (size_t i = 0; i < json_array_size(warnings); i++)
 		doctor_say(doctor, DOCTOR_WARN, "settings", "", "%s",
 			json_string_value(json_array_get(warnings, i)));
+	for (size_t i = 0; i < json_array_size(configured); i++)
+		check_configured(doctor, json_array_get(configured, i));
 	for (size_t i = 0; i < json_array_size(providers); i++)
 		check_provider(doctor, json_array_get(providers, i));
 	check_asking(doctor);

@@ -244,6 +244,7 @@ void status_print(struct page *page, const json_t *status, const struct control 
 	print_lock(page, status);
 	print_warnings(page, status, control);
 	print_part(page, status, "sockets", "Sockets", NULL, print_socket);
+	print_part(page, status, "configured", "Configured providers", NULL, status_configured);
 	print_part(page, status, "providers", "Providers",
 		"none; ssh-add -s MODULE brings in a smartcard's", status_provider);
 	print_part(page, status, "denials", "Kept from workers", NULL, status_denial);

@@ -25,6 +25,7 @@ const char *status_local_socket(const json_t *status);
 
 typedef void print_item(struct page *page, const json_t *item);
 
+void status_configured(struct page *page, const json_t *configured);
 void status_provider(struct page *page, const json_t *provider);
 void status_key(struct page *page, const json_t *key);
 void status_denial(struct page *page, const json_t *denial);

@@ -106,6 +106,15 @@ void status_provider(struct page *page, const json_t *provider)
 		print_token(page, json_array_get(tokens, i));
 }
 
+/* What keystile.conf(5) loads; what became of it stands among the providers. */
+void status_configured(struct page *page, const json_t *configured)
+{
+	page_text(page, PAGE_STRONG, 2, FIELD, "%s", text_in(configured, "name"));
+	print_field(page, PAGE_PLAIN, "load", configured);
+	print_field(page, PAGE_PLAIN, "state", configured);
+	print_field(page, PAGE_BAD, "trouble", configured);
+}
+
 /* What a remote request needs one of. */
 static void print_proofs(struct page *page, const json_t *proofs)
 {

@@ -145,6 +145,29 @@ static void a_listener_section_has_what_it_says_and_safe_defaults(void **state)
 	config_deinit(&config);
 }
 
+static void a_provider_section_names_what_is_loaded(void **state)
+{
+	(void)state;
+	struct config config = parsed("provider one { load = \"/usr/lib/x.so\" }\n"
+				      "provider two { load = \"tpm2:\"\n confirm = yes }\n");
+	char *error = NULL;
+
+	assert_int_equal(config.provider_count, 2);
+	assert_string_equal(config.providers[0].name, "one");
+	assert_string_equal(config.providers[0].load, "/usr/lib/x.so");
+	assert_false(config.providers[0].confirm);
+	assert_true(config.providers[1].confirm);
+	/* The user's file replaces a section as a whole, and may want nothing of it. */
+	assert_int_equal(config_parse(bytes_of("provider two { load = \"fido2:\" }\n"
+					       "provider one { load = none }\n"),
+				 "user.conf", &config, &error),
+		KS_OK);
+	assert_int_equal(config.provider_count, 1);
+	assert_string_equal(config.providers[0].load, "fido2:");
+	assert_false(config.providers[0].confirm);
+	config_deinit(&config);
+}
+
 static void there_is_an_end_to_listeners(void **state)
 {
 	struct config config;
@@ -369,6 +392,12 @@ static const struct {
 	{"listener control { }",
 		"test.conf:1: a listener has a name of its own of at most 32 characters, other "
 		"than agent, remote and control"},
+	{"provider one { }", "test.conf:1: provider one: load says what it is, and is missing"},
+	{"provider one {\nload = x.so }", "test.conf:2: load: the value must be what ssh-add -s "
+					  "takes: a path that begins with "
+					  "/, or a name such as tpm2:"},
+	{"provider { load = '/a' }", "test.conf:1: a provider has a name of at most 32 characters"},
+	{"provider one {\nlifetime = 1 }", "test.conf:2: no such option 'lifetime'"},
 	{"listener one {\nkeys = {'!'} }", "test.conf:2: keys: an empty pattern matches nothing"},
 	{"worker { }", "test.conf:1: missing title for section 'worker'"},
 	{"askpass { }", "test.conf:1: missing equal sign after option 'askpass'"},
@@ -827,6 +856,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_configured_gives_the_defaults),
 		cmocka_unit_test(every_option_replaces_its_default),
+		cmocka_unit_test(a_provider_section_names_what_is_loaded),
 		cmocka_unit_test(a_listener_section_has_what_it_says_and_safe_defaults),
 		cmocka_unit_test(there_is_an_end_to_listeners),
 		cmocka_unit_test(a_second_text_replaces_only_what_it_names),

@@ -1,0 +1,128 @@
+/*
+ * Configured providers between libconfuse and the configuration. See config_provider.h.
+ */
+#include "config_provider.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_value.h"
+
+/* In the user's file: what the system's loads under this name is not loaded. */
+#define NOTHING "none"
+
+/* ---- What a value may be ---- */
+
+/* A path, or a scheme and what belongs to it: what is behind that is the worker's to judge. */
+static int check_load(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+	size_t scheme = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789");
+
+	if (value[0] != '/' && (scheme == 0 || value[scheme] != ':') && strcmp(value, NOTHING) != 0)
+		return config_refuse(cfg, option,
+			"the value must be what ssh-add -s takes: a path that begins with /, "
+			"or a name such as tpm2:");
+	return config_check_text(cfg, option);
+}
+
+/* Called where the section ends. */
+static int check_provider(cfg_t *cfg, cfg_opt_t *option)
+{
+	cfg_t *section = cfg_opt_getnsec(option, cfg_opt_size(option) - 1);
+
+	if (cfg_opt_size(option) > CONFIG_PROVIDERS_MAX) {
+		cfg_error(cfg, "more than %d providers", CONFIG_PROVIDERS_MAX);
+		return -1;
+	}
+	if (cfg_size(section, "load") == 0) {
+		cfg_error(cfg, "provider %s: load says what it is, and is missing",
+			cfg_title(section));
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- For libconfuse ---- */
+
+cfg_opt_t config_provider_options[] = {
+	CFG_STR("load", 0, CFGF_NODEFAULT),
+	CFG_BOOL("confirm", cfg_false, CFGF_NODEFAULT),
+	CFG_END(),
+};
+
+void config_provider_checks(cfg_t *cfg)
+{
+	cfg_set_validate_func(cfg, "provider", check_provider);
+	cfg_set_validate_func(cfg, "provider|load", check_load);
+}
+
+/* ---- From libconfuse to the struct ---- */
+
+void config_provider_deinit(struct config_provider *provider)
+{
+	free(provider->name);
+	free(provider->load);
+	*provider = (struct config_provider){0};
+}
+
+static bool take_provider(cfg_t *section, struct config_provider *out)
+{
+	*out = (struct config_provider){.name = strdup(cfg_title(section)),
+		.load = strdup(cfg_getstr(section, "load")),
+		.confirm = cfg_size(section, "confirm") > 0 &&
+			   cfg_getbool(section, "confirm") == cfg_true};
+	if (out->name != NULL && out->load != NULL)
+		return true;
+	config_provider_deinit(out);
+	return false;
+}
+
+static void drop(struct config *config, size_t at)
+{
+	config_provider_deinit(&config->providers[at]);
+	config->provider_count--;
+	memmove(&config->providers[at], &config->providers[at + 1],
+		(config->provider_count - at) * sizeof(config->providers[0]));
+}
+
+static bool append(struct config *config, const struct config_provider *provider)
+{
+	struct config_provider *longer = reallocarray(
+		config->providers, config->provider_count + 1, sizeof(*config->providers));
+
+	if (longer == NULL)
+		return false;
+	config->providers = longer;
+	config->providers[config->provider_count++] = *provider;
+	return true;
+}
+
+/* In place of the one of the same name. False: out of memory, and it is the caller's still. */
+static bool put_provider(struct config *config, struct config_provider *provider)
+{
+	for (size_t i = 0; i < config->provider_count; i++)
+		if (strcmp(config->providers[i].name, provider->name) == 0) {
+			drop(config, i);
+			break;
+		}
+	if (strcmp(provider->load, NOTHING) != 0)
+		return append(config, provider);
+	config_provider_deinit(provider);
+	return true;
+}
+
+bool config_take_providers(cfg_t *cfg, struct config *config)
+{
+	for (unsigned i = 0; i < cfg_size(cfg, "provider"); i++) {
+		struct config_provider provider;
+
+		if (!take_provider(cfg_getnsec(cfg, "provider", i), &provider))
+			return false;
+		if (!put_provider(config, &provider)) {
+			config_provider_deinit(&provider);
+			return false;
+		}
+	}
+	return true;
+}
