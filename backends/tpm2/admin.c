@@ -22,6 +22,8 @@ static const struct {
 	{"wrap", admin_wrap},
 	{"storage-key", admin_storage_key},
 	{"attest", admin_attest},
+	{"challenge", admin_challenge},
+	{"answer", admin_answer},
 	{"verify", admin_verify},
 };
 
@@ -53,6 +55,8 @@ static enum ks_error run(struct admin *admin, struct buf *answer)
 	enum ks_error error = tpm_settings_init(&admin->settings, admin->operation);
 
 	held_init(&admin->held, &admin->settings);
+	if (error == KS_OK && admin_flag(admin, "parent_pin"))
+		error = admin_new_pin(admin, "parent_pin", &admin->settings.parent_auth);
 	if (error == KS_OK)
 		error = run_verb(admin);
 	held_release(&admin->held);

@@ -35,6 +35,8 @@ enum ks_error admin_import(struct admin *admin);
 enum ks_error admin_wrap(struct admin *admin);
 enum ks_error admin_storage_key(struct admin *admin);
 enum ks_error admin_attest(struct admin *admin);
+enum ks_error admin_challenge(struct admin *admin);
+enum ks_error admin_answer(struct admin *admin);
 enum ks_error admin_verify(struct admin *admin);
 
 /* ---- What they have in common ---- */

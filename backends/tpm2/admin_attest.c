@@ -1,96 +1,110 @@
 /*
- * attest: {"file": "...", "nonce": "...", "has_pin", "has_none"} has the TPM certify a key; the
- * answer is what verify takes, all of it in base64: "key" and "attestation_key" (TPM2B_PUBLIC),
- * "statement" (TPMS_ATTEST), "signature" (TPMT_SIGNATURE), "certificates" of the endorsement keys
- * (X.509) as far as the TPM has them.
+ * attest: {"file": "...", "nonce": "...", "has_pin", "has_none", "endorsement_pin"} has the TPM
+ * certify a key; the answer is a proof as in proof.h.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include <tss2/tss2_mu.h>
 
-#include "admin.h"
+#include <keystile/cleanup.h>
+
 #include "attestation.h"
+#include "endorsement.h"
+#include "nv.h"
+#include "proof.h"
 #include "session.h"
-
-#define CERTIFICATE_MAX 8192
-#define CHUNK_MAX 512 /* what any TPM gives at once */
-
-/* TCG EK Credential Profile 2.5, section 2.2.1.4: RSA 2048, ECC P-256, P-384, RSA 3072. */
-static const TPM2_HANDLE certificate_places[] = {0x01c00002, 0x01c0000a, 0x01c00016, 0x01c0001c};
 
 struct certification {
 	TPM2B_DATA nonce;
+	TPM2B_AUTH auth; /* of the endorsement hierarchy */
 	TPM2B_PUBLIC *attestation_key;
 	TPM2B_ATTEST *statement;
 	TPMT_SIGNATURE *signature;
-	json_t *certificates;
+	json_t *endorsement_keys;
+	struct buf chain;
+	bool foreign; /* a certificate was of no key that the TPM makes here */
 };
 
-/* ---- Certificates of endorsement keys ---- */
-
-/* Their place has an empty authorisation value, which goes by HMAC as well. */
-static TSS2_RC read_chunks(struct held *held, ESYS_TR place, uint8_t *out, UINT16 size)
+/* Once more, if the TPM lost something meanwhile. */
+static void clear(struct certification *certification)
 {
-	for (UINT16 at = 0; at < size;) {
-		UINT16 chunk = size - at < CHUNK_MAX ? (UINT16)(size - at) : CHUNK_MAX;
-		TPM2B_MAX_NV_BUFFER *data = NULL;
-		TSS2_RC code = Esys_NV_Read(held->tpm.esys, place, place, held->session,
-			ESYS_TR_NONE, ESYS_TR_NONE, chunk, at, &data);
-
-		if (code != TSS2_RC_SUCCESS)
-			return code;
-		if (data->size != chunk) {
-			Esys_Free(data);
-			return TPM2_RC_SIZE;
-		}
-		memcpy(out + at, data->buffer, chunk);
-		at = (UINT16)(at + chunk);
-		Esys_Free(data);
-	}
-	return TSS2_RC_SUCCESS;
+	Esys_Free(certification->attestation_key);
+	Esys_Free(certification->statement);
+	Esys_Free(certification->signature);
+	certification->attestation_key = NULL;
+	certification->statement = NULL;
+	certification->signature = NULL;
+	json_array_clear(certification->endorsement_keys);
+	buf_deinit(&certification->chain);
 }
 
-/* One that is not there, or can't be read, is left out. */
-static void read_certificate(struct held *held, TPM2_HANDLE handle, json_t *certificates)
-{
-	ESYS_CONTEXT *esys = held->tpm.esys;
-	ESYS_TR place = ESYS_TR_NONE;
-	TPM2B_NV_PUBLIC *public = NULL;
-	uint8_t bytes[CERTIFICATE_MAX];
+/* ---- Endorsement keys ---- */
 
-	if (Esys_TR_FromTPMPublic(esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &place) !=
-		TSS2_RC_SUCCESS)
-		return;
-	if (Esys_NV_ReadPublic(esys, place, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public,
-		    NULL) == TSS2_RC_SUCCESS &&
-		public->nvPublic.dataSize <= sizeof(bytes) &&
-		read_chunks(held, place, bytes, public->nvPublic.dataSize) == TSS2_RC_SUCCESS)
-		json_array_append_new(
-			certificates, admin_base64(BYTES(bytes, public->nvPublic.dataSize)));
+static bool is_of(struct bytes der, const TPM2B_PUBLIC *public)
+{
+	X509 *certificate = certificate_parse(der);
+	bool is = certificate != NULL && certificate_is_of(certificate, &public->publicArea);
+
+	X509_free(certificate);
+	return is;
+}
+
+static void put_key(struct certification *certification, size_t which, const TPM2B_PUBLIC *public,
+	const struct buf *certificate)
+{
+	json_t *key = json_object();
+	char place[16];
+
+	snprintf(place, sizeof(place), "0x%08x", (unsigned)endorsement_place(which));
+	json_object_set_new(key, "place", json_string(place));
+	if (certificate != NULL)
+		json_object_set_new(key, "certificate", admin_base64(buf_bytes(certificate)));
+	if (proof_put_public(key, "public", public))
+		json_array_append(certification->endorsement_keys, key);
+	json_decref(key);
+}
+
+/* certificate may be NULL. */
+static TSS2_RC add_key(struct held *held, struct certification *certification, size_t which,
+	const struct buf *certificate)
+{
+	TPM2B_PUBLIC *public = NULL;
+	ESYS_TR key = ESYS_TR_NONE;
+	TSS2_RC code = endorsement_make(held, which, &certification->auth, &key, &public);
+
+	tpm_flush(held->tpm.esys, &key);
+	if (code != TSS2_RC_SUCCESS)
+		return code;
+	if (certificate == NULL || is_of(buf_bytes(certificate), public))
+		put_key(certification, which, public, certificate);
+	else
+		certification->foreign = true;
 	Esys_Free(public);
-	tpm_forget(esys, &place);
+	return code;
+}
+
+/* Those with a certificate; where there is none, one without. */
+static TSS2_RC add_keys(struct held *held, struct certification *certification)
+{
+	TSS2_RC code = TSS2_RC_SUCCESS;
+
+	for (size_t which = 0; which < ENDORSEMENT_COUNT && code == TSS2_RC_SUCCESS; which++) {
+		AUTO(buf) certificate = {0};
+
+		if (nv_read(held, endorsement_place(which), &certificate))
+			code = add_key(held, certification, which, &certificate);
+	}
+	endorsement_chain(held, &certification->chain);
+	if (code != TSS2_RC_SUCCESS || json_array_size(certification->endorsement_keys) > 0)
+		return code;
+	code = add_key(held, certification, ENDORSEMENT_USUAL, NULL);
+	return tpm_trouble(code) == TPM_LACKS
+		       ? add_key(held, certification, ENDORSEMENT_USUAL_RSA, NULL)
+		       : code;
 }
 
 /* ---- The statement ---- */
-
-static TSS2_RC make_attestation_key(
-	ESYS_CONTEXT *esys, struct certification *certification, ESYS_TR *out)
-{
-	const TPM2B_SENSITIVE_CREATE sensitive = {0};
-	const TPM2B_PUBLIC template = attestation_key_template();
-	const TPM2B_DATA outside = {0};
-	const TPML_PCR_SELECTION pcrs = {0};
-	ESYS_TR session;
-	TSS2_RC code = tpm_session_start(esys, ESYS_TR_NONE, &session);
-
-	*out = ESYS_TR_NONE;
-	if (code == TSS2_RC_SUCCESS)
-		code = Esys_CreatePrimary(esys, ESYS_TR_RH_ENDORSEMENT, session, ESYS_TR_NONE,
-			ESYS_TR_NONE, &sensitive, &template, &outside, &pcrs, out,
-			&certification->attestation_key, NULL, NULL, NULL);
-	tpm_flush(esys, &session);
-	return code;
-}
 
 /* Each of the two keys is authorised in a session of its own. */
 static TSS2_RC certify_with(struct held *held, ESYS_TR key, ESYS_TR attestation_key,
@@ -117,29 +131,18 @@ static TSS2_RC certify(struct admin *admin, struct tpm_key *key, void *context)
 	struct certification *certification = context;
 	struct held *held = &admin->held;
 	ESYS_TR attestation_key;
-	TSS2_RC code = make_attestation_key(held->tpm.esys, certification, &attestation_key);
+	TSS2_RC code;
 
+	clear(certification);
+	code = endorsement_make_attestation_key(
+		held, &certification->auth, &attestation_key, &certification->attestation_key);
 	if (code == TSS2_RC_SUCCESS)
 		code = certify_with(held, key->loaded, attestation_key, certification);
 	tpm_flush(held->tpm.esys, &attestation_key);
-	for (size_t i = 0; code == TSS2_RC_SUCCESS &&
-			   i < sizeof(certificate_places) / sizeof(certificate_places[0]);
-		i++)
-		read_certificate(held, certificate_places[i], certification->certificates);
-	return code;
+	return code == TSS2_RC_SUCCESS ? add_keys(held, certification) : code;
 }
 
 /* ---- The answer ---- */
-
-static bool put_public(json_t *object, const char *name, const TPM2B_PUBLIC *public)
-{
-	uint8_t bytes[sizeof(*public)];
-	size_t len = 0;
-
-	return Tss2_MU_TPM2B_PUBLIC_Marshal(public, bytes, sizeof(bytes), &len) ==
-		       TSS2_RC_SUCCESS &&
-	       json_object_set_new(object, name, admin_base64(BYTES(bytes, len))) == 0;
-}
 
 static enum ks_error put_result(
 	struct admin *admin, const struct tpm_key *key, const struct certification *certification)
@@ -151,47 +154,57 @@ static enum ks_error put_result(
 
 	if (Tss2_MU_TPMT_SIGNATURE_Marshal(certification->signature, signature, sizeof(signature),
 		    &len) != TSS2_RC_SUCCESS ||
-		!put_public(answer, "key", &key->public) ||
-		!put_public(answer, "attestation_key", certification->attestation_key))
+		!proof_put_public(answer, "key", &key->public) ||
+		!proof_put_public(answer, "attestation_key", certification->attestation_key))
 		return KS_DEVICE_FAILED;
 	json_object_set_new(answer, "statement",
 		admin_base64(BYTES(statement->attestationData, statement->size)));
 	json_object_set_new(answer, "signature", admin_base64(BYTES(signature, len)));
-	json_object_set(answer, "certificates", certification->certificates);
+	json_object_set_new(answer, "endorsement_keys", json_copy(certification->endorsement_keys));
+	if (certification->chain.len > 0)
+		json_object_set_new(
+			answer, "chain", admin_base64(buf_bytes(&certification->chain)));
 	return KS_OK;
 }
 
-static enum ks_error attest(struct admin *admin, struct tpm_key *key)
+static enum ks_error attest(
+	struct admin *admin, struct tpm_key *key, struct certification *certification)
 {
-	struct certification certification = {.certificates = json_array()};
 	TPM2B_AUTH pin = {0};
 	const struct admin_key_use use = {
-		.run = certify, .context = &certification, .auth = &pin, .command = "TPM2_Certify"};
-	enum ks_error error = attestation_nonce(admin_text(admin, "nonce"), &certification.nonce)
-				      ? admin_pin_of(admin, key, &pin)
-				      : KS_NO_MEMORY;
+		.run = certify, .context = certification, .auth = &pin, .command = "TPM2_Certify"};
+	enum ks_error error = admin_new_pin(admin, "endorsement_pin", &certification->auth);
 
+	if (error == KS_OK && !attestation_nonce(admin_text(admin, "nonce"), &certification->nonce))
+		error = KS_NO_MEMORY;
+	if (error == KS_OK)
+		error = admin_pin_of(admin, key, &pin);
+	if (error == KS_OK)
+		ks_progress(admin->operation, "the TPM makes its endorsement keys: that may take "
+					      "a minute where they are RSA");
 	if (error == KS_OK)
 		error = admin_run_key(admin, key, &use);
-	if (error == KS_OK)
-		error = put_result(admin, key, &certification);
 	explicit_bzero(&pin, sizeof(pin));
-	Esys_Free(certification.attestation_key);
-	Esys_Free(certification.statement);
-	Esys_Free(certification.signature);
-	json_decref(certification.certificates);
-	return error;
+	if (error == KS_OK && certification->foreign)
+		ks_progress(admin->operation, "a certificate in the TPM is left out: it is of no "
+					      "endorsement key that the TPM makes by the TCG's "
+					      "templates");
+	return error == KS_OK ? put_result(admin, key, certification) : error;
 }
 
 enum ks_error admin_attest(struct admin *admin)
 {
+	struct certification certification = {.endorsement_keys = json_array()};
 	struct tpm_key key;
 	enum ks_error error = admin_key(admin, &key);
 
-	if (error != KS_OK)
-		return error;
-	error = attest(admin, &key);
-	held_release(&admin->held); /* holds the key */
-	tpm_key_deinit(&key);
+	if (error == KS_OK) {
+		error = attest(admin, &key, &certification);
+		held_release(&admin->held); /* holds the key */
+		tpm_key_deinit(&key);
+	}
+	clear(&certification);
+	json_decref(certification.endorsement_keys);
+	explicit_bzero(&certification.auth, sizeof(certification.auth));
 	return error;
 }

@@ -1,36 +1,21 @@
 /*
- * verify: {"attestation": what attest answered, "nonce": "...", "roots": "PEM of certificate
- * authorities"}. Needs no TPM. The answer says what is proved: "made_inside", "stays_inside",
- * "attestation_key" (its name), "firmware", and of each certificate "subject", "issuer" and
+ * verify: {"proof": what attest answered, "nonce": "...", "roots": "PEM of certificate
+ * authorities", "challenge" and "answer": what those answered}. Needs no TPM. The answer says what
+ * is proved: "made_inside", "stays_inside", "attestation_key" (its name), "firmware", and of each
+ * of the "endorsement_keys" whether it has "answered", its "certificate", and whether that is
  * "trusted" (by the roots).
  */
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509_vfy.h>
 #include <tss2/tss2_mu.h>
 
 #include <keystile/cleanup.h>
 #include <keystile/text.h>
 
-#include "admin.h"
 #include "attestation.h"
-
-#define NAME_MAX_SHOWN 256
-#define CERTIFICATES_MAX 8
-
-static bool take_public(const json_t *from, const char *name, TPM2B_PUBLIC *out)
-{
-	AUTO(buf) bytes = {0};
-	size_t at = 0;
-
-	return admin_from_base64(json_object_get(from, name), &bytes) == KS_OK &&
-	       Tss2_MU_TPM2B_PUBLIC_Unmarshal(bytes.data, bytes.len, &at, out) == TSS2_RC_SUCCESS &&
-	       at == bytes.len;
-}
+#include "credential.h"
+#include "proof.h"
 
 static bool take_signature(const json_t *from, TPMT_SIGNATURE *out)
 {
@@ -43,78 +28,82 @@ static bool take_signature(const json_t *from, TPMT_SIGNATURE *out)
 	       at == bytes.len;
 }
 
-/* ---- Certificates ---- */
+/* ---- Endorsement keys ---- */
 
-static X509_STORE *read_roots(const char *pem)
+/* Whether the answer is the secret that the challenge was made around, for this key. */
+static bool has_answered(
+	const struct admin *admin, const struct proof_key *key, const TPMT_PUBLIC *attestation_key)
 {
-	BIO *in = BIO_new_mem_buf(pem, -1);
-	X509_STORE *store = X509_STORE_new();
-	X509 *root;
+	const json_t *challenge = json_object_get(admin->request, "challenge");
+	const json_t *answer = json_object_get(admin->request, "answer");
+	uint8_t digest[TPM2_SHA256_DIGEST_SIZE];
+	TPM2B_NAME name = {0};
+	AUTO(buf) secret = {0};
+	AUTO(buf) wanted = {0};
 
-	while (in != NULL && store != NULL &&
-		(root = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL) {
-		(void)X509_STORE_add_cert(store, root);
-		X509_free(root);
-	}
-	BIO_free(in);
-	ERR_clear_error();
-	return store;
+	return admin_from_base64(json_object_get(answer, "answer"), &secret) == KS_OK &&
+	       secret.len == CREDENTIAL_SECRET_LEN &&
+	       admin_from_base64(json_object_get(challenge, "digest"), &wanted) == KS_OK &&
+	       attestation_name(attestation_key, &name) &&
+	       credential_digest(&key->public.publicArea, &name, secret.data, digest) == KS_OK &&
+	       bytes_equal(BYTES(digest, sizeof(digest)), buf_bytes(&wanted));
 }
 
-/* Endorsement certificates have critical extensions that OpenSSL does not know. */
-static bool is_trusted(X509 *certificate, X509_STORE *roots)
+static json_t *describe_key(const struct proof_key *key, bool answered)
 {
-	X509_STORE_CTX *context = X509_STORE_CTX_new();
-	bool trusted = context != NULL && roots != NULL &&
-		       X509_STORE_CTX_init(context, roots, certificate, NULL) == 1;
+	json_t *out = json_pack("{s:s, s:b, s:b}", "place", key->place, "answered", (int)answered,
+		"trusted", (int)key->trusted);
 
-	if (trusted) {
-		X509_STORE_CTX_set_flags(
-			context, X509_V_FLAG_IGNORE_CRITICAL | X509_V_FLAG_PARTIAL_CHAIN);
-		trusted = X509_verify_cert(context) == 1;
-	}
-	X509_STORE_CTX_free(context);
-	ERR_clear_error();
-	return trusted;
+	if (out != NULL && admin_put_public(out, &key->public.publicArea) == KS_OK)
+		json_object_set_new(out, "certificate",
+			key->certificate != NULL ? certificate_describe(key->certificate)
+						 : json_null());
+	return out;
 }
 
-static json_t *name_of(const X509_NAME *name)
+struct endorsed {
+	bool answered; /* one of the keys has */
+	bool trusted;  /* one of the keys has a certificate that leads to a root */
+	bool both;     /* and it is the same one */
+};
+
+static json_t *describe_keys(
+	const struct admin *admin, const struct attestation *attestation, struct endorsed *out)
 {
-	char text[NAME_MAX_SHOWN] = "";
-
-	return json_string(X509_NAME_oneline(name, text, sizeof(text)) != NULL ? text : "");
-}
-
-static void describe_certificate(const json_t *text, X509_STORE *roots, json_t *list)
-{
-	AUTO(buf) bytes = {0};
-	const unsigned char *at;
-	X509 *certificate;
-
-	if (admin_from_base64(text, &bytes) != KS_OK)
-		return;
-	at = bytes.data;
-	certificate = d2i_X509(NULL, &at, (long)bytes.len);
-	if (certificate != NULL)
-		json_array_append_new(
-			list, json_pack("{s:o, s:o, s:b}", "subject",
-				      name_of(X509_get_subject_name(certificate)), "issuer",
-				      name_of(X509_get_issuer_name(certificate)), "trusted",
-				      is_trusted(certificate, roots)));
-	X509_free(certificate);
-	ERR_clear_error();
-}
-
-static json_t *describe_certificates(const struct admin *admin, const json_t *from)
-{
-	X509_STORE *roots = read_roots(admin_text(admin, "roots"));
 	json_t *list = json_array();
-	const json_t *given = json_object_get(from, "certificates");
+	struct proof_keys keys;
 
-	for (size_t i = 0; i < json_array_size(given) && i < CERTIFICATES_MAX; i++)
-		describe_certificate(json_array_get(given, i), roots, list);
-	X509_STORE_free(roots);
+	proof_keys_read(admin, json_object_get(admin->request, "proof"), &keys);
+	for (size_t i = 0; i < keys.count; i++) {
+		const struct proof_key *key = &keys.keys[i];
+		bool answered = has_answered(admin, key, &attestation->attestation_key.publicArea);
+
+		out->answered = out->answered || answered;
+		out->trusted = out->trusted || key->trusted;
+		out->both = out->both || (answered && key->trusted);
+		json_array_append_new(list, describe_key(key, answered));
+	}
+	proof_keys_deinit(&keys);
 	return list;
+}
+
+/* Where roots are named they have to vouch, and where a challenge is its answer has to be right. */
+static enum ks_error judge_keys(struct admin *admin, const struct endorsed *endorsed)
+{
+	const bool asked = json_object_get(admin->request, "answer") != NULL;
+	const bool rooted = *admin_text(admin, "roots") != '\0';
+
+	if (asked && !endorsed->answered) {
+		ks_explain(admin->operation, "the answer is wrong: it is not that of the TPM with "
+					     "this attestation key to this challenge");
+		return KS_REFUSED;
+	}
+	if (!rooted || (asked ? endorsed->both : endorsed->trusted))
+		return KS_OK;
+	ks_explain(admin->operation,
+		"the endorsement key has no certificate that leads to one of those that were "
+		"given");
+	return KS_REFUSED;
 }
 
 /* ---- The verdict ---- */
@@ -143,26 +132,36 @@ static enum ks_error put_facts(
 	return admin_put_public(admin->answer, &attestation->key.publicArea);
 }
 
+static const char *read_proof(const struct admin *admin, struct buf *statement,
+	struct attestation *out, uint64_t *firmware)
+{
+	const json_t *from = json_object_get(admin->request, "proof");
+
+	if (admin_from_base64(json_object_get(from, "statement"), statement) != KS_OK ||
+		!proof_get_public(from, "key", &out->key) ||
+		!proof_get_public(from, "attestation_key", &out->attestation_key) ||
+		!take_signature(from, &out->signature) ||
+		!attestation_nonce(admin_text(admin, "nonce"), &out->nonce))
+		return "is malformed";
+	out->statement = buf_bytes(statement);
+	return attestation_wrong(out, firmware);
+}
+
 enum ks_error admin_verify(struct admin *admin)
 {
-	const json_t *from = json_object_get(admin->request, "attestation");
 	AUTO(buf) statement = {0};
 	struct attestation attestation = {0};
-	const char *wrong = "is malformed";
+	struct endorsed endorsed = {0};
 	uint64_t firmware = 0;
+	const char *wrong = read_proof(admin, &statement, &attestation, &firmware);
+	enum ks_error error;
 
-	if (admin_from_base64(json_object_get(from, "statement"), &statement) == KS_OK &&
-		take_public(from, "key", &attestation.key) &&
-		take_public(from, "attestation_key", &attestation.attestation_key) &&
-		take_signature(from, &attestation.signature) &&
-		attestation_nonce(admin_text(admin, "nonce"), &attestation.nonce)) {
-		attestation.statement = buf_bytes(&statement);
-		wrong = attestation_wrong(&attestation, &firmware);
-	}
 	if (wrong != NULL) {
-		ks_explain(admin->operation, "the attestation %s", wrong);
+		ks_explain(admin->operation, "the proof %s", wrong);
 		return KS_REFUSED;
 	}
-	json_object_set_new(admin->answer, "certificates", describe_certificates(admin, from));
-	return put_facts(admin, &attestation, firmware);
+	json_object_set_new(
+		admin->answer, "endorsement_keys", describe_keys(admin, &attestation, &endorsed));
+	error = judge_keys(admin, &endorsed);
+	return error == KS_OK ? put_facts(admin, &attestation, firmware) : error;
 }

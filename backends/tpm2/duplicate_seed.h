@@ -21,9 +21,15 @@ struct seed {
 
 /* The hash of a target; NULL for those that we don't wrap for. */
 const EVP_MD *seed_digest(const TPMT_PUBLIC *target);
+#define SEED_DIGEST_MAX 8 /* of the name, as OpenSSL has it */
 const char *seed_digest_name(const TPMT_PUBLIC *target);
 
-/* False: OpenSSL would not. The caller wipes *seed. */
-bool seed_make(const TPMT_PUBLIC *target, struct seed *seed, TPM2B_ENCRYPTED_SECRET *secret);
+/*
+ * False: OpenSSL would not. label says what the seed is for: "DUPLICATE" or "IDENTITY". The caller
+ * wipes *seed.
+ */
+#define SEED_LABEL_MAX 16
+bool seed_make(const TPMT_PUBLIC *target, const char *label, struct seed *seed,
+	TPM2B_ENCRYPTED_SECRET *secret);
 
 #endif

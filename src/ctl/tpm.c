@@ -3,6 +3,7 @@
  */
 #include "tpm.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,31 +19,38 @@
 
 static const char usage[] =
 	"usage: keystile tpm create [-t KIND] [-C COMMENT] [--no-pin] [--parent PARENT]\n"
-	"                           [--rsa-parent] [--description] [--force] FILE\n"
+	"                           [--rsa-parent] [--parent-password] [--description]\n"
+	"                           [--force] FILE\n"
 	"                                 make a key, and FILE for it\n"
-	"       keystile tpm import [-C COMMENT] [--no-pin] [--parent PARENT] [--rsa-parent]\n"
-	"                           [--description] [--force] KEY FILE\n"
+	"       keystile tpm import [options of create, without -t] KEY FILE\n"
 	"                                 bring a private key of ssh-keygen into the TPM\n"
 	"       keystile tpm wrap --for STORAGE-KEY [options of import] KEY FILE\n"
 	"                                 the same, for the TPM of another machine\n"
-	"       keystile tpm storage-key [--parent PARENT] [--rsa-parent] [--force] FILE\n"
+	"       keystile tpm storage-key [--parent PARENT] [--rsa-parent]\n"
+	"                           [--parent-password] [--force] FILE\n"
 	"                                 what wrap needs there\n"
 	"       keystile tpm list [--json] [FILE]\n"
 	"                                 the keys in ~/.ssh/*.tpm, and in the TPM itself\n"
-	"       keystile tpm passwd [--no-pin] [--pin | --empty] FILE\n"
+	"       keystile tpm passwd [--no-pin] [--pin | --empty] [--parent-password] FILE\n"
 	"                                 change the PIN of a key, or take it away\n"
-	"       keystile tpm persist [--owner-password] FILE HANDLE\n"
+	"       keystile tpm persist [--parent-password] [--owner-password] FILE HANDLE\n"
 	"                                 put a key into the TPM to stay, at 0x81......\n"
 	"       keystile tpm evict [--owner-password] [--force] HANDLE\n"
 	"                                 take it out again\n"
-	"       keystile tpm attest [--nonce TEXT] [--pin | --empty] FILE\n"
-	"                                 have the TPM certify that a key is its own\n"
-	"       keystile tpm verify [--nonce TEXT] [--roots FILE] [--json] FILE\n"
-	"                                 what such a certificate proves\n"
+	"       keystile tpm attest [--nonce TEXT] [--pin | --empty] [--parent-password]\n"
+	"                           [--endorsement-password] FILE\n"
+	"                                 print a proof that a key is in the TPM\n"
+	"       keystile tpm challenge [--roots CERTIFICATES] PROOF\n"
+	"                                 ask which TPM that is\n"
+	"       keystile tpm answer [--endorsement-password] CHALLENGE\n"
+	"                                 have the TPM answer that\n"
+	"       keystile tpm verify [--nonce TEXT] [--roots CERTIFICATES]\n"
+	"                           [--challenge CHALLENGE --answer ANSWER] [--json] PROOF\n"
+	"                                 what is proved\n"
 	"       keystile tpm info [--json]\n"
 	"                                 what the TPM is, and how it stands with wrong PINs\n"
 	"A KIND is ecdsa-p256 (as without it), ecdsa-p384, ecdsa-p521, rsa2048, rsa3072 or\n"
-	"rsa4096, as far as the TPM has them. More in keystile(1).\n";
+	"rsa4096, as far as the TPM has them. More in keystile-tpm(1).\n";
 
 enum { TAKES_FILE = 1, TAKES_SECOND = 2, MAY_HAVE_FILE = 4 };
 
@@ -52,16 +60,18 @@ static const struct verb {
 	unsigned words;
 	int (*run)(const struct tpm_wish *wish);
 } verbs[] = {
-	{"create", "tCnprFd", TAKES_FILE, tpm_create},
-	{"import", "CnprFd", TAKES_FILE | TAKES_SECOND, tpm_import},
+	{"create", "tCnprPFd", TAKES_FILE, tpm_create},
+	{"import", "CnprPFd", TAKES_FILE | TAKES_SECOND, tpm_import},
 	{"wrap", "fCnprFd", TAKES_FILE | TAKES_SECOND, tpm_wrap},
-	{"storage-key", "prF", TAKES_FILE, tpm_storage_key},
-	{"attest", "Nie", TAKES_FILE, tpm_attest},
-	{"verify", "NRj", TAKES_FILE, tpm_verify},
+	{"storage-key", "prPF", TAKES_FILE, tpm_storage_key},
+	{"attest", "NiePE", TAKES_FILE, tpm_attest},
+	{"challenge", "R", TAKES_FILE, tpm_challenge},
+	{"answer", "E", TAKES_FILE, tpm_answer},
+	{"verify", "NRcaj", TAKES_FILE, tpm_verify},
 	{"info", "j", 0, tpm_info},
 	{"list", "j", MAY_HAVE_FILE, tpm_list},
-	{"passwd", "nie", TAKES_FILE, tpm_passwd},
-	{"persist", "o", TAKES_FILE | TAKES_SECOND, tpm_persist},
+	{"passwd", "nieP", TAKES_FILE, tpm_passwd},
+	{"persist", "Po", TAKES_FILE | TAKES_SECOND, tpm_persist},
 	{"evict", "oF", TAKES_FILE, tpm_evict},
 };
 
@@ -71,11 +81,15 @@ static const struct option options[] = {
 	{"no-pin", no_argument, NULL, 'n'},
 	{"pin", no_argument, NULL, 'i'},
 	{"empty", no_argument, NULL, 'e'},
+	{"parent-password", no_argument, NULL, 'P'},
 	{"owner-password", no_argument, NULL, 'o'},
+	{"endorsement-password", no_argument, NULL, 'E'},
 	{"description", no_argument, NULL, 'd'},
 	{"for", required_argument, NULL, 'f'},
 	{"nonce", required_argument, NULL, 'N'},
 	{"roots", required_argument, NULL, 'R'},
+	{"challenge", required_argument, NULL, 'c'},
+	{"answer", required_argument, NULL, 'a'},
 	{"parent", required_argument, NULL, 'p'},
 	{"rsa-parent", no_argument, NULL, 'r'},
 	{"force", no_argument, NULL, 'F'},
@@ -89,54 +103,68 @@ static int bad_usage(void)
 	return TPM_EXIT_USAGE;
 }
 
-static void take_option(struct tpm_wish *wish, int option)
+/* The place of an option with a word, or of one without. */
+static const char **word_of(struct tpm_wish *wish, int option)
 {
 	switch (option) {
 	case 't':
-		wish->kind = optarg;
-		break;
+		return &wish->kind;
 	case 'C':
-		wish->comment = optarg;
-		break;
-	case 'n':
-		wish->no_pin = true;
-		break;
-	case 'i':
-		wish->has_pin = true;
-		break;
-	case 'e':
-		wish->has_none = true;
-		break;
-	case 'o':
-		wish->owner_password = true;
-		break;
-	case 'd':
-		wish->description = true;
-		break;
+		return &wish->comment;
 	case 'f':
-		wish->storage_key = optarg;
-		break;
+		return &wish->storage_key;
 	case 'N':
-		wish->nonce = optarg;
-		break;
+		return &wish->nonce;
 	case 'R':
-		wish->roots = optarg;
-		break;
+		return &wish->roots;
+	case 'c':
+		return &wish->challenge;
+	case 'a':
+		return &wish->answer;
 	case 'p':
-		wish->parent = optarg;
-		break;
-	case 'r':
-		wish->rsa_parent = true;
-		break;
-	case 'F':
-		wish->force = true;
-		break;
-	case 'j':
-		wish->as_json = true;
-		break;
+		return &wish->parent;
 	default:
-		break;
+		return NULL;
 	}
+}
+
+static bool *flag_of(struct tpm_wish *wish, int option)
+{
+	switch (option) {
+	case 'n':
+		return &wish->no_pin;
+	case 'i':
+		return &wish->has_pin;
+	case 'e':
+		return &wish->has_none;
+	case 'P':
+		return &wish->parent_password;
+	case 'o':
+		return &wish->owner_password;
+	case 'E':
+		return &wish->endorsement_password;
+	case 'd':
+		return &wish->description;
+	case 'r':
+		return &wish->rsa_parent;
+	case 'F':
+		return &wish->force;
+	case 'j':
+		return &wish->as_json;
+	default:
+		return NULL;
+	}
+}
+
+static void take_option(struct tpm_wish *wish, int option)
+{
+	const char **word = word_of(wish, option);
+	bool *flag = flag_of(wish, option);
+
+	if (word != NULL)
+		*word = optarg;
+	if (flag != NULL)
+		*flag = true;
 }
 
 static bool parse(int count, char **words, const struct verb *verb, struct tpm_wish *wish)
@@ -213,6 +241,21 @@ char *tpm_public_line(const json_t *answer, const char *comment)
 	if (kind == NULL || blob == NULL)
 		return NULL;
 	return text_format("%s %s%s%s\n", kind, blob, *comment != '\0' ? " " : "", comment);
+}
+
+const char *tpm_text(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text != NULL ? text : "";
+}
+
+int tpm_finish(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return TPM_EXIT_FINE;
+	complain("writing the output failed: %s", strerror(errno));
+	return TPM_EXIT_FAILED;
 }
 
 void tpm_print_json(const json_t *answer)

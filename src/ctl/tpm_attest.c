@@ -1,104 +1,48 @@
 /*
- * keystile tpm attest and verify: proof that a key is in a TPM, and what it proves.
+ * keystile tpm attest, challenge, answer: the conversation by which a key is proved to be in a
+ * certain TPM. Each reads and writes JSON, which this process does not look into.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <keystile/cleanup.h>
-#include <keystile/text.h>
 
 #include "control.h"
 #include "key_place.h"
-#include "page.h"
 #include "tpm.h"
 
-#define HANG 17
-#define ATTESTATION_MAX ((size_t)64 * 1024 - 4096)
 #define ROOTS_MAX ((size_t)256 * 1024)
 
-static const char *text_of(const json_t *object, const char *name)
+/* Asks the worker and prints what it answers; request is taken, and may be NULL. */
+static int pass_on(const struct tpm_wish *wish, json_t *request)
 {
-	const char *text = json_string_value(json_object_get(object, name));
+	struct secret secrets = {0};
+	json_t *answer = NULL;
+	enum ks_error error = KS_BAD_INPUT;
 
-	return text != NULL ? text : "";
-}
-
-static const char *nonce_of(const struct tpm_wish *wish)
-{
-	return wish->nonce != NULL ? wish->nonce : "";
+	if (request != NULL)
+		error = tpm_ask_passwords(wish, request, &secrets);
+	if (error == KS_OK)
+		error = tpm_ask(wish, json_incref(request), &secrets, &answer);
+	secret_deinit(&secrets);
+	json_decref(request);
+	if (error != KS_OK)
+		return TPM_EXIT_FAILED;
+	tpm_print_json(answer);
+	json_decref(answer);
+	return tpm_finish();
 }
 
 int tpm_attest(const struct tpm_wish *wish)
 {
 	json_t *request = tpm_request_for_file(wish);
-	json_t *answer = NULL;
 
-	if (request == NULL)
-		return TPM_EXIT_FAILED;
-	json_object_set_new(request, "nonce", json_string(nonce_of(wish)));
-	if (tpm_ask(wish, request, NULL, &answer) != KS_OK)
-		return TPM_EXIT_FAILED;
-	tpm_print_json(answer);
-	json_decref(answer);
-	return fflush(stdout) == 0 ? TPM_EXIT_FINE : TPM_EXIT_FAILED;
+	if (request != NULL)
+		json_object_set_new(
+			request, "nonce", json_string(wish->nonce != NULL ? wish->nonce : ""));
+	return pass_on(wish, request);
 }
 
-/* ---- Verify ---- */
-
-static void print_certificate(struct page *page, const json_t *certificate)
-{
-	bool trusted = json_is_true(json_object_get(certificate, "trusted"));
-
-	page_text(page, trusted ? PAGE_PLAIN : PAGE_WARNING, 0, HANG, "%-15s  %s, issued by %s: %s",
-		"certificate", text_of(certificate, "subject"), text_of(certificate, "issuer"),
-		trusted ? "by an authority that was given" : "by nobody that was given");
-}
-
-static void print(const json_t *answer)
-{
-	struct page page = page_of(stdout);
-	bool stays = json_is_true(json_object_get(answer, "stays_inside"));
-	bool made = json_is_true(json_object_get(answer, "made_inside"));
-	const json_t *certificates = json_object_get(answer, "certificates");
-
-	page_text(&page, PAGE_STRONG, 0, HANG, "%-15s  %s %s", "key", text_of(answer, "kind"),
-		text_of(answer, "fingerprint"));
-	page_text(&page, made ? PAGE_PLAIN : PAGE_WARNING, 0, HANG, "%-15s  %s", "",
-		made	? "was made in the TPM and can't leave it"
-		: stays ? "can't leave the TPM, but was made outside"
-			: "may be outside of the TPM as well");
-	page_text(&page, PAGE_PLAIN, 0, HANG, "%-15s  %s", "attestation key",
-		text_of(answer, "attestation_key"));
-	page_text(&page, PAGE_PLAIN, 0, HANG, "%-15s  %s", "firmware", text_of(answer, "firmware"));
-	for (size_t i = 0; i < json_array_size(certificates); i++)
-		print_certificate(&page, json_array_get(certificates, i));
-	page_text(&page, PAGE_PLAIN, 0, HANG, "%-15s  %s", "not proved",
-		json_array_size(certificates) > 0
-			? "that the attestation key is in the TPM of these certificates: compare "
-			  "its "
-			  "name with one that you wrote down when you had that computer before you"
-			: "that the attestation key is in a TPM, as there is no certificate of a "
-			  "maker: compare its name with one that you wrote down when you had that "
-			  "computer before you");
-}
-
-static json_t *read_attestation(const struct tpm_wish *wish)
-{
-	AUTO(buf) text = {0};
-	json_t *attestation = NULL;
-
-	if (key_place_read(wish->file, ATTESTATION_MAX, &text) != KS_OK)
-		return NULL;
-	attestation = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-	if (json_is_object(attestation))
-		return attestation;
-	complain("%s is no attestation", wish->file);
-	json_decref(attestation);
-	return NULL;
-}
-
-static bool put_roots(const struct tpm_wish *wish, json_t *request)
+bool tpm_put_roots(const struct tpm_wish *wish, json_t *request)
 {
 	AUTO(buf) text = {0};
 
@@ -106,32 +50,51 @@ static bool put_roots(const struct tpm_wish *wish, json_t *request)
 		return true;
 	if (key_place_read(wish->roots, ROOTS_MAX, &text) != KS_OK)
 		return false;
-	if (json_object_set_new(
-		    request, "roots", json_stringn((const char *)text.data, text.len)) == 0)
+	if (text.len > 0 && json_object_set_new(request, "roots",
+				    json_stringn((const char *)text.data, text.len)) == 0)
 		return true;
 	complain("%s holds no certificates", wish->roots);
 	return false;
 }
 
-int tpm_verify(const struct tpm_wish *wish)
+bool tpm_put_object(json_t *request, const char *name, const char *path)
 {
-	json_t *attestation = read_attestation(wish);
-	json_t *answer = NULL;
-	json_t *request;
-	enum ks_error error = KS_BAD_INPUT;
+	AUTO(buf) text = {0};
+	json_t *content;
 
-	if (attestation == NULL)
-		return TPM_EXIT_FAILED;
-	request = json_pack("{s:o, s:s}", "attestation", attestation, "nonce", nonce_of(wish));
-	if (request != NULL && put_roots(wish, request))
-		error = tpm_ask(wish, json_incref(request), NULL, &answer);
+	if (key_place_read(path, TPM_OBJECT_MAX, &text) != KS_OK)
+		return false;
+	content = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(content) && json_object_set_new(request, name, content) == 0)
+		return true;
+	complain("%s holds no %s", path, name);
+	if (!json_is_object(content))
+		json_decref(content);
+	return false;
+}
+
+static json_t *request_with(const char *name, const char *path)
+{
+	json_t *request = json_object();
+
+	if (request != NULL && tpm_put_object(request, name, path))
+		return request;
 	json_decref(request);
-	if (error != KS_OK)
-		return TPM_EXIT_FAILED;
-	if (wish->as_json)
-		tpm_print_json(answer);
-	else
-		print(answer);
-	json_decref(answer);
-	return fflush(stdout) == 0 ? TPM_EXIT_FINE : TPM_EXIT_FAILED;
+	return NULL;
+}
+
+int tpm_challenge(const struct tpm_wish *wish)
+{
+	json_t *request = request_with("proof", wish->file);
+
+	if (request != NULL && !tpm_put_roots(wish, request)) {
+		json_decref(request);
+		request = NULL;
+	}
+	return pass_on(wish, request);
+}
+
+int tpm_answer(const struct tpm_wish *wish)
+{
+	return pass_on(wish, request_with("challenge", wish->file));
 }

@@ -21,7 +21,9 @@ static enum ks_error create(const struct tpm_wish *wish, const char *comment)
 		return KS_NO_MEMORY;
 	json_object_set_new(
 		request, "algorithm", json_string(wish->kind != NULL ? wish->kind : "ecdsa-p256"));
-	error = made_choose_pin(wish, wish->file, &secrets);
+	error = tpm_ask_passwords(wish, request, &secrets);
+	if (error == KS_OK)
+		error = made_choose_pin(wish, wish->file, &secrets);
 	if (error == KS_OK)
 		error = tpm_ask(wish, json_incref(request), &secrets, &answer);
 	secret_deinit(&secrets);

@@ -46,9 +46,12 @@ static enum ks_error bring(const struct tpm_wish *wish, json_t *special)
 	struct secret secrets = {0};
 	json_t *answer = NULL, *request = NULL;
 	AUTO(text) theirs = NULL;
-	enum ks_error error = gather(wish, &secrets, &theirs);
-	const char *comment = wish->comment != NULL ? wish->comment : theirs;
+	const char *comment;
+	enum ks_error error = tpm_ask_passwords(wish, special, &secrets);
 
+	if (error == KS_OK)
+		error = gather(wish, &secrets, &theirs);
+	comment = wish->comment != NULL ? wish->comment : theirs;
 	if (error == KS_OK && !made_comment_fits(comment))
 		error = KS_BAD_INPUT;
 	if (error == KS_OK)
@@ -133,12 +136,16 @@ int tpm_storage_key(const struct tpm_wish *wish)
 {
 	json_t *request = json_object();
 	json_t *answer = NULL;
-	enum ks_error error;
+	struct secret secrets = {0};
+	enum ks_error error = tpm_ask_passwords(wish, request, &secrets);
 
 	tpm_put_parent(wish, request);
-	error = tpm_ask(wish, request, NULL, &answer);
+	if (error == KS_OK)
+		error = tpm_ask(wish, json_incref(request), &secrets, &answer);
+	secret_deinit(&secrets);
+	json_decref(request);
 	if (error == KS_OK)
 		error = write_storage_key(wish, answer);
 	json_decref(answer);
-	return error == KS_OK && fflush(stdout) == 0 ? TPM_EXIT_FINE : TPM_EXIT_FAILED;
+	return error == KS_OK ? tpm_finish() : TPM_EXIT_FAILED;
 }

@@ -14,13 +14,6 @@
 
 #define HANG 14
 
-static const char *text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text != NULL ? text : "";
-}
-
 static void print_list(struct page *page, const char *name, const json_t *list)
 {
 	AUTO(buf) words = {0};
@@ -56,9 +49,11 @@ static void print(const json_t *answer)
 	struct page page = page_of(stdout);
 
 	page_text(&page, PAGE_PLAIN, 0, HANG, "%-12s  %s %s", "maker",
-		text_of(answer, "manufacturer"), text_of(answer, "vendor"));
-	page_text(&page, PAGE_PLAIN, 0, HANG, "%-12s  %s", "firmware", text_of(answer, "firmware"));
-	page_text(&page, PAGE_PLAIN, 0, HANG, "%-12s  %s", "revision", text_of(answer, "revision"));
+		tpm_text(answer, "manufacturer"), tpm_text(answer, "vendor"));
+	page_text(
+		&page, PAGE_PLAIN, 0, HANG, "%-12s  %s", "firmware", tpm_text(answer, "firmware"));
+	page_text(
+		&page, PAGE_PLAIN, 0, HANG, "%-12s  %s", "revision", tpm_text(answer, "revision"));
 	print_list(&page, "keys", json_object_get(answer, "kinds"));
 	print_list(&page, "hashes", json_object_get(answer, "hashes"));
 	print_lockout(&page, json_object_get(answer, "lockout"));
@@ -75,5 +70,5 @@ int tpm_info(const struct tpm_wish *wish)
 	else
 		print(answer);
 	json_decref(answer);
-	return fflush(stdout) == 0 ? TPM_EXIT_FINE : TPM_EXIT_FAILED;
+	return tpm_finish();
 }

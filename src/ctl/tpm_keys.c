@@ -74,7 +74,9 @@ int tpm_passwd(const struct tpm_wish *wish)
 
 	if (request == NULL)
 		return TPM_EXIT_FAILED;
-	error = ask_new_pin(wish, &secrets);
+	error = tpm_ask_passwords(wish, request, &secrets);
+	if (error == KS_OK)
+		error = ask_new_pin(wish, &secrets);
 	json_object_set_new(request, "pin", json_boolean(!wish->no_pin));
 	if (error == KS_OK)
 		error = tpm_ask(wish, json_incref(request), &secrets, &answer);
@@ -88,25 +90,6 @@ int tpm_passwd(const struct tpm_wish *wish)
 
 /* ---- In the TPM ---- */
 
-static enum ks_error ask_owner(const struct tpm_wish *wish, json_t *request, struct secret *row)
-{
-	const struct pin_question question = {
-		.text = "The password of the TPM's owner hierarchy.\n",
-		.trouble = "",
-		.password = true};
-	struct secret password = {0};
-	enum ks_error error;
-
-	if (!wish->owner_password)
-		return KS_OK;
-	json_object_set_new(request, "owner_pin", json_true());
-	error = pin_read(&question, &password);
-	if (error == KS_OK)
-		error = pin_append(row, &password);
-	secret_deinit(&password);
-	return error;
-}
-
 /* request is taken. */
 static int move(const struct tpm_wish *wish, json_t *request, const char *done)
 {
@@ -117,7 +100,7 @@ static int move(const struct tpm_wish *wish, json_t *request, const char *done)
 	if (request == NULL)
 		return TPM_EXIT_FAILED;
 	json_object_set_new(request, "handle", json_string(wish->handle));
-	error = ask_owner(wish, request, &secrets);
+	error = tpm_ask_passwords(wish, request, &secrets);
 	if (error == KS_OK)
 		error = tpm_ask(wish, json_incref(request), &secrets, &answer);
 	json_decref(request);
@@ -126,7 +109,7 @@ static int move(const struct tpm_wish *wish, json_t *request, const char *done)
 	if (error != KS_OK)
 		return TPM_EXIT_FAILED;
 	printf("%s %s\n", done, wish->handle);
-	return fflush(stdout) == 0 ? TPM_EXIT_FINE : TPM_EXIT_FAILED;
+	return tpm_finish();
 }
 
 int tpm_persist(const struct tpm_wish *wish)

@@ -15,13 +15,6 @@
 
 #define FILES_MAX 200
 
-static const char *text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text != NULL ? text : "";
-}
-
 /* ---- Files ---- */
 
 static void take_file(json_t *files, const char *path)
@@ -66,30 +59,30 @@ static const char *pin_words(const json_t *file)
 
 static void print_key(struct page *page, const json_t *key)
 {
-	page_text(page, PAGE_PLAIN, 2, 4, "%s %lld  %s", text_of(key, "kind"),
+	page_text(page, PAGE_PLAIN, 2, 4, "%s %lld  %s", tpm_text(key, "kind"),
 		(long long)json_integer_value(json_object_get(key, "bits")),
-		text_of(key, "fingerprint"));
+		tpm_text(key, "fingerprint"));
 }
 
 static void print_file(struct page *page, const json_t *file)
 {
-	const char *wrong = text_of(file, "wrong");
+	const char *wrong = tpm_text(file, "wrong");
 
-	page_text(page, PAGE_STRONG, 0, 2, "%s", text_of(file, "path"));
+	page_text(page, PAGE_STRONG, 0, 2, "%s", tpm_text(file, "path"));
 	if (*wrong != '\0') {
 		page_text(page, PAGE_BAD, 2, 4, "it %s", wrong);
 		return;
 	}
 	print_key(page, file);
 	page_text(page, PAGE_PLAIN, 2, 4, "%s, below the TPM's %s", pin_words(file),
-		text_of(file, "parent"));
+		tpm_text(file, "parent"));
 }
 
 static void print_object(struct page *page, const json_t *object)
 {
-	const char *use = text_of(object, "use");
+	const char *use = tpm_text(object, "use");
 
-	page_text(page, PAGE_STRONG, 0, 2, "%s", text_of(object, "handle"));
+	page_text(page, PAGE_STRONG, 0, 2, "%s", tpm_text(object, "handle"));
 	if (strcmp(use, "ssh") == 0)
 		print_key(page, object);
 	else if (strcmp(use, "storage") == 0)
@@ -101,7 +94,7 @@ static void print_object(struct page *page, const json_t *object)
 static void print(const json_t *answer)
 {
 	struct page page = page_of(stdout);
-	const char *trouble = text_of(answer, "trouble");
+	const char *trouble = tpm_text(answer, "trouble");
 	const json_t *files = json_object_get(answer, "files");
 	const json_t *objects = json_object_get(answer, "persistent");
 
@@ -125,5 +118,5 @@ int tpm_list(const struct tpm_wish *wish)
 	else
 		print(answer);
 	json_decref(answer);
-	return fflush(stdout) == 0 ? TPM_EXIT_FINE : TPM_EXIT_FAILED;
+	return tpm_finish();
 }

@@ -156,13 +156,15 @@ class Bus:
 class Tpm:
     """A TPM of its own: .tcti names it for any tss2 program, .bus is what lies between."""
 
-    def __init__(self, tries=32):
+    def __init__(self, tries=32, endorsed=False):
+        """endorsed: with certificates for its endorsement keys, of the authority in .root and .issuer."""
         self.folder = place.Folder()
         self.path = self.folder.path
         self.state = self.path / "state"
         self.state.mkdir()
         self.env = {**place.environment(self.path), "XDG_CONFIG_HOME": str(self.path)}
-        place.run_well(["swtpm_setup", "--tpm2", "--tpmstate", self.state], env=self.env)
+        place.run_well(["swtpm_setup", "--tpm2", "--tpmstate", self.state, *(self._authority() if endorsed else ())],
+                       env=self.env)
         self.process = None
         self.start()
         self.bus = Bus(self.path / "tpm", self.path / "swtpm")
@@ -172,6 +174,20 @@ class Tpm:
                         TPM2_PKCS11_TCTI=self.direct)
         if tries is not None:
             self.tool("tpm2_dictionarylockout", "-s", "-n", tries, "-t", 600, "-l", 86400)
+
+    def _authority(self):
+        """Options by which swtpm_setup has certificates made, as a maker does: RSA 2048 and ECC P-384."""
+        folder = self.path / "authority"
+        folder.mkdir()
+        self.root, self.issuer = folder / "swtpm-localca-rootca-cert.pem", folder / "issuercert.pem"
+        (folder / "authority").write_text("".join(f"{name} = {folder}/{file}\n" for name, file in (
+            ("statedir", ""), ("signingkey", "signkey.pem"), ("issuercert", "issuercert.pem"),
+            ("certserial", "certserial"))))
+        (folder / "options").write_text("--platform-manufacturer Lab --platform-version 1 --platform-model Lab\n")
+        (folder / "setup").write_text(
+            f"create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = {folder}/authority\n"
+            f"create_certs_tool_options = {folder}/options\nactive_pcr_banks = sha256\n")
+        return ["--create-ek-cert", "--config", folder / "setup"]
 
     def start(self):
         for name in ("swtpm", "swtpm.ctrl"):
