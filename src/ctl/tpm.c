@@ -243,13 +243,6 @@ char *tpm_public_line(const json_t *answer, const char *comment)
 	return text_format("%s %s%s%s\n", kind, blob, *comment != '\0' ? " " : "", comment);
 }
 
-const char *tpm_text(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text != NULL ? text : "";
-}
-
 int tpm_finish(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))

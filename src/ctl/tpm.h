@@ -78,8 +78,6 @@ bool tpm_put_roots(const struct tpm_wish *wish, json_t *request);
 void tpm_put_parent(const struct tpm_wish *wish, json_t *request);
 /* "ecdsa-sha2-nistp256 AAAA... comment"; the caller frees it. */
 char *tpm_public_line(const json_t *answer, const char *comment);
-/* A text of an answer, "" where there is none; borrowed. */
-const char *tpm_text(const json_t *object, const char *name);
 void tpm_print_json(const json_t *answer);
 /* The exit status once all is printed. */
 int tpm_finish(void);

@@ -9,6 +9,7 @@
 #include <keystile/cleanup.h>
 #include <keystile/text.h>
 
+#include "field.h"
 #include "page.h"
 #include "tpm.h"
 
@@ -49,11 +50,9 @@ static void print(const json_t *answer)
 	struct page page = page_of(stdout);
 
 	page_text(&page, PAGE_PLAIN, 0, HANG, "%-12s  %s %s", "maker",
-		tpm_text(answer, "manufacturer"), tpm_text(answer, "vendor"));
-	page_text(
-		&page, PAGE_PLAIN, 0, HANG, "%-12s  %s", "firmware", tpm_text(answer, "firmware"));
-	page_text(
-		&page, PAGE_PLAIN, 0, HANG, "%-12s  %s", "revision", tpm_text(answer, "revision"));
+		text_in(answer, "manufacturer"), text_in(answer, "vendor"));
+	page_text(&page, PAGE_PLAIN, 0, HANG, "%-12s  %s", "firmware", text_in(answer, "firmware"));
+	page_text(&page, PAGE_PLAIN, 0, HANG, "%-12s  %s", "revision", text_in(answer, "revision"));
 	print_list(&page, "keys", json_object_get(answer, "kinds"));
 	print_list(&page, "hashes", json_object_get(answer, "hashes"));
 	print_lockout(&page, json_object_get(answer, "lockout"));

@@ -9,6 +9,7 @@
 #include <keystile/cleanup.h>
 #include <keystile/text.h>
 
+#include "field.h"
 #include "key_place.h"
 #include "page.h"
 #include "tpm.h"
@@ -59,30 +60,30 @@ static const char *pin_words(const json_t *file)
 
 static void print_key(struct page *page, const json_t *key)
 {
-	page_text(page, PAGE_PLAIN, 2, 4, "%s %lld  %s", tpm_text(key, "kind"),
+	page_text(page, PAGE_PLAIN, 2, 4, "%s %lld  %s", text_in(key, "kind"),
 		(long long)json_integer_value(json_object_get(key, "bits")),
-		tpm_text(key, "fingerprint"));
+		text_in(key, "fingerprint"));
 }
 
 static void print_file(struct page *page, const json_t *file)
 {
-	const char *wrong = tpm_text(file, "wrong");
+	const char *wrong = text_in(file, "wrong");
 
-	page_text(page, PAGE_STRONG, 0, 2, "%s", tpm_text(file, "path"));
+	page_text(page, PAGE_STRONG, 0, 2, "%s", text_in(file, "path"));
 	if (*wrong != '\0') {
 		page_text(page, PAGE_BAD, 2, 4, "it %s", wrong);
 		return;
 	}
 	print_key(page, file);
 	page_text(page, PAGE_PLAIN, 2, 4, "%s, below the TPM's %s", pin_words(file),
-		tpm_text(file, "parent"));
+		text_in(file, "parent"));
 }
 
 static void print_object(struct page *page, const json_t *object)
 {
-	const char *use = tpm_text(object, "use");
+	const char *use = text_in(object, "use");
 
-	page_text(page, PAGE_STRONG, 0, 2, "%s", tpm_text(object, "handle"));
+	page_text(page, PAGE_STRONG, 0, 2, "%s", text_in(object, "handle"));
 	if (strcmp(use, "ssh") == 0)
 		print_key(page, object);
 	else if (strcmp(use, "storage") == 0)
@@ -94,7 +95,7 @@ static void print_object(struct page *page, const json_t *object)
 static void print(const json_t *answer)
 {
 	struct page page = page_of(stdout);
-	const char *trouble = tpm_text(answer, "trouble");
+	const char *trouble = text_in(answer, "trouble");
 	const json_t *files = json_object_get(answer, "files");
 	const json_t *objects = json_object_get(answer, "persistent");
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "control.h"
+#include "field.h"
 #include "page.h"
 #include "tpm.h"
 
@@ -18,8 +19,8 @@ static void print_key(struct page *page, const json_t *answer)
 {
 	bool stays = flag_of(answer, "stays_inside"), made = flag_of(answer, "made_inside");
 
-	page_text(page, PAGE_STRONG, 0, HANG, "%-15s  %s %s", "key", tpm_text(answer, "kind"),
-		tpm_text(answer, "fingerprint"));
+	page_text(page, PAGE_STRONG, 0, HANG, "%-15s  %s %s", "key", text_in(answer, "kind"),
+		text_in(answer, "fingerprint"));
 	page_text(page, made ? PAGE_PLAIN : PAGE_WARNING, 0, HANG, "%-15s  %s", "",
 		made	? "was made in the TPM and can't leave it"
 		: stays ? "can't leave the TPM, but was made outside"
@@ -37,8 +38,8 @@ static void print_certificate(struct page *page, const json_t *key, bool rooted)
 		return;
 	}
 	page_text(page, trusted ? PAGE_PLAIN : PAGE_WARNING, 0, HANG,
-		"%-15s  certificate %s, issued by %s: %s", "", tpm_text(certificate, "serial"),
-		tpm_text(certificate, "issuer"),
+		"%-15s  certificate %s, issued by %s: %s", "", text_in(certificate, "serial"),
+		text_in(certificate, "issuer"),
 		trusted	 ? "leads to an authority that was given"
 		: rooted ? "leads to none that was given"
 			 : "not checked, as no --roots were given");
@@ -52,7 +53,7 @@ static bool print_endorsement_keys(struct page *page, const json_t *keys, bool r
 		const json_t *key = json_array_get(keys, i);
 
 		page_text(page, PAGE_PLAIN, 0, HANG, "%-15s  %s %s%s", "endorsement key",
-			tpm_text(key, "kind"), tpm_text(key, "fingerprint"),
+			text_in(key, "kind"), text_in(key, "fingerprint"),
 			flag_of(key, "answered") ? ", which answered the challenge" : "");
 		print_certificate(page, key, rooted);
 		answered = answered || flag_of(key, "answered");
@@ -67,9 +68,8 @@ static void print(const json_t *answer, bool rooted)
 
 	print_key(&page, answer);
 	page_text(&page, PAGE_PLAIN, 0, HANG, "%-15s  %s", "attestation key",
-		tpm_text(answer, "attestation_key"));
-	page_text(
-		&page, PAGE_PLAIN, 0, HANG, "%-15s  %s", "firmware", tpm_text(answer, "firmware"));
+		text_in(answer, "attestation_key"));
+	page_text(&page, PAGE_PLAIN, 0, HANG, "%-15s  %s", "firmware", text_in(answer, "firmware"));
 	answered =
 		print_endorsement_keys(&page, json_object_get(answer, "endorsement_keys"), rooted);
 	if (answered)
