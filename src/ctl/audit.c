@@ -81,13 +81,19 @@ static void skip_beginning(FILE *file, unsigned count)
 		free(next_line(file));
 }
 
-static void read_tail(FILE *file, struct tail *tail)
+/* Those that are wanted may lie far back. */
+static void read_tail(FILE *file, const struct audit_wish *wish, struct tail *tail)
 {
 	char *line;
 
-	skip_beginning(file, tail->count);
-	while ((line = next_line(file)) != NULL)
-		tail_add(tail, line);
+	if (audit_filter_open(&wish->filter))
+		skip_beginning(file, tail->count);
+	while ((line = next_line(file)) != NULL) {
+		if (audit_filter_wants(&wish->filter, line))
+			tail_add(tail, line);
+		else
+			free(line);
+	}
 }
 
 static void print_line(struct page *page, const struct audit_wish *wish, const char *line)
@@ -128,7 +134,8 @@ static void follow(struct page *page, const struct audit_wish *wish, const char 
 		char *line = file == NULL ? NULL : next_line(file);
 
 		if (line != NULL) {
-			print_line(page, wish, line);
+			if (audit_filter_wants(&wish->filter, line))
+				print_line(page, wish, line);
 			free(line);
 		} else if (replaced(file, path)) {
 			FILE *fresh = open_log(path);
@@ -154,9 +161,9 @@ static enum ks_error print_files(
 	int trouble = errno;
 
 	if (tail.lines != NULL && old != NULL)
-		read_tail(old, &tail);
+		read_tail(old, wish, &tail);
 	if (tail.lines != NULL && file != NULL)
-		read_tail(file, &tail);
+		read_tail(file, wish, &tail);
 	if (tail.lines != NULL)
 		print_tail(page, wish, &tail);
 	if (old != NULL)

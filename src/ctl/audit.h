@@ -9,12 +9,14 @@
 
 #include <keystile/error.h>
 
+#include "audit_filter.h"
 #include "page.h"
 
 struct audit_wish {
 	unsigned count; /* of lines, from the end */
 	bool follow;	/* goes on with those that are added, until the output is closed */
 	bool as_json;	/* as they are */
+	struct audit_filter filter; /* only those */
 };
 
 #define AUDIT_COUNT_MAX 100000U

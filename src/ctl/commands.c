@@ -281,28 +281,44 @@ static int run_policy(int argc, char **argv)
 	return command_finish();
 }
 
+/* 0: it is none, or too large. */
+static unsigned count_of(const char *text)
+{
+	char *end = NULL;
+	unsigned long count = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
+
+	if (end == NULL || *end != '\0')
+		return 0;
+	return count > AUDIT_COUNT_MAX ? AUDIT_COUNT_MAX : (unsigned)count;
+}
+
 /* False: the command line is wrong. */
 static bool read_log_wish(int argc, char **argv, struct audit_wish *wish)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+		{"key", required_argument, NULL, 'k'}, {"host", required_argument, NULL, 'h'},
+		{"origin", required_argument, NULL, 'o'}, {"refused", no_argument, NULL, 'r'}, {0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "+fn:", options, NULL)) != -1) {
-		char *end = NULL;
-
-		if (option == 'f') {
+		if (option == 'f')
 			wish->follow = true;
-		} else if (option == 'j') {
+		else if (option == 'j')
 			wish->as_json = true;
-		} else if (option == 'n' && optarg[0] >= '0' && optarg[0] <= '9') {
-			unsigned long count = strtoul(optarg, &end, 10);
-
-			wish->count = count > AUDIT_COUNT_MAX ? AUDIT_COUNT_MAX : (unsigned)count;
-		}
-		if (option == '?' || (option == 'n' && (end == NULL || *end != '\0')))
+		else if (option == 'n')
+			wish->count = count_of(optarg);
+		else if (option == 'k')
+			wish->filter.key = optarg;
+		else if (option == 'h')
+			wish->filter.host = optarg;
+		else if (option == 'o')
+			wish->filter.origin = optarg;
+		else if (option == 'r')
+			wish->filter.refused = true;
+		else
 			return false;
 	}
-	return optind == argc && wish->count > 0;
+	return optind == argc && wish->count > 0 && audit_filter_possible(&wish->filter);
 }
 
 static int run_log(int argc, char **argv)
@@ -380,7 +396,8 @@ const struct command commands[] = {
 	{"prompter", "keystile prompter         answer the agent's questions in this terminal\n",
 		run_prompter},
 	{"log",
-		"keystile log [-f] [-n LINES] [--json]\n"
+		"keystile log [-f] [-n LINES] [--json] [--key KEY] [--host HOST]\n"
+		"                    [--origin local|remote] [--refused]\n"
 		"                                 what the audit log says\n",
 		run_log},
 	{"tpm", "keystile tpm ...          make and change keys of the TPM\n", run_tpm},

@@ -553,6 +553,30 @@ class Log(AuditTest):
         self.assertEqual(self.log("-n", "3", "--json").stdout, "".join(written[-3:]))
         self.assertEqual(self.log("--json", "-n1000").stdout, "".join(written))
 
+    def test_only_what_is_asked_for_is_shown(self):
+        far = lab.HostKey()
+        client = self.client()
+        client.bind(far, SID, forwarding=False)
+        self.assertIsNotNone(client.sign(self.key, self.login(SID, far.blob)))
+        afar = lab.AgentClient(self.agent.remote_socket)
+        self.addCleanup(afar.close)
+        self.assertIsNone(afar.sign(self.key, b"x"))
+        self.sign(40)
+        self.wait("sign", 42)
+
+        def shown(*words):
+            return [(line["request"], line["answer"], line["origin"]["is"])
+                    for line in map(json.loads, self.log("--json", *words).stdout.splitlines())]
+
+        self.assertEqual(shown("--refused"), [("sign", "refused", "remote")])
+        self.assertEqual(shown("--origin", "remote"), [("sign", "refused", "remote")])
+        self.assertEqual(shown("--host", fingerprint_of(far.blob)), [("sign", "signed", "local")])
+        self.assertEqual(shown("--host", "nowhere.*"), [])
+        self.assertEqual(len(shown("--key", fingerprint_of(self.key), "-n", "100")), 42)
+        self.assertEqual(len(shown("--key", "lab key*", "-n", "100", "--origin", "local")), 41)
+        self.assertEqual(shown("--key", "SHA256:no"), [])
+        self.assertEqual(shown("--refused", "--key", "lab key 0", "--origin", "local"), [])
+
     def test_it_goes_back_into_the_old_file(self):
         self.wait("add-provider")
         old = self.file.read_text()
@@ -597,7 +621,8 @@ class Log(AuditTest):
         self.assertIn('audit = "file" in keystile.conf(5)', done.stderr)
 
     def test_wrong_words_are_refused(self):
-        for words in (["-n"], ["-n", "0"], ["-n", "x"], ["-n", "-3"], ["-n3x"], ["more"], ["-x"], ["--json=x"]):
+        for words in (["-n"], ["-n", "0"], ["-n", "x"], ["-n", "-3"], ["-n3x"], ["more"], ["-x"], ["--json=x"], ["--key"],
+                      ["--origin", "mars"], ["--refused=no"]):
             with self.subTest(words):
                 self.assertEqual(self.log(*words).returncode, 2)
 
