@@ -60,6 +60,37 @@ static void forget_key(struct held *held, struct tpm_key *key)
 	tpm_forget(held->tpm.esys, &key->loaded);
 }
 
+/*
+ * After an answer that was none, ESYS and TCTI may go on waiting for one, and the TPM holds what it
+ * held: that is flushed by number, over a connection of its own.
+ */
+static void abandon(struct held *held)
+{
+	ESYS_CONTEXT *esys = held->tpm.esys;
+	TPM2_HANDLE numbers[HELD_KEYS + 2];
+	size_t count = 0;
+
+	if (esys == NULL)
+		return;
+	for (size_t i = 0; i < HELD_KEYS; i++) {
+		struct tpm_key *key = held->keys[i];
+
+		if (key != NULL && key->persistent == 0)
+			numbers[count++] = tpm_number(esys, key->loaded);
+		if (key != NULL)
+			forget_key(held, key);
+	}
+	if (held->session != ESYS_TR_NONE)
+		numbers[count++] = tpm_number(esys, held->session);
+	if (held->parent != ESYS_TR_NONE && tpm_parent_is_hierarchy(held->parent_is.handle))
+		numbers[count++] = tpm_number(esys, held->parent);
+	tpm_forget(esys, &held->session);
+	tpm_forget(esys, &held->parent);
+	tpm_disconnect(&held->tpm);
+	tpm_flush_numbers(held->tpm.tcti, numbers, count);
+	held->spoilt = false;
+}
+
 static void pause_before(unsigned attempt)
 {
 	const long ms = (long)PAUSE_FIRST_MS << attempt;
@@ -119,8 +150,7 @@ static bool recover(
 		start_tpm(held);
 		return true;
 	case TPM_LOST:
-		/* Where the answer was only not to be believed, the TPM may still do that much. */
-		held_release(held);
+		abandon(held);
 		held->lost = true;
 		return attempt == 0;
 	default:

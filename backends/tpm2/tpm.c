@@ -78,9 +78,8 @@ void tpm_forget(ESYS_CONTEXT *esys, ESYS_TR *handle)
 	*handle = ESYS_TR_NONE;
 }
 
-/* The TPM's own number of an object or session; 0: not known. ESYS has it in front of what it
- * saves. */
-static TPM2_HANDLE number_of(ESYS_CONTEXT *esys, ESYS_TR handle)
+/* ESYS has it in front of what it saves. */
+TPM2_HANDLE tpm_number(ESYS_CONTEXT *esys, ESYS_TR handle)
 {
 	TPM2_HANDLE number = 0;
 	uint8_t *saved = NULL;
@@ -96,22 +95,39 @@ static TPM2_HANDLE number_of(ESYS_CONTEXT *esys, ESYS_TR handle)
 	return number;
 }
 
-/* TPM2_FlushContext, past an ESYS that takes no command any more after an answer it did not
- * believe. */
-static void flush_past_esys(ESYS_CONTEXT *esys, ESYS_TR handle)
+/* TPM2_FlushContext. False: no answer came. */
+static bool flush_number(TSS2_TCTI_CONTEXT *transport, TPM2_HANDLE number)
 {
-	const TPM2_HANDLE number = number_of(esys, handle);
 	const uint8_t command[] = {0x80, 0x01, 0, 0, 0, 14, 0, 0, 0x01, 0x65,
 		(uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8),
 		(uint8_t)number};
 	uint8_t answer[TPM2_MAX_RESPONSE_SIZE];
 	size_t len = sizeof(answer);
+
+	return Tss2_Tcti_Transmit(transport, sizeof(command), command) == TSS2_RC_SUCCESS &&
+	       Tss2_Tcti_Receive(transport, &len, answer, FLUSH_TIMEOUT_MS) == TSS2_RC_SUCCESS;
+}
+
+void tpm_flush_numbers(const char *tcti, const TPM2_HANDLE *numbers, size_t count)
+{
 	TSS2_TCTI_CONTEXT *transport = NULL;
 
-	if (number == 0 || Esys_GetTcti(esys, &transport) != TSS2_RC_SUCCESS)
+	if (count == 0 || Tss2_TctiLdr_Initialize(tcti, &transport) != TSS2_RC_SUCCESS)
 		return;
-	if (Tss2_Tcti_Transmit(transport, sizeof(command), command) == TSS2_RC_SUCCESS)
-		(void)Tss2_Tcti_Receive(transport, &len, answer, FLUSH_TIMEOUT_MS);
+	for (size_t i = 0; i < count; i++)
+		if (numbers[i] != 0 && !flush_number(transport, numbers[i]))
+			break;
+	Tss2_TctiLdr_Finalize(&transport);
+}
+
+/* Past an ESYS that takes no command any more after an answer it did not believe. */
+static void flush_past_esys(ESYS_CONTEXT *esys, ESYS_TR handle)
+{
+	const TPM2_HANDLE number = tpm_number(esys, handle);
+	TSS2_TCTI_CONTEXT *transport = NULL;
+
+	if (number != 0 && Esys_GetTcti(esys, &transport) == TSS2_RC_SUCCESS)
+		(void)flush_number(transport, number);
 }
 
 void tpm_flush(ESYS_CONTEXT *esys, ESYS_TR *handle)

@@ -37,6 +37,10 @@ TSS2_RC tpm_lockout_read(ESYS_CONTEXT *esys, struct tpm_lockout *out);
 
 /* Flushes an object or session of ours; when it is gone already, what ESYS keeps of it goes. */
 void tpm_flush(ESYS_CONTEXT *esys, ESYS_TR *handle);
+/* The TPM's own number of an object or session; 0: not known. */
+TPM2_HANDLE tpm_number(ESYS_CONTEXT *esys, ESYS_TR handle);
+/* Flushes what has these numbers, over a connection of its own. */
+void tpm_flush_numbers(const char *tcti, const TPM2_HANDLE *numbers, size_t count);
 /* Only the latter, for what the TPM said it does not know: the number may be another's by now. */
 void tpm_forget(ESYS_CONTEXT *esys, ESYS_TR *handle);
 

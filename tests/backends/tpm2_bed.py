@@ -11,7 +11,7 @@ PIN = "1234"
 # Return codes of a TPM (part 2, section 6.6), as it gives them for the first session or handle.
 AUTH_FAIL, BAD_AUTH, LOCKED = 0x98e, 0x9a2, 0x921
 RETRY, YIELDED, TESTING, NV_RATE = 0x922, 0x908, 0x90a, 0x920
-OBJECT_MEMORY, INITIALIZE, HASH = 0x902, 0x100, 0x2c3
+OBJECT_MEMORY, SESSION_MEMORY, INITIALIZE, HASH = 0x902, 0x903, 0x100, 0x2c3
 
 
 class Worker(worker.Worker):
