@@ -188,6 +188,25 @@ const struct worker_events provider_worker_events = {
 	.ended = on_ended,
 };
 
+/* What a pattern finds is settled when a worker is confined: a file that is new needs another. */
+static bool reads_what_was_there(const struct ks_needs *needs)
+{
+	for (size_t i = 0; needs->read_paths[i] != NULL; i++)
+		if (strchr(needs->read_paths[i], '*') != NULL)
+			return true;
+	return false;
+}
+
+/* Not in the middle of something. Its tokens wait to be known again. */
+static void start_anew(struct provider *existing)
+{
+	if (existing->worker->running > 0 || existing->worker->waiting > 0)
+		return;
+	worker_end(existing->worker);
+	existing->worker = NULL;
+	existing->state = PROVIDER_WAITING;
+}
+
 void provider_hand_over(struct provider *provider, struct provider *existing)
 {
 	struct provider_wait **end = &existing->waits;
@@ -199,6 +218,9 @@ void provider_hand_over(struct provider *provider, struct provider *existing)
 	*end = provider->waits;
 	provider->waits = NULL;
 	provider_close(provider);
+	if (existing->state == PROVIDER_READY && existing->established &&
+		reads_what_was_there(existing->needs))
+		start_anew(existing);
 	if (existing->state == PROVIDER_READY)
 		provider_ready(existing);
 	else if (existing->state == PROVIDER_WAITING)

@@ -76,6 +76,23 @@ class Logins(TpmAgentTest):
         self.assertEqual((done.stdout, self.askpass.prompts()), ("", []))
         self.assertIn("keystile tpm passwd", " ".join(self.agent.refusals()))
 
+    def test_a_file_that_is_new_is_listed_by_the_next_ssh_add(self):
+        self.start()
+        folder = self.agent.home / ".ssh"
+        folder.mkdir(mode=0o700)
+        self.tpm.openssl_key("a.tpm", folder=folder)
+        (old,) = self.load("tpm2:")
+        self.tpm.openssl_key("b.tpm", folder=folder)
+        self.assertIn(old, self.load("tpm2:"))
+        with lab.AgentClient(self.agent) as client:
+            keys = [key.blob for key in client.list()]
+            self.assertEqual(len(keys), 2)
+            for key in keys:
+                client.sign(key, b"data")
+            (folder / "a.tpm").unlink()
+            self.load("tpm2:")
+            self.assertEqual([key.blob for key in client.list()], keys[1:])
+
     def test_a_tpm_that_hangs_keeps_nobody_else_waiting(self):
         self.start("operation-timeout = 3\n")
         self.load(f"tpm2:{self.tpm.openssl_key('hangs.tpm')}")
