@@ -4,7 +4,6 @@
 #include "worker_channel.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +11,8 @@
 #include <unistd.h>
 
 #include <keystile/cleanup.h>
+
+#include "progress.h"
 
 int64_t channel_now_ms(void)
 {
@@ -86,17 +87,35 @@ enum ks_error worker_channel_send(struct worker_channel *channel, const struct f
 
 /* ---- Receiving ---- */
 
+/* False: time is over. */
+static bool wait_for_bytes(const struct worker_channel *channel)
+{
+	struct progress progress;
+	bool there = false;
+
+	progress_begin(&progress, channel_now_ms());
+	while (!there) {
+		struct pollfd end = {.fd = channel->fd, .events = POLLIN};
+		int64_t left_ms = channel->deadline_ms - channel_now_ms();
+
+		if (left_ms <= 0)
+			break;
+		there = poll(&end, 1,
+				left_ms < PROGRESS_STEP_MS ? (int)left_ms : PROGRESS_STEP_MS) > 0;
+		if (!there)
+			progress_show(&progress, channel_now_ms());
+	}
+	progress_end(&progress);
+	return there;
+}
+
 static enum ks_error receive_bytes(const struct worker_channel *channel, uint8_t *at, size_t len)
 {
 	while (len > 0) {
-		struct pollfd end = {.fd = channel->fd, .events = POLLIN};
-		int64_t left_ms = channel->deadline_ms - channel_now_ms();
 		ssize_t got;
 
-		if (left_ms <= 0)
+		if (!wait_for_bytes(channel))
 			return KS_TIMEOUT;
-		if (poll(&end, 1, left_ms < INT_MAX ? (int)left_ms : INT_MAX) <= 0)
-			continue;
 		got = recv(channel->fd, at, len, MSG_DONTWAIT);
 		if (got < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;

@@ -1,6 +1,8 @@
 """keystile tpm: keys are made, brought in and changed, in files that other programs take as well."""
 import json
 import os
+import threading
+import time
 import unittest
 import unittest.mock
 
@@ -284,6 +286,29 @@ class Looking(CommandTest):
         for words in ("IBM", "ecdsa-p256", "rsa2048", "sha256", "32 lock the TPM"):
             self.assertIn(words, said)
         self.assertIn("sha512", json.loads(self.call("info", "--json").stdout)["hashes"])
+
+    def test_what_takes_long_shows_on_a_terminal_that_it_goes_on(self):
+        waited = threading.Event()
+
+        def late(_):
+            waited.wait(60 * lab.PATIENCE)
+
+        self.tpm.bus.answer = late
+        self.addCleanup(setattr, self.tpm.bus, "answer", None)
+        self.addCleanup(waited.set)
+        tty = lab.Tty()
+        self.addCleanup(tty.close)
+        process = tty.run([lab.CONTROL, "tpm", "info"], env=self.env(), cwd=str(self.path))
+        tty.wait_until_shown("\rworking, 1 s ")
+        waited.set()
+        self.assertEqual(process.wait(lab.place.ANSWER_SECONDS * lab.PATIENCE), 0)
+        tty.wait_until_shown("lock the TPM")
+        self.assertRegex(tty.shown(), r"s +\r {24}\r", "what was shown is still there")
+
+    def test_without_a_terminal_nothing_is_shown_of_that(self):
+        self.tpm.bus.answer = lambda _: time.sleep(1.2) if len(self.tpm.bus.passed) == 1 else None
+        self.addCleanup(setattr, self.tpm.bus, "answer", None)
+        self.assertEqual(self.call("info").stderr, "")
 
     def test_list_tells_of_the_files_in_the_home_folder(self):
         (self.path / ".ssh").mkdir()
