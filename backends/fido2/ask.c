@@ -20,17 +20,22 @@
 
 /* What a token needs no person for. */
 #define ANSWER_MS 5000
+/* A hundred credentials, two or three commands each. */
+#define RESIDENTS_MS 20000
 /* How long a token that another program uses is waited for. */
 #define BUSY_MS 2000
 #define BUSY_STEP_MS 50
 
 static struct token_call call_for(const struct signing *signing, enum token_call_kind kind)
 {
-	return (struct token_call){.kind = kind,
-		.timeout_ms = ANSWER_MS,
-		.ed25519 = signing->key->key.kind == KEY_SK_ED25519,
-		.application = bytes_of(signing->key->application),
-		.handle = signing->key->key.key_handle};
+	struct token_call call = {.kind = kind, .timeout_ms = ANSWER_MS};
+
+	if (signing->key != NULL) {
+		call.ed25519 = signing->key->key.kind == KEY_SK_ED25519;
+		call.application = bytes_of(signing->key->application);
+		call.handle = signing->key->key.key_handle;
+	}
+	return call;
 }
 
 /* ---- The touch ---- */
@@ -161,6 +166,21 @@ enum ks_error ask_tries(struct signing *signing, uint32_t *tries)
 	return error;
 }
 
+enum ks_error ask_residents(struct signing *signing, int32_t *code, struct buf *out)
+{
+	struct exchange exchange = {
+		.session = &signing->token->session, .call = call_for(signing, TOKEN_RESIDENT)};
+	enum ks_error error;
+
+	exchange.call.timeout_ms = RESIDENTS_MS;
+	exchange.call.pin = BYTES(signing->pin.data, signing->pin.len);
+	error = run_silently(signing, &exchange, NULL);
+	*code = exchange.code;
+	buf_put(out, buf_bytes(&exchange.body));
+	buf_deinit(&exchange.body);
+	return error == KS_OK ? buf_status(out) : error;
+}
+
 /* ---- Without a person ---- */
 
 /* A token that wants a touch for this is not one that can be asked silently. */
@@ -199,6 +219,8 @@ enum ks_error ask_silently(struct signing *signing, struct fido_token *token, in
 		return KS_NO_MEMORY;
 	error = assertion_hash(BYTES(challenge, sizeof(challenge)), hash);
 	exchange.call.hash = BYTES(hash, sizeof(hash));
+	exchange.call.verified = signing->pin.len > 0;
+	exchange.call.pin = BYTES(signing->pin.data, signing->pin.len);
 	if (error == KS_OK)
 		error = run_silently(signing, &exchange, &watch);
 	*code = exchange.code;

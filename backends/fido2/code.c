@@ -15,6 +15,8 @@ static const struct meaning {
 	{TOKEN_CODE_GONE, KS_NO_TOKEN, "token removed: the security key was pulled out"},
 	{TOKEN_CODE_LATE, KS_DEVICE_FAILED, "the security key did not answer"},
 	{TOKEN_CODE_CANCELLED, KS_CANCELLED, "the security key was told to cancel"},
+	{TOKEN_CODE_NO_LIST, KS_UNSUPPORTED,
+		"the security key can't list what is on it: it has no credential management"},
 	{TOKEN_CODE_CONFINE, KS_DEVICE_FAILED, "its process could not be confined"},
 	{FIDO_ERR_NO_CREDENTIALS, KS_NO_KEY, "the security key does not hold this key"},
 	{FIDO_ERR_INVALID_CREDENTIAL, KS_NO_KEY, "the security key does not hold this key"},

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
+#include "residents.h"
 #include "signing.h"
 
 #define PROVIDER "fido2:"
@@ -20,6 +23,7 @@ struct fido2 {
 	struct key_handles keys;
 	struct tokens tokens;
 	struct finder *finder;
+	struct residents residents;
 };
 
 static enum ks_error fido2_locate(
@@ -38,6 +42,7 @@ static void fido2_close(void *state)
 	struct fido2 *fido2 = state;
 
 	finder_stop(&fido2->finder);
+	residents_deinit(&fido2->residents);
 	tokens_deinit(&fido2->tokens);
 	key_handles_deinit(&fido2->keys);
 	free(fido2);
@@ -69,9 +74,13 @@ static enum ks_error fido2_open(struct ks_worker *worker, struct ks_operation *o
 	fido2->worker = worker;
 	key_handles_init(&fido2->keys);
 	error = tokens_init(&fido2->tokens, worker);
+	fido2->tokens.report = residents_report;
+	fido2->tokens.report_owner = &fido2->residents;
+	residents_init(&fido2->residents, &fido2->tokens);
 	report_keys_token(fido2);
 	if (error == KS_OK)
 		error = finder_start(&fido2->tokens, &fido2->finder);
+	fido2->residents.finder = fido2->finder;
 	if (error != KS_OK) {
 		fido2_close(fido2);
 		return error;
@@ -90,12 +99,48 @@ static enum ks_error fido2_list(void *state, struct ks_operation *operation)
 	return KS_OK;
 }
 
-/* There is nothing to log in to: the PIN is given with each signature that wants it. */
+/* For what is on the token: signatures that want a PIN get one of their own. */
 static enum ks_error fido2_login(
 	void *state, struct ks_operation *operation, const struct secret *pin)
 {
-	(void)pin;
-	return fido2_list(state, operation);
+	struct fido2 *fido2 = state;
+	enum ks_error error = residents_want(&fido2->residents, operation);
+
+	if (error == KS_OK)
+		error = residents_load_with(&fido2->residents, operation, pin);
+	return error;
+}
+
+/* No answer but that it is done. */
+static enum ks_error load(struct fido2 *fido2, struct ks_operation *operation, bool ask)
+{
+	enum ks_error error = residents_want(&fido2->residents, operation);
+
+	(void)fido2_list(fido2, operation);
+	if (error == KS_OK && ask)
+		error = residents_load_asking(&fido2->residents, operation);
+	return error;
+}
+
+static enum ks_error fido2_administer(void *state, struct ks_operation *operation,
+	struct bytes request, const struct secret *secrets, struct buf *answer)
+{
+	struct fido2 *fido2 = state;
+	json_t *object =
+		json_loadb((const char *)request.data, request.len, JSON_REJECT_DUPLICATES, NULL);
+	const char *verb = json_string_value(json_object_get(object, "verb"));
+	enum ks_error error = KS_UNSUPPORTED;
+
+	(void)secrets;
+	if (verb != NULL && strcmp(verb, "load") == 0)
+		error = load(fido2, operation, json_is_true(json_object_get(object, "ask")));
+	if (verb != NULL && strcmp(verb, "rest") == 0) {
+		residents_rest(&fido2->residents);
+		error = KS_OK;
+	}
+	json_decref(object);
+	buf_put(answer, bytes_of("{}"));
+	return error;
 }
 
 static enum ks_error fido2_add(
@@ -124,6 +169,8 @@ static enum ks_error fido2_sign(void *state, struct ks_operation *operation,
 	const struct ks_sign *request, struct buf *signature)
 {
 	struct fido2 *fido2 = state;
+	bool added = request->token == KEYS_ID;
+	struct key_handles *keys = added ? &fido2->keys : &fido2->residents.handles;
 	struct key_handle *key;
 	struct signing signing = {.operation = operation,
 		.tokens = &fido2->tokens,
@@ -131,15 +178,13 @@ static enum ks_error fido2_sign(void *state, struct ks_operation *operation,
 		.request = request};
 	enum ks_error error = KS_UNSUPPORTED;
 
-	if (request->token != KEYS_ID)
-		return KS_NO_TOKEN;
-	key = key_handles_find(&fido2->keys, request->blob);
+	key = key_handles_find(keys, request->blob);
 	if (key == NULL)
 		return KS_NO_KEY;
 	signing.key = key;
 	if (fits(request->algorithm, key->key.kind))
 		error = signing_run(&signing, signature);
-	key_handles_release(&fido2->keys, key);
+	key_handles_release(keys, key);
 	return error;
 }
 
@@ -155,5 +200,6 @@ KS_BACKEND(fido2) = {
 	.sign = fido2_sign,
 	.add = fido2_add,
 	.remove = fido2_remove,
+	.administer = fido2_administer,
 	.close = fido2_close,
 };

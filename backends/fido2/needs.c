@@ -8,6 +8,8 @@
 
 static const char *const environment[] = {
 	"FIDO_DEBUG", /* libfido2: what it writes to stderr */
+	"HOME",	      /* where it remembers resident keys */
+	"XDG_STATE_HOME",
 	NULL,
 };
 
@@ -23,6 +25,7 @@ KS_NEEDS(fido2) = {
 	.foreign_code = true,
 	.takes_keys = true,
 	.keys_on_any_token = true,
+	.tokens_hold_keys = true,
 	.syscalls = KS_SYSCALLS_LISTED,
 	.library_apart = true,
 	.read_paths = nothing,

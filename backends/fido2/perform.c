@@ -110,6 +110,8 @@ int perform(fido_dev_t *device, const struct token_call *call, struct buf *body)
 		return count_tries(device, body);
 	case TOKEN_SELECT:
 		return await_choice(device, call->timeout_ms);
+	case TOKEN_RESIDENT:
+		return resident_read(device, (const char *)call->pin.data, body);
 	case TOKEN_CANCEL:
 		break;
 	}

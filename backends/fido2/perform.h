@@ -10,5 +10,7 @@
 
 /* Puts the answer's body; a FIDO_ERR_... */
 KS_MUST_CHECK int perform(fido_dev_t *device, const struct token_call *call, struct buf *body);
+/* resident_read.c: for TOKEN_RESIDENT. pin ends with a NUL. */
+KS_MUST_CHECK int resident_read(fido_dev_t *device, const char *pin, struct buf *body);
 
 #endif

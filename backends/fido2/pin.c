@@ -94,7 +94,8 @@ static enum ks_error send(struct signing *signing, struct buf *signature)
 	enum ks_error error;
 
 	signing->pin_given = true;
-	error = ask_assertion(signing, true, &code, signature);
+	error = signing->spend != NULL ? signing->spend(signing, &code)
+				       : ask_assertion(signing, true, &code, signature);
 	if (error != KS_OK)
 		return error;
 	if (code == FIDO_ERR_PIN_AUTH_BLOCKED)
@@ -103,7 +104,7 @@ static enum ks_error send(struct signing *signing, struct buf *signature)
 		signing->pin_given = false;
 		return tell_wrong(signing);
 	}
-	if (code_is_stranger(code))
+	if (code_is_stranger(code) && signing->key != NULL)
 		token_forget(signing->tokens, signing->token, buf_bytes(&signing->key->blob));
 	return code_error(signing->operation, code);
 }
@@ -136,4 +137,15 @@ enum ks_error pin_sign(struct signing *signing, struct buf *signature)
 	for (unsigned i = 0; i < ASKED_MAX; i++)
 		secret_deinit(&wrong[i]);
 	return error;
+}
+
+enum ks_error pin_spend(struct signing *signing)
+{
+	const struct secret none[ASKED_MAX] = {0};
+	uint32_t tries;
+	enum ks_error error = guard(signing, &tries);
+
+	if (error == KS_OK)
+		error = check(signing, none, 0);
+	return error == KS_OK ? send(signing, NULL) : error;
 }

@@ -24,6 +24,9 @@ struct signing {
 	struct fido_token *token; /* taken; NULL: none was chosen yet */
 	struct secret pin;
 	unsigned pins_asked;
+	/* What a PIN is for, where that is no assertion; *code as in an exchange. */
+	enum ks_error (*spend)(struct signing *signing, int32_t *code);
+	void *spend_owner;
 	/* The touch, as the agent was told of it. */
 	bool touch_told;
 	unsigned touches_told;
@@ -41,12 +44,17 @@ KS_MUST_CHECK enum ks_error choose_token(struct signing *signing);
 
 /* The token's device and process, unless they are there already. Taken by this operation. */
 KS_MUST_CHECK enum ks_error ask_open(struct signing *signing, struct fido_token *token);
-/* An assertion that needs nobody. *code as in an exchange. */
+/*
+ * An assertion that needs nobody, with signing->pin where there is one; verified. *code as in an
+ * exchange.
+ */
 KS_MUST_CHECK enum ks_error ask_silently(
 	struct signing *signing, struct fido_token *token, int32_t *code);
 /* The assertion, with signing->pin where there is one; verifies it. */
 KS_MUST_CHECK enum ks_error ask_assertion(
 	struct signing *signing, bool verified, int32_t *code, struct buf *signature);
+/* What is on it; the row goes into out, which the caller frees. */
+KS_MUST_CHECK enum ks_error ask_residents(struct signing *signing, int32_t *code, struct buf *out);
 KS_MUST_CHECK enum ks_error ask_tries(struct signing *signing, uint32_t *tries);
 /* The one that is touched of several, all taken and open; the rest is cancelled. */
 KS_MUST_CHECK enum ks_error ask_choice(struct signing *signing,
@@ -56,5 +64,7 @@ KS_MUST_CHECK enum ks_error ask_choice(struct signing *signing,
 
 /* Asks the person until the token takes a PIN, and signs with it. */
 KS_MUST_CHECK enum ks_error pin_sign(struct signing *signing, struct buf *signature);
+/* With signing->pin as it was typed before, once. */
+KS_MUST_CHECK enum ks_error pin_spend(struct signing *signing);
 
 #endif

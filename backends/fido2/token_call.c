@@ -3,6 +3,13 @@
  */
 #include "token_call.h"
 
+#include <string.h>
+
+#define ED25519_POINT_BYTES 32
+#define P256_POINT_BYTES 65
+#define POINT_UNCOMPRESSED 4
+#define SSH_PREFIX "ssh:"
+
 void token_call_encode(const struct token_call *call, struct buf *out)
 {
 	buf_put_u8(out, (uint8_t)call->kind);
@@ -30,7 +37,7 @@ enum ks_error token_call_decode(struct bytes bytes, struct token_call *out)
 	out->handle = reader_string(&in);
 	out->hash = reader_string(&in);
 	out->pin = reader_string(&in);
-	if (reader_end(&in) != KS_OK || kind < TOKEN_OPEN || kind > TOKEN_CANCEL)
+	if (reader_end(&in) != KS_OK || kind < TOKEN_OPEN || kind > TOKEN_RESIDENT)
 		return KS_BAD_INPUT;
 	if (kind == TOKEN_ASSERT && out->hash.len != TOKEN_HASH_BYTES)
 		return KS_BAD_INPUT;
@@ -89,4 +96,49 @@ enum ks_error token_assertion_decode(struct bytes bytes, struct token_assertion 
 	out->counter = reader_u32(&in);
 	out->signature = reader_string(&in);
 	return reader_end(&in);
+}
+
+void token_credential_encode(const struct token_credential *credential, struct buf *out)
+{
+	buf_put_bool(out, credential->ed25519);
+	buf_put_bool(out, credential->hidden);
+	buf_put_string(out, credential->application);
+	buf_put_string(out, credential->handle);
+	buf_put_string(out, credential->point);
+	buf_put_string(out, credential->user);
+}
+
+/* It becomes part of a key, and of what a person reads. */
+static bool is_application(struct bytes text)
+{
+	if (text.len < strlen(SSH_PREFIX) || text.len > TOKEN_APPLICATION_MAX ||
+		memcmp(text.data, SSH_PREFIX, strlen(SSH_PREFIX)) != 0)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < ' ' || text.data[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_point(const struct token_credential *credential)
+{
+	struct bytes point = credential->point;
+
+	if (credential->ed25519)
+		return point.len == ED25519_POINT_BYTES;
+	return point.len == P256_POINT_BYTES && point.data[0] == POINT_UNCOMPRESSED;
+}
+
+enum ks_error token_credential_decode(struct reader *in, struct token_credential *out)
+{
+	out->ed25519 = reader_bool(in);
+	out->hidden = reader_bool(in);
+	out->application = reader_string(in);
+	out->handle = reader_string(in);
+	out->point = reader_string(in);
+	out->user = reader_string(in);
+	if (reader_status(in) != KS_OK || !is_application(out->application) || !is_point(out) ||
+		out->handle.len == 0 || out->handle.len > KEY_HANDLE_MAX)
+		return KS_BAD_INPUT;
+	return KS_OK;
 }

@@ -14,9 +14,11 @@
 enum { TOKEN_CALL_FD = 3, TOKEN_DEVICE_FD };
 
 #define TOKEN_CALL_MAX ((size_t)8 * 1024)
-#define TOKEN_ANSWER_MAX ((size_t)8 * 1024)
+#define TOKEN_ANSWER_MAX ((size_t)64 * 1024)
 #define TOKEN_HASH_BYTES 32
 #define TOKEN_APPLICATION_MAX 512
+#define TOKEN_CREDENTIALS_MAX 128 /* of one token */
+#define TOKEN_USER_MAX 64
 
 enum token_call_kind {
 	TOKEN_OPEN = 1,	  /* INIT and getInfo; answered by a token_info */
@@ -24,6 +26,8 @@ enum token_call_kind {
 	TOKEN_TRIES = 3,  /* answered by a u32: PIN tries left */
 	TOKEN_SELECT = 4, /* waits for a touch, for no purpose but to be chosen */
 	TOKEN_CANCEL = 5, /* the one in work; it is answered all the same, itself never */
+	/* With the PIN: a row of token_credential, of applications that begin with "ssh:". */
+	TOKEN_RESIDENT = 6,
 };
 
 /* Borrows all of it. */
@@ -53,6 +57,7 @@ enum token_code {
 	TOKEN_CODE_LATE = -1001,      /* it did not answer */
 	TOKEN_CODE_CANCELLED = -1002, /* as TOKEN_CANCEL wished */
 	TOKEN_CODE_CONFINE = -1003,   /* the program could not give up its rights */
+	TOKEN_CODE_NO_LIST = -1004,   /* no token that tells what is on it */
 };
 
 /* Borrows from the message. */
@@ -74,6 +79,15 @@ struct token_assertion {
 	struct bytes signature; /* as the token gave it */
 };
 
+struct token_credential {
+	bool ed25519;
+	bool hidden; /* without a PIN the token says nothing of it (credProtect 3) */
+	struct bytes application;
+	struct bytes handle;
+	struct bytes point; /* Ed25519: 32 bytes; P-256: 65, uncompressed */
+	struct bytes user;  /* its name; foreign bytes */
+};
+
 /* All but the PIN, which has to follow: it never lies in this buffer. */
 void token_call_encode(const struct token_call *call, struct buf *out);
 KS_MUST_CHECK enum ks_error token_call_decode(struct bytes bytes, struct token_call *out);
@@ -84,5 +98,9 @@ void token_info_encode(const struct token_info *info, struct buf *out);
 KS_MUST_CHECK enum ks_error token_info_decode(struct bytes bytes, struct token_info *out);
 void token_assertion_encode(const struct token_assertion *assertion, struct buf *out);
 KS_MUST_CHECK enum ks_error token_assertion_decode(struct bytes bytes, struct token_assertion *out);
+void token_credential_encode(const struct token_credential *credential, struct buf *out);
+/* The next one of a row. KS_BAD_INPUT: not one that SSH could use. */
+KS_MUST_CHECK enum ks_error token_credential_decode(
+	struct reader *in, struct token_credential *out);
 
 #endif

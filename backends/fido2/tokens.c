@@ -136,7 +136,6 @@ void tokens_appeared(
 {
 	struct fido_token **end = &tokens->first;
 	struct fido_token *token = NULL;
-	struct ks_token view;
 
 	pthread_mutex_lock(&tokens->lock);
 	while (*end != NULL && strcmp((*end)->path, path) != 0)
@@ -146,8 +145,8 @@ void tokens_appeared(
 	if (token != NULL) {
 		token->id = ++tokens->last_id;
 		*end = token;
-		view = token_view(token);
-		ks_token_is(tokens->worker, &view, NULL, 0);
+		tokens->report(tokens->report_owner, token);
+		pthread_cond_broadcast(&tokens->freed);
 	}
 	pthread_mutex_unlock(&tokens->lock);
 }
@@ -155,11 +154,8 @@ void tokens_appeared(
 void tokens_report(struct tokens *tokens)
 {
 	pthread_mutex_lock(&tokens->lock);
-	for (struct fido_token *token = tokens->first; token != NULL; token = token->next) {
-		const struct ks_token view = token_view(token);
-
-		ks_token_is(tokens->worker, &view, NULL, 0);
-	}
+	for (struct fido_token *token = tokens->first; token != NULL; token = token->next)
+		tokens->report(tokens->report_owner, token);
 	pthread_mutex_unlock(&tokens->lock);
 }
 
@@ -226,6 +222,14 @@ int tokens_close_idle(struct tokens *tokens)
 	}
 	pthread_mutex_unlock(&tokens->lock);
 	return next;
+}
+
+void tokens_interrupt(struct tokens *tokens)
+{
+	pthread_mutex_lock(&tokens->lock);
+	for (struct fido_token *token = tokens->first; token != NULL; token = token->next)
+		signal_event(token->removed);
+	pthread_mutex_unlock(&tokens->lock);
 }
 
 /* ---- For operations ---- */
@@ -315,13 +319,12 @@ size_t tokens_present(
 	return count;
 }
 
-/* Under the lock, which is let go of for a moment. */
-static void wait_a_little(struct tokens *tokens)
+void tokens_wait_ms(struct tokens *tokens, int patience_ms)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += LOOK_MS * 1000000;
+	until.tv_nsec += (long)patience_ms * 1000000;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
@@ -337,7 +340,7 @@ enum ks_error token_take(
 	pthread_mutex_lock(&tokens->lock);
 	token->waiting++;
 	while (wait && token->busy && !token->gone && !ks_cancelled(operation))
-		wait_a_little(tokens);
+		tokens_wait_ms(tokens, LOOK_MS);
 	token->waiting--;
 	if (token->gone)
 		error = KS_NO_TOKEN;

@@ -12,7 +12,8 @@
 
 #define TOKENS_MAX 16 /* more are not looked at */
 #define TOKEN_KNOWN_MAX 64
-#define TOKEN_FIRST_ID 2 /* 1 is where added keys belong */
+#define RESIDENTS_MAX 256 /* see residents.h */
+#define TOKEN_FIRST_ID 2  /* 1 is where added keys belong */
 
 /* A key that is on this token. */
 struct known_key {
@@ -35,6 +36,9 @@ struct fido_token {
 	int64_t idle_since_ms;
 	struct known_key known[TOKEN_KNOWN_MAX];
 	unsigned known_next;
+	bool asked;    /* which resident keys it has */
+	bool given_up; /* it could not be, and is not again without a reason */
+	bool shows[RESIDENTS_MAX];
 	/* Of the operation that has it. */
 	struct session session;
 	bool pin_locked; /* no PIN is taken until it was pulled and put back */
@@ -47,6 +51,9 @@ struct tokens {
 	struct fido_token *first;
 	uint32_t last_id;
 	int wake; /* eventfd of the finder: a token is idle, or it is to end */
+	/* Tells the agent of one, under the lock. */
+	void (*report)(void *owner, const struct fido_token *token);
+	void *report_owner;
 };
 
 KS_MUST_CHECK enum ks_error tokens_init(struct tokens *tokens, struct ks_worker *worker);
@@ -64,6 +71,13 @@ void tokens_removed(struct tokens *tokens, const char *path);
 /* Closes those that nobody used for a while; when to look again in ms, -1: no need to. */
 int tokens_close_idle(struct tokens *tokens);
 void tokens_report(struct tokens *tokens); /* all of them to the agent */
+
+/* ---- For work that nobody waits for (residents.h) ---- */
+
+/* Under the lock, which is let go of meanwhile; sooner where a token came, went or was freed. */
+void tokens_wait_ms(struct tokens *tokens, int patience_ms);
+/* Whatever a token is at ends, as if it were pulled: the worker ends. */
+void tokens_interrupt(struct tokens *tokens);
 
 /* ---- For operations ---- */
 

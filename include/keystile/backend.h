@@ -89,6 +89,11 @@ struct ks_sign {
 struct ks_worker;    /* the process */
 struct ks_operation; /* one call in work */
 
+/*
+ * The first three, and ks_explain(), take NULL for work that a backend does of its own accord: it
+ * is never cancelled, and nobody hears of it.
+ */
+
 /* Time left before the deadline, 0 when it has passed. */
 int ks_time_left_ms(const struct ks_operation *operation);
 /* The asker has gone or the deadline passed: stop at the next chance and return KS_CANCELLED. */
@@ -179,6 +184,12 @@ struct ks_needs {
 	 * touch) names the one that it was found on.
 	 */
 	bool keys_on_any_token;
+	/*
+	 * One that takes keys: its tokens hold keys besides, and it is a provider for ssh-add -s
+	 * after all, which makes them known. login() and administer({"verb": "load"}) tell it that
+	 * they are wanted, administer({"verb": "rest"}) that they are not.
+	 */
+	bool tokens_hold_keys;
 	/*
 	 * The rest says how the process is confined before open(), lists ended by NULL. Paths are
 	 * of files or of folders with all below; "$NAME" at the beginning is what that variable of

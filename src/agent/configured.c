@@ -165,7 +165,7 @@ static bool needs_list(const struct configured *entry)
 
 static void list(struct configured *entry)
 {
-	struct frame frame = {.type = FRAME_LIST};
+	struct frame frame = provider_list_frame(entry->provider);
 	const struct operation_wish wish = {
 		.frame = &frame, .fd = -1, .events = &list_events, .owner = entry};
 
@@ -195,6 +195,7 @@ static void on_opened(
 	entry->state = CONFIGURED_LISTING;
 	/* Before its keys are known. */
 	spread_confirm(entry->agent);
+	(void)provider_name_it(provider);
 	list(entry);
 }
 
@@ -316,6 +317,10 @@ static void retire(struct configured *entry)
 
 	if (provider == NULL || provider->asked_for || is_configured(agent, provider))
 		return;
+	if (provider->needs->takes_keys) {
+		provider_unload(provider);
+		return;
+	}
 	provider->established = false;
 	provider_hold(provider);
 	provider_let_go(provider);

@@ -97,7 +97,7 @@ static void drop_what_is_over(struct agent *agent)
 	while ((provider = find_provider(agent, now_ms, &next_ms)) != NULL) {
 		log_info("the lifetime of %s is over", provider->name);
 		configured_removed(agent, provider, NULL);
-		provider_close(provider);
+		provider_unload(provider);
 	}
 	while ((key = find_key(agent, now_ms, &next_ms)) != NULL) {
 		log_info("the lifetime of a key is over");

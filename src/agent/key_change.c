@@ -58,8 +58,8 @@ static void forget_elsewhere(struct provider *provider, struct bytes blob)
 	struct key *key = keyring_find(&provider->agent->keyring, blob);
 	struct key_source *source = key == NULL ? NULL : key->sources;
 
-	while (source != NULL && (!source->token->provider->needs->takes_keys ||
-					 source->token->provider == provider))
+	while (source != NULL &&
+		(!token_takes_keys(source->token) || source->token->provider == provider))
 		source = source->next;
 	if (source != NULL && remove_source(key, source, NULL, NULL) == NULL)
 		log_debug("a key went together with all others of its old worker");
@@ -71,7 +71,8 @@ static struct key_source *source_now(const struct key_change *change)
 	struct key *key = keyring_find(&change->provider->agent->keyring, buf_bytes(&change->blob));
 	struct key_source *source = key == NULL ? NULL : key->sources;
 
-	while (source != NULL && source->token->provider != change->provider)
+	while (source != NULL &&
+		(source->token->provider != change->provider || !token_takes_keys(source->token)))
 		source = source->next;
 	return source;
 }

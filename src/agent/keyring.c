@@ -254,7 +254,7 @@ struct key_source *key_added_source(const struct key *key)
 {
 	struct key_source *source = key->sources;
 
-	while (source != NULL && !source->token->provider->needs->takes_keys)
+	while (source != NULL && !token_takes_keys(source->token))
 		source = source->next;
 	return source;
 }
@@ -317,7 +317,8 @@ unsigned keyring_count(const struct keyring *keyring, const struct provider *pro
 	for (struct key *key = keyring->first; key != NULL; key = key->next) {
 		const struct key_source *source = key->sources;
 
-		while (source != NULL && (source->hidden || source->token->provider != provider))
+		while (source != NULL && (source->hidden || source->token->provider != provider ||
+						 token_takes_keys(source->token)))
 			source = source->next;
 		count += source != NULL;
 	}

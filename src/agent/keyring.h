@@ -89,7 +89,7 @@ void keyring_deinit(struct keyring *keyring);
 struct key_source *key_added_source(const struct key *key);
 /* An offered key by its blob, or NULL. */
 struct key *keyring_find(struct keyring *keyring, struct bytes blob);
-/* How many keys of a provider are offered. */
+/* How many keys of a provider's tokens are offered; what clients added is not counted. */
 unsigned keyring_count(const struct keyring *keyring, const struct provider *provider);
 unsigned keyring_count_from_afar(const struct keyring *keyring);
 
@@ -110,6 +110,8 @@ const struct public_key *key_public(struct key *key);
 void token_free(struct token *token);
 /* Another report of the same physical token, as far as it says. */
 bool token_same(const struct token *token, const struct ks_token *reported);
+/* What clients add is of this one, which holds nothing else. */
+bool token_takes_keys(const struct token *token);
 /* Copies texts and state from the report. */
 KS_MUST_CHECK enum ks_error token_update(struct token *token, const struct ks_token *reported);
 

@@ -197,7 +197,7 @@ static void add_question(struct buf *out, const struct prompt_facts *facts)
 		add(out, "PIN for the token\n");
 		break;
 	case PROMPT_FOR_CONFIRM:
-		if (facts->token->provider->needs->takes_keys) {
+		if (token_takes_keys(facts->token)) {
 			add(out, "Allow the use of a key that was added with ssh-add\n");
 			return;
 		}

@@ -39,7 +39,7 @@ bool provider_loadable(const char *given)
 {
 	const struct ks_needs *needs = provider_backend(given);
 
-	return needs != NULL && !needs->takes_keys;
+	return needs != NULL && (!needs->takes_keys || needs->tokens_hold_keys);
 }
 
 struct bytes provider_shown(const char *given)
@@ -94,6 +94,20 @@ void provider_close(struct provider *provider)
 	uv_close((uv_handle_t *)&provider->retry, on_timer_closed);
 	key_changes_drop(provider);
 	provider_answer(provider, NULL, KS_NO_TOKEN, "the provider was removed");
+}
+
+void provider_unload(struct provider *provider)
+{
+	if (!provider->needs->takes_keys || !provider_has_added(provider)) {
+		provider_close(provider);
+		return;
+	}
+	provider_drop_keys(provider, false);
+	provider->named = provider->confirm = false;
+	provider->expires_ms = 0;
+	constraints_release(&provider->destinations);
+	constraints_release(&provider->certificates);
+	provider_tell_named(provider);
 }
 
 void provider_located(struct provider *provider, struct provider *existing)
@@ -158,6 +172,20 @@ void provider_failed(struct provider *provider, enum ks_error error, const char 
 	provider_answer(provider, NULL, error, provider->last_error);
 }
 
+/* False: there was nothing else, and the provider is closed. */
+static bool lose_added(struct provider *provider, const char *why)
+{
+	if (!provider->named || provider_has_added(provider))
+		log_error("the keys that were added are lost (%s): add them again", why);
+	if (!provider->named) {
+		provider_close(provider);
+		return false;
+	}
+	key_changes_drop(provider);
+	provider_drop_keys(provider, true);
+	return true;
+}
+
 static void on_ended(struct worker *worker, const char *why)
 {
 	struct provider *provider = worker->owner;
@@ -167,11 +195,8 @@ static void on_ended(struct worker *worker, const char *why)
 	/* While it loads, the operation of the present step is about to hear of it. */
 	if (provider->state != PROVIDER_READY)
 		return;
-	if (provider->needs->takes_keys) {
-		log_error("the keys that were added are lost (%s): add them again", why);
-		provider_close(provider);
+	if (provider->needs->takes_keys && !lose_added(provider, why))
 		return;
-	}
 	for (struct token *token = provider->tokens; token != NULL; token = token->next)
 		token->flags &= (uint32_t)~KS_TOKEN_LOGGED_IN;
 	if (uv_now(&provider->agent->loop) - provider->ready_ms > LONG_LIFE_MS)

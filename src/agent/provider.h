@@ -52,7 +52,10 @@ struct provider {
 	bool locate_only;
 	bool established; /* keys were loaded: worth a restart */
 	bool asked_for;	  /* by ssh-add -s, whatever the configuration says */
-	unsigned held;	  /* by requests that load it */
+	/* One that takes keys: those of its tokens are wanted too, as the other fields below say.
+	 */
+	bool named;
+	unsigned held; /* by requests that load it */
 	struct worker *worker;
 	struct token *tokens;
 	struct provider_wait *waits;
@@ -103,6 +106,8 @@ void provider_let_go(struct provider *provider);
 struct provider *provider_by_name(struct agent *agent, const char *canonical);
 /* Its keys leave the list, its worker ends. */
 void provider_close(struct provider *provider);
+/* The same, but for keys that clients have added, which go on. */
+void provider_unload(struct provider *provider);
 /*
  * What ssh-add -s says of it now, but for the lifetime. It only gets stricter by it: KS_NOT_ALLOWED
  * where it has other destinations than it was loaded with, and nothing is changed then.
@@ -124,6 +129,9 @@ struct token *provider_token(struct provider *provider, uint32_t id);
 void provider_answer(
 	struct provider *provider, struct provider *result, enum ks_error error, const char *words);
 void provider_drop_tokens(struct provider *provider);
+/* They hold no keys any more: those that takes_keys, or the others. */
+void provider_drop_keys(struct provider *provider, bool added);
+KS_MUST_CHECK bool provider_has_added(const struct provider *provider);
 /* worker_events.token and .token_gone */
 enum ks_error provider_token_is(struct worker *worker, const struct ks_token *reported,
 	const struct ks_key *keys, size_t count);
@@ -136,6 +144,13 @@ void provider_ready(struct provider *provider);
 /* Starting failed: answers who waits; tries again later where it was established, else closes. */
 void provider_failed(struct provider *provider, enum ks_error error, const char *words);
 KS_MUST_CHECK enum ks_error provider_load(struct provider *provider);
+/* Which keys its tokens hold is asked of its worker with this one; those of one that takes keys
+ * besides count only where it is named. */
+struct frame provider_list_frame(const struct provider *provider);
+/* From now on; true: it was not before. */
+bool provider_name_it(struct provider *provider);
+/* Its worker hears that it is named, or is not any more. */
+void provider_tell_named(struct provider *provider);
 extern const struct worker_events provider_worker_events;
 
 #endif

@@ -58,11 +58,42 @@ static void on_listed(
 
 static const struct operation_events list_events = {.done = on_listed};
 
+bool provider_name_it(struct provider *provider)
+{
+	bool first = provider->needs->tokens_hold_keys && !provider->named;
+
+	provider->named = provider->named || first;
+	return first;
+}
+
+struct frame provider_list_frame(const struct provider *provider)
+{
+	if (!provider->named)
+		return (struct frame){.type = FRAME_LIST};
+	return (struct frame){.type = FRAME_ADMINISTER,
+		.administer = {.request = bytes_of("{\"verb\": \"load\"}")}};
+}
+
+void provider_tell_named(struct provider *provider)
+{
+	struct frame frame = provider_list_frame(provider);
+	struct operation *operation;
+	const struct operation_wish wish = {.frame = &frame, .fd = -1};
+
+	if (!provider->named)
+		frame = (struct frame){.type = FRAME_ADMINISTER,
+			.administer = {.request = bytes_of("{\"verb\": \"rest\"}")}};
+	/* A worker that takes no more starts anew without them. */
+	if (provider->worker != NULL &&
+		worker_operate(provider->worker, &wish, &operation) != KS_OK)
+		log_debug("a worker was not told what is wanted of its tokens");
+}
+
 static void on_opened(
 	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result)
 {
 	struct provider *provider = operation->owner;
-	struct frame frame = {.type = FRAME_LIST};
+	struct frame frame = provider_list_frame(provider);
 	struct operation *list;
 
 	(void)result;

@@ -27,6 +27,7 @@ struct provider_request {
 	struct provider_wait *wait;
 	struct provider *provider; /* while LISTING */
 	struct operation *operation;
+	bool names; /* nobody else wanted what is on its tokens */
 };
 
 static void request_free(struct provider_request *add)
@@ -96,6 +97,15 @@ static void limit_lifetime(struct provider_request *add)
 		provider_expire_in(provider, (uint32_t)default_s);
 }
 
+/* Where it brought nothing. */
+static void take_back_name(const struct provider_request *add)
+{
+	struct provider *provider = add->provider;
+
+	if (add->names && keyring_count(&provider->agent->keyring, provider) == 0)
+		provider_unload(provider);
+}
+
 static void on_listed(
 	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result)
 {
@@ -114,6 +124,7 @@ static void on_listed(
 		finish(add, MESSAGE_SUCCESS);
 		return;
 	}
+	take_back_name(add);
 	snprintf(text, sizeof(text), "%s", "it offers no key that can be used");
 	if (error != KS_OK)
 		snprintf(text, sizeof(text), "%s: %s", ks_error_text(error),
@@ -127,7 +138,7 @@ static void on_opened(
 	void *owner, struct provider *provider, enum ks_error error, const char *words)
 {
 	struct provider_request *add = owner;
-	struct frame frame = {.type = add->pin_fd >= 0 ? FRAME_LOGIN : FRAME_LIST};
+	struct frame frame = {.type = FRAME_LOGIN};
 	int pin_fd = add->pin_fd;
 
 	add->wait = NULL;
@@ -142,6 +153,9 @@ static void on_opened(
 		refuse(add, KS_NOT_ALLOWED, "it is loaded with other destination constraints");
 		return;
 	}
+	add->names = provider_name_it(provider);
+	if (pin_fd < 0)
+		frame = provider_list_frame(provider);
 	add->pin_fd = -1;
 	add->request.state = REQUEST_LISTING;
 	error = worker_operate(provider->worker,
@@ -164,7 +178,7 @@ static void on_found(void *owner, struct provider *provider, enum ks_error error
 	}
 	configured_removed(remove->connection->agent, provider, remove->given);
 	if (provider != NULL)
-		provider_close(provider);
+		provider_unload(provider);
 	finish(remove, MESSAGE_SUCCESS);
 }
 

@@ -47,6 +47,23 @@ struct token *provider_token(struct provider *provider, uint32_t id)
 	return NULL;
 }
 
+void provider_drop_keys(struct provider *provider, bool added)
+{
+	for (struct token *token = provider->tokens; token != NULL; token = token->next)
+		if (token_takes_keys(token) == added)
+			keyring_token_gone(&provider->agent->keyring, token);
+}
+
+bool provider_has_added(const struct provider *provider)
+{
+	for (const struct key *key = provider->agent->keyring.first; key != NULL; key = key->next)
+		for (const struct key_source *source = key->sources; source != NULL;
+			source = source->next)
+			if (source->token->provider == provider && token_takes_keys(source->token))
+				return true;
+	return false;
+}
+
 static struct token *find_or_add_token(struct provider *provider, const struct ks_token *reported)
 {
 	struct token *token = provider_token(provider, reported->id);
@@ -92,6 +109,14 @@ static void offer(
 	free(expanded);
 }
 
+/* A worker that starts anew does not know yet which of them its tokens hold. */
+static bool brings_keys(const struct provider *provider, const struct token *token)
+{
+	if (!provider->needs->takes_keys)
+		return true;
+	return provider->named && provider->state != PROVIDER_OPENING && !token_takes_keys(token);
+}
+
 enum ks_error provider_token_is(struct worker *worker, const struct ks_token *reported,
 	const struct ks_key *keys, size_t count)
 {
@@ -105,7 +130,7 @@ enum ks_error provider_token_is(struct worker *worker, const struct ks_token *re
 		log_warning("too many tokens in one provider: one is left out");
 		return KS_OK;
 	}
-	if (!provider->needs->takes_keys)
+	if (brings_keys(provider, token))
 		offer(provider, token, keys, count);
 	return KS_OK;
 }

@@ -80,7 +80,7 @@ static const struct operation_events operation_events = {
 static struct bytes blob_for(const struct sign *sign, const struct key_source *source)
 {
 	const struct public_key *key = key_public(sign->key);
-	bool added = source->token->provider->needs->takes_keys;
+	bool added = token_takes_keys(source->token);
 
 	return buf_bytes(key == NULL || added ? &sign->key->blob : &key->plain);
 }

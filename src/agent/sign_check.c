@@ -107,7 +107,7 @@ void sign_facts_of_key(const struct agent *agent, const struct key *key,
 	const struct token *token = key_source(key)->token;
 
 	facts->provable = sign_provable(key);
-	facts->in_memory = token->provider->needs->takes_keys;
+	facts->in_memory = token_takes_keys(token);
 	facts->confirm = key_wants_confirmation(key);
 	facts->allow_remote_without_presence = config->allow_remote_without_presence;
 	facts->confirm_remote_memory_keys = config->remote_memory_keys_confirm;

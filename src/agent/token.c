@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "keyring.h"
+#include "provider.h"
 
 void token_free(struct token *token)
 {
@@ -49,4 +50,9 @@ enum ks_error token_update(struct token *token, const struct ks_token *reported)
 	token->tries_left = reported->tries_left;
 	token->unconfirmed = false;
 	return KS_OK;
+}
+
+bool token_takes_keys(const struct token *token)
+{
+	return token->provider->needs->takes_keys && token == token->provider->tokens;
 }

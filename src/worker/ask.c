@@ -27,7 +27,7 @@ static int64_t left_ns(const struct ks_operation *operation)
 
 int ks_time_left_ms(const struct ks_operation *operation)
 {
-	int64_t left = left_ns(operation) / 1000000;
+	int64_t left = operation == NULL ? INT_MAX : left_ns(operation) / 1000000;
 
 	if (left < 0)
 		return 0;
@@ -41,7 +41,7 @@ bool operation_is_over(const struct ks_operation *operation)
 
 bool ks_cancelled(const struct ks_operation *operation)
 {
-	return operation_is_over(operation);
+	return operation != NULL && operation_is_over(operation);
 }
 
 /* A timer, so that it becomes readable at the deadline too; cancelling sets it to now. */
@@ -59,6 +59,8 @@ static int cancel_timer(const struct ks_operation *operation)
 
 int ks_cancel_fd(const struct ks_operation *operation)
 {
+	if (operation == NULL)
+		return -1;
 	struct ks_worker *worker = operation->worker;
 	struct ks_operation *own = &worker->operations[operation - worker->operations];
 
@@ -212,6 +214,8 @@ void ks_explain(struct ks_operation *operation, const char *format, ...)
 {
 	va_list arguments;
 
+	if (operation == NULL)
+		return;
 	free(operation->words);
 	va_start(arguments, format);
 	operation->words = text_format_list(format, arguments);

@@ -40,6 +40,7 @@ static int make_bed(void **state)
 	bed.first.provider = bed.second.provider = &bed.one;
 	bed.third.provider = bed.fourth.provider = &bed.two;
 	bed.added.provider = &bed.keeper;
+	bed.keeper.tokens = &bed.added;
 	for (size_t i = 0; i < KEYS; i++) {
 		vector_put(&bed.blobs[i], key_vectors[i].blob);
 		bed.keys[i] = (struct ks_key){.blob = buf_bytes(&bed.blobs[i]), .label = labels[i]};
