@@ -103,7 +103,7 @@ void provider_unload(struct provider *provider)
 		return;
 	}
 	provider_drop_keys(provider, false);
-	provider->named = provider->confirm = false;
+	provider->named = provider->confirm = provider->asked_for = false;
 	provider->expires_ms = 0;
 	constraints_release(&provider->destinations);
 	constraints_release(&provider->certificates);

@@ -43,8 +43,9 @@ class Case(token_bed.Case):
         self.token.touch_at_once()
         self.started()
 
-    def started(self, **more):
-        section = token_bed.worker_section("fido2", self.bed.worker_env)
+    def started(self, environment=None, **more):
+        """environment: what its worker has besides."""
+        section = token_bed.worker_section("fido2", {**self.bed.worker_env, **(environment or {})})
         env = dict(self.desktop.env) if self.desktop else {}
         return self.start(askpass=self.asks, options=(), config=section + self.config, env=env, **more)
 

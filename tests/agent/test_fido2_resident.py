@@ -135,14 +135,34 @@ class Returning(Case):
         remembered = self.file.read_text()
         self.assertEqual(oct(self.file.stat().st_mode)[-3:], "600")
         self.agent.stop()
-        self.started()
-        self.file.parent.mkdir(parents=True)
-        self.file.write_text(remembered)
-        os.chmod(self.file, 0o600)
+        self.starts_with(remembered)
         self.assertTrue(self.loads(""), self.agent.log())
         self.waits_for(key.blob)
         self.assertEqual(self.asks.prompts(), [])
         self.signs(key)
+
+    def starts_with(self, remembered):
+        """An agent that finds this in its folder of state."""
+        state = self.bed.folder.path / "state" / "keystile"
+        state.mkdir(parents=True)
+        (state / "fido2.json").write_text(remembered)
+        os.chmod(state / "fido2.json", 0o600)
+        self.started(environment={"XDG_STATE_HOME": str(state.parent)})
+
+    def test_the_configuration_brings_them_when_the_token_comes(self):
+        key = self.resident()
+        self.loads_well()
+        remembered = self.file.read_text()
+        self.agent.stop()
+        self.token.pull()
+        self.config = 'provider sk {\n\tload = "fido2:"\n}\n'
+        self.starts_with(remembered)
+        lab.wait_for("the provider is loaded", lambda: self.listed() == [])
+        self.assertEqual(self.blobs(), [])
+        self.token.insert()
+        self.waits_for(key.blob)
+        self.signs(key)
+        self.assertEqual(self.asks.prompts(), [])
 
     def test_a_key_that_was_deleted_on_the_token_does_not_come_back(self):
         key, gone = self.resident(), self.resident("application=ssh:gone")
