@@ -361,6 +361,8 @@ int agent_run(struct agent_start *start)
 	struct life *life = calloc(1, sizeof(*life));
 	int status;
 
+	if (life != NULL)
+		agent_give_up(&life->agent.given_up); /* before there are threads */
 	if (life == NULL || init(life, start) != KS_OK) {
 		log_error("cannot start: %s", strerror(errno));
 		free(life);

@@ -13,6 +13,7 @@
 #include "children.h"
 #include "config.h"
 #include "expiry.h"
+#include "give_up.h"
 #include "host_guesses.h"
 #include "keyring.h"
 #include "prompt.h"
@@ -84,7 +85,8 @@ struct agent {
 	struct prompter *prompters;
 	uint64_t prompters_seen;
 	uint64_t started_ms; /* of uv_now() */
-	int null_fd;	     /* /dev/null, for children */
+	struct given_up given_up;
+	int null_fd; /* /dev/null, for children */
 	uid_t uid;
 	uv_signal_t signals[4];
 	int exit_status;

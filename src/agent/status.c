@@ -378,12 +378,18 @@ static json_t *refusals(const struct agent *agent)
 	return list;
 }
 
+static json_t *given_up_json(const struct given_up *given_up)
+{
+	return json_pack("{s:b,s:b,s:b}", "privileges", given_up->privileges, "capabilities",
+		given_up->capabilities, "system_calls", given_up->system_calls);
+}
+
 json_t *status_json(const struct agent *agent)
 {
 	json_int_t uptime_s = (json_int_t)((uv_now(&agent->loop) - agent->started_ms) / 1000);
 
 	return json_pack(
-		"{s:b,s:s,s:s,s:i,s:I,s:b,s:s,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
+		"{s:b,s:s,s:s,s:i,s:I,s:b,s:s,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
 		"ok", 1, "version", KEYSTILE_VERSION, "allowed_providers",
 		agent_allowed_providers(agent), "pid", (int)getpid(), "uptime_seconds", uptime_s,
 		"locked", lock_locked(agent->lock), "when_locked",
@@ -393,5 +399,6 @@ json_t *status_json(const struct agent *agent)
 		connections(agent), "configured", configured_json(agent), "providers",
 		providers(agent), "keys", keys(agent), "prompts", prompts(agent), "refusals",
 		refusals(agent), "denials", denials_json(agent->denials), "known_hosts",
-		known_hosts_json(agent->known_hosts), "asking", surroundings_asking_json(agent));
+		known_hosts_json(agent->known_hosts), "asking", surroundings_asking_json(agent),
+		"given_up", given_up_json(&agent->given_up));
 }

@@ -54,6 +54,24 @@ static void print_title(struct page *page, const json_t *status)
 		running != NULL ? running : "");
 }
 
+/* What the agent itself can do no more, whatever is done to it. */
+static void print_given_up(struct page *page, const json_t *status)
+{
+	const json_t *given_up = json_object_get(status, "given_up");
+	bool calls = json_is_true(json_object_get(given_up, "system_calls"));
+	bool capabilities = json_is_true(json_object_get(given_up, "capabilities"));
+
+	if (!json_is_object(given_up))
+		return;
+	if (calls && capabilities)
+		page_text(page, PAGE_PLAIN, 2, 4,
+			"the agent gave up new privileges, root's powers and system calls that "
+			"it has no use for");
+	else
+		page_text(page, PAGE_BAD, 2, 4, "the agent keeps what it has no use for:%s%s",
+			calls ? "" : " no seccomp", capabilities ? "" : " root's powers");
+}
+
 static void print_lock(struct page *page, const json_t *status)
 {
 	json_int_t failures = number_in(status, "failed_unlocks");
@@ -242,6 +260,7 @@ void status_print(struct page *page, const json_t *status, const struct control 
 {
 	print_title(page, status);
 	print_lock(page, status);
+	print_given_up(page, status);
 	print_warnings(page, status, control);
 	print_part(page, status, "sockets", "Sockets", NULL, print_socket);
 	print_part(page, status, "configured", "Configured providers", NULL, status_configured);

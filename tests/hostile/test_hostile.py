@@ -91,6 +91,26 @@ class Shown(unittest.TestCase):
             self.assertGreaterEqual(told["landlock"], 1)
             self.assertEqual(told["lacking"] == "", not SANITIZED)
 
+    def test_the_agent_gives_up_what_it_has_no_use_for_and_says_so(self):
+        kept = 1 << 1 | 1 << 2 | 1 << 14 | 1 << 19  # files of others, locked memory, who a client is
+        with lab.Agent() as agent:
+            for thread in pathlib.Path(f"/proc/{agent.pid}/task").iterdir():
+                found = dict(line.split(":\t", 1) for line in (thread / "status").read_text().splitlines())
+                self.assertEqual((found["NoNewPrivs"], found["Seccomp"]), ("1", "0" if SANITIZED else "2"))
+                for one in ("CapEff", "CapPrm", "CapInh", "CapAmb") + (("CapBnd",) if ROOT else ()):
+                    self.assertEqual(int(found[one], 16) & ~kept, 0, one)
+            self.assertEqual(agent.status()["given_up"],
+                             {"privileges": True, "capabilities": True, "system_calls": not SANITIZED})
+            self.assertIn("gave up" if not SANITIZED else "no seccomp", agent.run(lab.CONTROL, "status").stdout)
+
+    def test_a_command_that_is_started_with_the_agent_is_free_of_it(self):
+        with lab.Folder() as folder:
+            done = lab.run_well([lab.AGENT, "cat", "/proc/self/status"], env=lab.environment(folder.path))
+        found = dict(line.split(":\t", 1) for line in done.stdout.splitlines())
+        mine = dict(line.split(":\t", 1) for line in pathlib.Path("/proc/self/status").read_text().splitlines())
+        for one in ("NoNewPrivs", "Seccomp", "CapBnd"):
+            self.assertEqual(found[one], mine[one])
+
     def test_each_thread_of_a_worker_is_confined(self):
         with lab.Agent() as agent, lab.AgentClient(agent) as one:
             self.assertEqual(one.add_token("fake:demo"), c.SUCCESS)

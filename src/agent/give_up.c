@@ -1,0 +1,109 @@
+/*
+ * See give_up.h. Landlock is left out: it would hold for askpass and pinentry too, which read
+ * fonts, themes, the X authority and whatever else a desktop has. So are namespaces and mounts, as
+ * a prompt program may be one that a sandbox of its own starts. The command that is started with
+ * the agent is its parent, and free of all of this.
+ */
+#include "give_up.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <linux/capability.h>
+#include <seccomp.h>
+
+#include <keystile/capabilities.h>
+#include <keystile/log.h>
+
+#define LOCKED_MAX ((rlim_t)1 << 30)
+
+/* Root's agent tells who its clients are, locks PINs in memory, and asks in others' terminals. */
+#define CAPABILITIES_KEPT                                                                          \
+	(CAPABILITY(CAP_SYS_PTRACE) | CAPABILITY(CAP_IPC_LOCK) | CAPABILITY(CAP_DAC_OVERRIDE) |    \
+		CAPABILITY(CAP_DAC_READ_SEARCH))
+
+static const int refused[] = {
+	SCMP_SYS(ptrace),
+	SCMP_SYS(process_vm_readv),
+	SCMP_SYS(process_vm_writev),
+	SCMP_SYS(process_madvise),
+	SCMP_SYS(pidfd_getfd),
+	SCMP_SYS(kcmp),
+	SCMP_SYS(move_pages),
+	SCMP_SYS(migrate_pages),
+	SCMP_SYS(io_uring_setup),
+	SCMP_SYS(io_uring_enter),
+	SCMP_SYS(io_uring_register),
+	SCMP_SYS(userfaultfd),
+	SCMP_SYS(bpf),
+	SCMP_SYS(perf_event_open),
+	SCMP_SYS(modify_ldt),
+	SCMP_SYS(open_by_handle_at),
+	SCMP_SYS(fanotify_init),
+	SCMP_SYS(init_module),
+	SCMP_SYS(finit_module),
+	SCMP_SYS(delete_module),
+	SCMP_SYS(kexec_load),
+	SCMP_SYS(kexec_file_load),
+	SCMP_SYS(reboot),
+	SCMP_SYS(swapon),
+	SCMP_SYS(swapoff),
+	SCMP_SYS(acct),
+	SCMP_SYS(quotactl),
+	SCMP_SYS(iopl),
+	SCMP_SYS(ioperm),
+	SCMP_SYS(settimeofday),
+	SCMP_SYS(clock_settime),
+	SCMP_SYS(adjtimex),
+	SCMP_SYS(clock_adjtime),
+	SCMP_SYS(sethostname),
+	SCMP_SYS(setdomainname),
+};
+
+/* An error ends the agent's own work in no way, as it makes none of these calls. */
+static bool add_rules(scmp_filter_ctx filter)
+{
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		int error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
+
+		/* Unknown to this libseccomp or this processor. */
+		if (error != 0 && error != -EDOM && error != -EFAULT)
+			return false;
+	}
+	return seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS)) == 0 &&
+	       seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) == 0;
+}
+
+static bool give_up_system_calls(void)
+{
+#ifdef KEYSTILE_SANITIZED /* LeakSanitizer starts a process and traces this one with it */
+	return false;
+#else
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	bool loaded = filter != NULL && add_rules(filter) && seccomp_load(filter) == 0;
+
+	seccomp_release(filter);
+	return loaded;
+#endif
+}
+
+/* Workers lock memory too, and can't lift this limit themselves afterwards. */
+static bool give_up_capabilities(void)
+{
+	const struct rlimit locked = {LOCKED_MAX, LOCKED_MAX};
+
+	if ((capabilities_held() & CAPABILITY(CAP_SYS_RESOURCE)) != 0)
+		(void)setrlimit(RLIMIT_MEMLOCK, &locked);
+	return capabilities_keep(CAPABILITIES_KEPT);
+}
+
+void agent_give_up(struct given_up *out)
+{
+	out->privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+	out->capabilities = out->privileges && give_up_capabilities();
+	out->system_calls = out->privileges && give_up_system_calls();
+	if (!out->privileges || !out->capabilities)
+		log_warning("the agent could not give up what it does not need");
+}
