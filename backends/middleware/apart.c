@@ -243,6 +243,7 @@ static int child_end(struct child *child)
 	pid_t pid;
 
 	kill(-child->pid, SIGKILL);
+	kill(child->pid, SIGKILL); /* should it have left its group */
 	do {
 		pid = waitpid(child->pid, &status, 0);
 	} while (pid < 0 && errno == EINTR);

@@ -30,8 +30,11 @@
 #include "reload.h"
 #include "user_manager.h"
 
-/* Descriptors kept for workers, prompts and everything else that is not a client. */
-#define DESCRIPTORS_KEPT 96
+/*
+ * Descriptors kept for what is not a client: of each provider its socket, its output, its memory
+ * and what it asks for, then prompts, files and all else. Where there are few, half are kept.
+ */
+#define DESCRIPTORS_KEPT (4 * PROVIDERS_MAX + 96)
 #define STOP_MAX_MS 3000
 #define EXIT_SIGNALLED 2
 #define OWN_SOCKET_MODE 0600
@@ -168,7 +171,7 @@ static void raise_descriptor_limit(struct agent *agent)
 		limit.rlim_cur = 1024UL * 1024;
 	agent->client_descriptors_max = limit.rlim_cur > 2 * DESCRIPTORS_KEPT
 						? (unsigned)limit.rlim_cur - DESCRIPTORS_KEPT
-						: DESCRIPTORS_KEPT;
+						: (unsigned)limit.rlim_cur / 2;
 }
 
 /* Listening again after the fork makes us the one whom SO_PEERCRED names to clients. */

@@ -8,12 +8,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,11 +40,14 @@
 #define COST_OF_REFUSAL 20
 #define THROTTLED_MS 20
 #define SYSCALL_TEXT_MAX 64
+/* More than any module has; the kernel counts them for the user alone, and not at all for root. */
+#define THREADS_MAX 256
 
 struct broker {
 	struct denials *denials;
 	char *backend;
 	char *provider;
+	pid_t pid;
 	int notifications;
 	int memory;
 	struct broker_address granted[BROKER_GRANTS_MAX];
@@ -167,6 +172,35 @@ static int make_connection(const struct broker *broker, const struct seccomp_not
 	return put_into_worker(broker, notification, fd);
 }
 
+/* ---- New threads ---- */
+
+/* 0 where that can't be seen: the folder of its threads has a link for each of them. */
+static unsigned long thread_count(const struct broker *broker)
+{
+	char path[64];
+	struct stat facts;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)broker->pid);
+	return stat(path, &facts) == 0 && facts.st_nlink > 2 ? facts.st_nlink - 2 : 0;
+}
+
+/*
+ * That it is a thread, and no process, stands in a register, which nobody can change meanwhile: so
+ * the kernel may go on with the call itself.
+ */
+static bool is_new_thread(const struct seccomp_data *call)
+{
+	return call->nr == SYS_clone && (call->args[0] & CLONE_THREAD) != 0;
+}
+
+static int judge_thread(const struct broker *broker)
+{
+	if (thread_count(broker) < THREADS_MAX)
+		return 0;
+	note_denial(broker, DENIAL_CALL, "clone (too many threads)");
+	return EAGAIN;
+}
+
 /* ---- Everything else is refused ---- */
 
 static void note_call(const struct broker *broker, const struct seccomp_data *call)
@@ -220,18 +254,24 @@ static bool serve(struct broker *broker)
 	union notification notification = {0};
 	union answer answer = {0};
 	int error = EPERM;
+	bool thread;
 
 	if (!await_notification(broker))
 		return false;
 	if (ioctl(broker->notifications, SECCOMP_IOCTL_NOTIF_RECV, &notification) != 0)
 		return errno == ENOENT || errno == EINTR;
+	thread = is_new_thread(&notification.is.data);
 	if (notification.is.data.nr == SYS_connect)
 		error = make_connection(broker, &notification.is);
+	else if (thread)
+		error = judge_thread(broker);
 	else
 		note_call(broker, &notification.is.data);
 	throttle(broker, error == 0 ? COST_OF_CONNECTION : COST_OF_REFUSAL);
 	answer.is.id = notification.is.id;
 	answer.is.error = -error;
+	if (thread && error == 0)
+		answer.is.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	/* Who does not wait for it any more needs none. */
 	(void)ioctl(broker->notifications, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 	return true;
@@ -343,6 +383,7 @@ enum ks_error broker_start(struct broker *broker, pid_t pid, int notifications_f
 {
 	enum ks_error error = KS_OK;
 
+	broker->pid = pid;
 	broker->notifications = notifications_fd;
 	broker->memory = memory_fd;
 	if (!descriptors_fit(broker, pid))

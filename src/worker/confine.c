@@ -36,7 +36,6 @@ static const char *const common_paths[] = {
 	"/usr/share/zoneinfo",
 	"/dev/random",
 	"/dev/urandom",
-	"/dev/zero",
 	"/proc/cpuinfo",
 	"/proc/meminfo",
 	"/sys/devices/system/cpu",

@@ -17,18 +17,26 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <asm/ioctls.h>
 #include <asm/sockios.h>
+#include <linux/fs.h>
+#include <linux/fscrypt.h>
+#include <linux/fsverity.h>
 #include <linux/prctl.h>
 #include <seccomp.h>
 
 #define SOCKET_TYPE_MASK 0xf
-/* Newer than our floor's headers and libseccomp. */
+/* Newer than our floor's headers and libseccomp; of one number everywhere. */
 #define SYSCALL_FCHMODAT2 452
+#define SYSCALL_SETXATTRAT 463
+#define SYSCALL_REMOVEXATTRAT 466
+#define SYSCALL_FILE_SETATTR 469
+#define SYSCALL_OPEN_TREE_ATTR 467
 
 /* Memory, files and processes of others; ways around the other walls; what only root has use for.
  */
@@ -89,20 +97,32 @@ static const int refused[] = {
 	SCMP_SYS(name_to_handle_at),
 	SCMP_SYS(fanotify_init),
 	SCMP_SYS(fanotify_mark),
-	/* Landlock has no say in these, so that any file of the person's could be changed. */
+	SYSCALL_OPEN_TREE_ATTR,
+	/*
+	 * Landlock has no say in these, so that any file of the person's could be changed: by its
+	 * path, or by a descriptor that only reads.
+	 */
 	SCMP_SYS(chmod),
+	SCMP_SYS(fchmod),
 	SCMP_SYS(fchmodat),
 	SYSCALL_FCHMODAT2,
 	SCMP_SYS(chown),
+	SCMP_SYS(fchown),
 	SCMP_SYS(lchown),
 	SCMP_SYS(fchownat),
 	SCMP_SYS(setxattr),
+	SCMP_SYS(fsetxattr),
 	SCMP_SYS(lsetxattr),
+	SYSCALL_SETXATTRAT,
 	SCMP_SYS(removexattr),
+	SCMP_SYS(fremovexattr),
 	SCMP_SYS(lremovexattr),
+	SYSCALL_REMOVEXATTRAT,
+	SYSCALL_FILE_SETATTR,
 	SCMP_SYS(utime),
 	SCMP_SYS(utimes),
 	SCMP_SYS(futimesat),
+	SCMP_SYS(utimensat),
 	SCMP_SYS(bind),
 	SCMP_SYS(listen),
 	SCMP_SYS(accept),
@@ -138,6 +158,8 @@ static const int refused_alone[] = {
 	SCMP_SYS(execveat),
 	SCMP_SYS(fork),
 	SCMP_SYS(vfork),
+	SCMP_SYS(setsid), /* who leaves its group is not killed with it */
+	SCMP_SYS(setpgid),
 };
 
 /* All that our own code, OpenSSL and the C library do while keys are kept and used. */
@@ -160,7 +182,6 @@ static const int allowed[] = {
 	SCMP_SYS(newfstatat),
 	SCMP_SYS(lseek),
 	SCMP_SYS(pread64),
-	SCMP_SYS(openat),
 	SCMP_SYS(access),
 	SCMP_SYS(readlink),
 	SCMP_SYS(timerfd_create),
@@ -222,13 +243,16 @@ static struct scmp_arg_cmp when(
 		.arg = argument, .op = how, .datum_a = first, .datum_b = second};
 }
 
-static void add(struct rules *rules, uint32_t action, int number)
+/* Unknown to this libseccomp or this processor: then nobody can make it either. */
+static void keep_error(struct rules *rules, int error)
 {
-	int error = seccomp_rule_add(rules->context, action, number, 0);
-
-	/* Unknown to this libseccomp or this processor: then nobody can make it either. */
 	if (error != 0 && error != -EDOM && error != -EFAULT && rules->error == 0)
 		rules->error = error;
+}
+
+static void add(struct rules *rules, uint32_t action, int number)
+{
+	keep_error(rules, seccomp_rule_add(rules->context, action, number, 0));
 }
 
 static void add_list(struct rules *rules, uint32_t action, const int *numbers, size_t count)
@@ -239,10 +263,7 @@ static void add_list(struct rules *rules, uint32_t action, const int *numbers, s
 
 static void add_if(struct rules *rules, uint32_t action, int number, struct scmp_arg_cmp comparison)
 {
-	int error = seccomp_rule_add_array(rules->context, action, number, 1, &comparison);
-
-	if (error != 0 && rules->error == 0)
-		rules->error = error;
+	keep_error(rules, seccomp_rule_add_array(rules->context, action, number, 1, &comparison));
 }
 
 /* ---- What of a call is refused where the rest is allowed ---- */
@@ -251,7 +272,12 @@ static void refuse_processes(struct rules *rules)
 {
 	add_list(rules, rules->refuse, refused_alone,
 		sizeof(refused_alone) / sizeof(refused_alone[0]));
-	add_if(rules, rules->refuse, SCMP_SYS(clone), when(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+	/* Whoever is asked counts the threads. */
+	if (rules->refuse == SCMP_ACT_NOTIFY)
+		add(rules, rules->refuse, SCMP_SYS(clone));
+	else
+		add_if(rules, rules->refuse, SCMP_SYS(clone),
+			when(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
 }
 
 /* Also those that the kernel sends to whoever a descriptor is said to belong to. */
@@ -300,6 +326,57 @@ static void refuse_uncounted_memory(struct rules *rules)
 			MAP_SHARED | MAP_ANONYMOUS));
 }
 
+/* Where the flags say that there is a mode: else anything may stand in its place. */
+static void refuse_mode(struct rules *rules, int number, unsigned argument, scmp_datum_t mode)
+{
+	static const scmp_datum_t making[] = {O_CREAT, O_TMPFILE & ~O_DIRECTORY};
+
+	for (size_t i = 0; i < sizeof(making) / sizeof(making[0]); i++) {
+		const struct scmp_arg_cmp both[] = {
+			when(argument - 1, SCMP_CMP_MASKED_EQ, making[i], making[i]),
+			when(argument, SCMP_CMP_MASKED_EQ, mode, mode)};
+
+		keep_error(rules,
+			seccomp_rule_add_array(rules->context, rules->refuse, number, 2, both));
+	}
+}
+
+/* A program that runs as the person for whoever finds it; no umask keeps that from being made. */
+static void refuse_set_id_files(struct rules *rules)
+{
+	static const scmp_datum_t modes[] = {S_ISUID, S_ISGID};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		const scmp_datum_t mode = modes[i];
+
+		refuse_mode(rules, SCMP_SYS(open), 2, mode);
+		refuse_mode(rules, SCMP_SYS(openat), 3, mode);
+		add_if(rules, rules->refuse, SCMP_SYS(creat),
+			when(1, SCMP_CMP_MASKED_EQ, mode, mode));
+		add_if(rules, rules->refuse, SCMP_SYS(mknod),
+			when(1, SCMP_CMP_MASKED_EQ, mode, mode));
+		add_if(rules, rules->refuse, SCMP_SYS(mknodat),
+			when(2, SCMP_CMP_MASKED_EQ, mode, mode));
+	}
+	/* It hides its mode in memory; nobody relies on it. */
+	add(rules, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2));
+}
+
+/* What changes a file, or keeps others from it, by a descriptor that only reads. */
+static void refuse_by_reading_descriptors(struct rules *rules)
+{
+	static const unsigned requests[] = {FS_IOC_SETFLAGS, FS_IOC_SETVERSION, FS_IOC_FSSETXATTR,
+		FS_IOC_ENABLE_VERITY, FS_IOC_SET_ENCRYPTION_POLICY};
+	static const unsigned commands[] = {F_SETLEASE, F_NOTIFY};
+
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		add_if(rules, rules->refuse, SCMP_SYS(ioctl),
+			when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, requests[i]));
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		add_if(rules, rules->refuse, SCMP_SYS(fcntl),
+			when(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, commands[i]));
+}
+
 /* Typing into a terminal for the person. */
 static void refuse_terminal_input(struct rules *rules)
 {
@@ -313,8 +390,9 @@ static void refuse_terminal_input(struct rules *rules)
 /* What harden() took away stays away. */
 static void refuse_undoing(struct rules *rules)
 {
-	static const unsigned options[] = {
-		PR_SET_DUMPABLE, PR_SET_PTRACER, PR_SET_MM, PR_SET_PDEATHSIG, PR_SCHED_CORE};
+	static const unsigned options[] = {PR_SET_DUMPABLE, PR_SET_PTRACER, PR_SET_MM,
+		PR_SET_PDEATHSIG, PR_SCHED_CORE,
+		PR_SET_SECCOMP /* a filter of its own would hide from us what is refused */};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		add_if(rules, rules->refuse, SCMP_SYS(prctl),
@@ -393,6 +471,8 @@ static void refuse_dangerous(struct rules *rules, const struct syscall_filter *f
 {
 	add_list(rules, rules->refuse, refused, sizeof(refused) / sizeof(refused[0]));
 	add(rules, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
+	refuse_set_id_files(rules);
+	refuse_by_reading_descriptors(rules);
 	refuse_terminal_input(rules);
 	refuse_undoing(rules);
 	refuse_sockets(rules, filter);
@@ -409,6 +489,9 @@ static void allow_known(struct rules *rules)
 	add(rules, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
 	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(clone),
 		when(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	/* The C library passes 0 where nothing is made. */
+	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(openat),
+		when(3, SCMP_CMP_MASKED_EQ, S_ISUID | S_ISGID, 0));
 	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(mmap),
 		when(3, SCMP_CMP_MASKED_EQ, MAP_SHARED | MAP_ANONYMOUS, MAP_ANONYMOUS));
 	add_if(rules, SCMP_ACT_ALLOW, SCMP_SYS(mmap),

@@ -9,6 +9,8 @@
 #include <string.h>
 
 const char *hostile_secret;
+const char *hostile_readable;
+const char *hostile_state;
 pid_t hostile_victim;
 
 static void try_all(const struct attempt *attempts, FILE *notes)
@@ -25,15 +27,19 @@ static void try_all(const struct attempt *attempts, FILE *notes)
 
 void hostile_run(void)
 {
-	static const struct attempt *const kinds[] = {attempts_on_files, attempts_on_processes,
-		attempts_on_sockets, attempts_on_the_kernel, attempts_on_limits};
+	static const struct attempt *const kinds[] = {attempts_on_files, attempts_by_descriptor,
+		attempts_on_processes, attempts_on_sockets, attempts_on_the_kernel,
+		attempts_on_limits};
 	const char *path = getenv("HOSTILE_NOTES");
 	const char *number = getenv("HOSTILE_VICTIM");
 	const char *act = getenv("HOSTILE_ACT");
 	FILE *notes = path != NULL ? fopen(path, "ae") : NULL;
 
 	hostile_secret = getenv("HOSTILE_SECRET");
-	if (notes == NULL || hostile_secret == NULL || number == NULL)
+	hostile_readable = getenv("HOSTILE_READABLE");
+	hostile_state = getenv("HOSTILE_STATE");
+	if (notes == NULL || hostile_secret == NULL || hostile_readable == NULL ||
+		hostile_state == NULL || number == NULL)
 		return;
 	hostile_victim = (pid_t)atoi(number);
 	if (act != NULL) {

@@ -15,14 +15,20 @@ struct attempt {
 
 /* Ended by one without a name. */
 extern const struct attempt attempts_on_files[];
+extern const struct attempt attempts_by_descriptor[];
 extern const struct attempt attempts_on_processes[];
 extern const struct attempt attempts_on_sockets[];
 extern const struct attempt attempts_on_the_kernel[];
 extern const struct attempt attempts_on_limits[];
 
-/* From the environment: HOSTILE_SECRET is a file that must not be read, HOSTILE_VICTIM a process of
- * the same user. */
+/*
+ * From the environment: HOSTILE_SECRET is a file that must not be read, HOSTILE_READABLE one that
+ * may only be read, HOSTILE_STATE a folder that may be written, HOSTILE_VICTIM a process of the
+ * same user.
+ */
 extern const char *hostile_secret;
+extern const char *hostile_readable;
+extern const char *hostile_state;
 extern pid_t hostile_victim;
 
 /*

@@ -47,6 +47,7 @@ class Case(unittest.TestCase):
         self.folder = lab.Folder()
         self.addCleanup(self.folder.close)
         self.notes, self.secret = self.folder.path / "notes", self.folder.path / "ssh" / "id_ed25519"
+        self.state, self.readable = self.folder.path / "state", self.folder.path / "readable"
         self.hostile = ""  # the backend whose worker is not the real one
 
     def set_traps(self, user):
@@ -55,6 +56,8 @@ class Case(unittest.TestCase):
         self.notes.write_text("")
         self.secret.write_text("private")
         self.secret.chmod(0o600)
+        self.state.mkdir(exist_ok=True)
+        self.readable.write_text("as it was")
         if user is not None:
             self.folder.path.chmod(0o755)
             lab.place.give_away(self.folder.path, user)
@@ -65,16 +68,18 @@ class Case(unittest.TestCase):
         self.addCleanup(victim.kill)
         return victim.pid
 
-    def start(self, backend, user=None, hostile=None, act=None, more="", options=()):
+    def start(self, backend, user=None, hostile=None, act=None, more="", readable=(), options=()):
         """An agent; hostile is a backend whose worker is the hostile one, act what it does instead of trying all."""
         env = {"HOSTILE_NOTES": self.notes, "HOSTILE_SECRET": self.secret, "HOSTILE_VICTIM": self.set_traps(user),
-               "HOSTILE_ABSTRACT": ABSTRACT}
+               "HOSTILE_ABSTRACT": ABSTRACT, "HOSTILE_STATE": self.state, "HOSTILE_READABLE": self.readable}
         self.hostile = hostile or ""
         if act is not None:
             env["HOSTILE_ACT"] = act
         words = ", ".join(f'"{name}={value}"' for name, value in env.items())
+        reads = ", ".join(f'"{path}"' for path in (self.readable, *readable))
         config = ("operation-timeout = 3\n"
-                  f'worker {backend} {{\n environment = {{{words}}}\n grant-write = {{"{self.notes}"}}\n{more}}}\n')
+                  f'worker {backend} {{\n environment = {{{words}}}\n grant-write = {{"{self.notes}", "{self.state}"}}\n'
+                  f" grant-read = {{{reads}}}\n{more}}}\n")
         program = self.agent_with(hostile) if hostile is not None else None
         agent = Agent(options=["-P", f"{lab.BUILD}/*,/usr/lib/*", *options], config=config, user=user, program=program)
         self.addCleanup(agent.stop)
@@ -103,12 +108,15 @@ class Case(unittest.TestCase):
 
     def outcomes(self):
         """What came of each attempt, by its name."""
-        lab.wait_for("it has tried all", lambda: self.notes.read_text().endswith("end\n"))
+        try:
+            lab.wait_for("it has tried all", lambda: self.notes.read_text().endswith("end\n"))
+        except AssertionError as error:
+            raise AssertionError(f"{error}; last: {self.notes.read_text()[-200:]}") from error
         return dict(line.split(": ", 1) for line in self.notes.read_text().splitlines() if line != "end")
 
     def unharmed(self, agent):
         """Nothing of the person's changed, and the agent is there for others."""
-        self.assertEqual(self.secret.read_text(), "private")
+        self.assertEqual((self.secret.read_text(), self.readable.read_text()), ("private", "as it was"))
         if not SANITIZED:
             self.assertEqual(self.secret.stat().st_mode & 0o777, 0o600)
         self.served(agent)

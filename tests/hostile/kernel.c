@@ -3,6 +3,7 @@
  */
 #include "hostile.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
 #include <sched.h>
@@ -22,8 +23,10 @@
 #include <unistd.h>
 
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/perf_event.h>
+#include <linux/seccomp.h>
 
 static bool makes_user_namespace(void)
 {
@@ -124,6 +127,51 @@ static bool outlives_the_agent(void)
 	return prctl(PR_SET_PDEATHSIG, 0) == 0;
 }
 
+/* A filter that permits everything. */
+static bool filters_itself(void)
+{
+	struct sock_filter permit = {.code = BPF_RET | BPF_K, .k = SECCOMP_RET_ALLOW};
+	struct sock_fprog program = {.len = 1, .filter = &permit};
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* Of calls that it would answer in our place. */
+static bool listens_to_its_calls(void)
+{
+	struct sock_filter permit = {.code = BPF_RET | BPF_K, .k = SECCOMP_RET_ALLOW};
+	struct sock_fprog program = {.len = 1, .filter = &permit};
+
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+		       &program) >= 0;
+}
+
+static bool moves_its_memory_map(void)
+{
+	return prctl(PR_SET_MM, PR_SET_MM_START_CODE, 0, 0, 0) == 0 || errno == EINVAL;
+}
+
+static bool changes_segments(void)
+{
+#ifdef SYS_modify_ldt
+	char table[64];
+
+	return syscall(SYS_modify_ldt, 0, table, sizeof(table)) >= 0;
+#else
+	return false;
+#endif
+}
+
+static bool asks_for_quotas(void)
+{
+	return syscall(SYS_quotactl, 0x80000100 /* Q_SYNC */, NULL, 0, NULL) == 0;
+}
+
+static bool changes_core_pattern(void)
+{
+	return open("/proc/sys/kernel/core_pattern", O_WRONLY | O_CLOEXEC) >= 0;
+}
+
 static bool raises_descriptor_limit(void)
 {
 	struct rlimit limit = {4096, 4096};
@@ -211,6 +259,12 @@ const struct attempt attempts_on_the_kernel[] = {
 	{"become dumpable", becomes_dumpable},
 	{"let itself be traced", lets_itself_be_traced},
 	{"outlive the agent", outlives_the_agent},
+	{"filter its own calls", filters_itself},
+	{"listen to its own calls", listens_to_its_calls},
+	{"move the map of its memory", moves_its_memory_map},
+	{"change its segments", changes_segments},
+	{"ask for quotas", asks_for_quotas},
+	{"change where dumps go", changes_core_pattern},
 	{"raise the limit of descriptors", raises_descriptor_limit},
 	{"raise the limit of dumps", raises_core_limit},
 	{"run in real time", runs_in_real_time},

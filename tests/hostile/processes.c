@@ -125,6 +125,20 @@ static bool traces_agent(void)
 	return traces(getppid());
 }
 
+/* What it does then would be told to the agent, which waits for nothing of the kind. */
+static bool is_traced_by_agent(void)
+{
+	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0;
+}
+
+static bool finds_locks_of_victim(void)
+{
+	void *head;
+	size_t len;
+
+	return syscall(SYS_get_robust_list, hostile_victim, &head, &len) == 0;
+}
+
 /* EFAULT: it may, and there is nothing at that place. */
 static bool reads_memory(pid_t pid)
 {
@@ -197,6 +211,11 @@ static bool signals_thread_of_agent(void)
 static bool signals_group_of_agent(void)
 {
 	return kill(-getpgid(getppid()), 0) == 0;
+}
+
+static bool leaves_its_group(void)
+{
+	return setpgid(0, getpgid(getppid())) == 0 || setsid() >= 0;
 }
 
 static bool signals_everybody(void)
@@ -291,6 +310,8 @@ const struct attempt attempts_on_processes[] = {
 	{"exec from memory", executes_memory},
 	{"trace another process", traces_victim},
 	{"trace the agent", traces_agent},
+	{"be traced by the agent", is_traced_by_agent},
+	{"find the locks of another process", finds_locks_of_victim},
 	{"read another process's memory", reads_memory_of_victim},
 	{"read the agent's memory", reads_memory_of_agent},
 	{"write the agent's memory", writes_memory_of_agent},
@@ -301,6 +322,7 @@ const struct attempt attempts_on_processes[] = {
 	{"signal the agent", signals_agent},
 	{"signal a thread of the agent", signals_thread_of_agent},
 	{"signal the agent's group", signals_group_of_agent},
+	{"leave its group", leaves_its_group},
 	{"signal everybody", signals_everybody},
 	{"queue a signal", queues_signal},
 	{"signal by a descriptor", signals_by_descriptor},

@@ -23,10 +23,10 @@ WITHOUT_FILTER = {
 class Escapes(bed.Case):
     """What may succeed is the one thing that every module needs; everything else is a way out."""
 
-    def nothing_succeeds(self, agent):
+    def nothing_succeeds(self, agent, but=frozenset()):
         outcomes = self.outcomes()
-        self.assertGreater(len(outcomes), 90)
-        ways_out = {name for name, outcome in outcomes.items() if outcome == "succeeded"} - {"read what a module needs"}
+        self.assertGreater(len(outcomes), 130)
+        ways_out = {name for name, outcome in outcomes.items() if outcome == "succeeded"} - {"read what a module needs", *but}
         self.assertEqual(ways_out & WITHOUT_FILTER if SANITIZED else ways_out, set(), agent.log())
         self.assertEqual(outcomes["read what a module needs"], "succeeded")
         self.unharmed(agent)
@@ -45,7 +45,7 @@ class Escapes(bed.Case):
                 agent = self.start("middleware", user=user)
                 with self.abstract(), agent.connect() as one:
                     self.assertEqual(one.call(c.ADD_CONSTRAINED, bed.library_key())[0], c.FAILURE)
-                self.nothing_succeeds(agent)
+                self.nothing_succeeds(agent, {"start 1,000 threads"})
 
     def test_a_backend_that_may_do_most_things_finds_no_way_out(self):
         for user in bed.USERS:
@@ -61,10 +61,10 @@ class Escapes(bed.Case):
                 agent = self.start("memory", user=user, hostile="memory")
                 with self.abstract(), agent.connect() as one:
                     self.assertEqual(one.call(c.ADD, AddedKey("ed25519").body())[0], c.FAILURE)
-                self.nothing_succeeds(agent)
+                self.nothing_succeeds(agent, {"start 1,000 threads"})  # counted where foreign code runs
 
     def test_what_is_granted_can_be_read_and_nothing_beside_it(self):
-        agent = self.start("pkcs11", more=f' grant-read = {{"{self.secret}"}}\n')
+        agent = self.start("pkcs11", readable=[self.secret])
         with agent.connect() as one:
             self.assertEqual(one.add_token(bed.MODULE), c.FAILURE)
         outcomes = self.outcomes()
