@@ -12,14 +12,17 @@ from tpm2_bed import PIN, TpmTest
 class KeyFilesOfOtherPrograms(TpmTest):
     def test_keys_of_tpm2_tools_sign_with_each_of_their_algorithms(self):
         for algorithm, names in (("ecc256", ["ecdsa-sha2-nistp256"]), ("ecc384", ["ecdsa-sha2-nistp384"]),
-                                 ("rsa2048", ["rsa-sha2-256", "rsa-sha2-512"])):
+                                 ("ecc521", ["ecdsa-sha2-nistp521"]),
+                                 ("rsa2048", ["rsa-sha2-256", "rsa-sha2-512"]),
+                                 ("rsa3072", ["rsa-sha2-256", "rsa-sha2-512"])):
             started = self.start(self.key(algorithm=algorithm))
             for name in names:
                 with self.subTest(name):
                     self.assert_signs(started, algorithm=name)
 
     def test_keys_of_the_openssl_provider_sign(self):
-        for algorithm in (("EC", "group:P-256"), ("EC", "group:P-384"), ("RSA", "bits:2048")):
+        for algorithm in (("EC", "group:P-256"), ("EC", "group:P-384"), ("EC", "group:P-521"),
+                          ("RSA", "bits:2048")):
             with self.subTest(algorithm):
                 file = self.tpm.openssl_key(f"{algorithm[1]}.tpm", algorithm=algorithm)
                 name = "rsa-sha2-512" if algorithm[0] == "RSA" else None
