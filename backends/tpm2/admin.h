@@ -66,12 +66,19 @@ KS_MUST_CHECK enum ks_error admin_key(struct admin *admin, struct tpm_key *out);
  */
 KS_MUST_CHECK enum ks_error admin_pin_of(struct admin *admin, struct tpm_key *key, TPM2B_AUTH *out);
 
+/* Whether the TPM refused an authorisation value. Then that of a hierarchy, or of a key above
+ * others, may be explained by the option of the command that asks for it. */
+bool admin_is_refusal(TSS2_RC code);
+void admin_explain_password(struct admin *admin, const char *option);
+
 /* Runs it in a session that is salted to the parent, which is loaded. */
 struct admin_use {
 	TSS2_RC (*run)(struct admin *admin, void *context);
 	void *context;
 	const struct tpm_parent *parent;
 	const char *command;
+	const char
+		*option; /* that asks for the password of what it uses; NULL: --parent-password */
 };
 KS_MUST_CHECK enum ks_error admin_run(struct admin *admin, const struct admin_use *use);
 /* The same with a key, loaded: its authorisation value is set before and cleared after. */

@@ -134,7 +134,8 @@ static enum ks_error answer(struct admin *admin, struct activation *activation)
 	error = admin_run(admin, &(struct admin_use){.run = activate,
 					 .context = activation,
 					 .parent = &parent,
-					 .command = "TPM2_ActivateCredential"});
+					 .command = "TPM2_ActivateCredential",
+					 .option = "--endorsement-password"});
 	if (activation->refused)
 		ks_explain(admin->operation,
 			"the TPM can't read it: the challenge was made for another TPM, or for an "

@@ -23,6 +23,7 @@ struct certification {
 	TPMT_SIGNATURE *signature;
 	json_t *endorsement_keys;
 	struct buf chain;
+	bool refused; /* by the endorsement hierarchy */
 	bool foreign; /* a certificate was of no key that the TPM makes here */
 };
 
@@ -136,6 +137,7 @@ static TSS2_RC certify(struct admin *admin, struct tpm_key *key, void *context)
 	clear(certification);
 	code = endorsement_make_attestation_key(
 		held, &certification->auth, &attestation_key, &certification->attestation_key);
+	certification->refused = admin_is_refusal(code);
 	if (code == TSS2_RC_SUCCESS)
 		code = certify_with(held, key->loaded, attestation_key, certification);
 	tpm_flush(held->tpm.esys, &attestation_key);
@@ -185,6 +187,8 @@ static enum ks_error attest(
 	if (error == KS_OK)
 		error = admin_run_key(admin, key, &use);
 	explicit_bzero(&pin, sizeof(pin));
+	if (error != KS_OK && certification->refused)
+		admin_explain_password(admin, "--endorsement-password");
 	if (error == KS_OK && certification->foreign)
 		ks_progress(admin->operation, "a certificate in the TPM is left out: it is of no "
 					      "endorsement key that the TPM makes by the TCG's "

@@ -120,10 +120,27 @@ enum ks_error admin_key(struct admin *admin, struct tpm_key *out)
 
 /* ---- In the TPM ---- */
 
+bool admin_is_refusal(TSS2_RC code)
+{
+	const enum tpm_trouble trouble = tpm_trouble(code);
+
+	return trouble == TPM_AUTH_COUNTED || trouble == TPM_AUTH_FREE || trouble == TPM_LOCKED;
+}
+
+void admin_explain_password(struct admin *admin, const char *option)
+{
+	ks_explain(admin->operation,
+		"the TPM wants a password for what is above the key, and has none or a wrong one: "
+		"%s "
+		"asks for it",
+		option);
+}
+
 struct in_session {
 	struct admin *admin;
 	const struct admin_use *use;
 	struct tpm_step step;
+	bool refused;
 };
 
 /* The parent is there as well: the session was begun just now, as nothing was held before. */
@@ -135,11 +152,13 @@ static TSS2_RC run_in_session(struct held *held, struct tpm_key *key, void *cont
 
 	(void)key;
 	in->step = load_session(held, in->admin->operation, in->use->parent);
+	in->refused = admin_is_refusal(in->step.code);
 	if (in->step.code != TSS2_RC_SUCCESS || in->step.error != KS_OK)
 		return in->step.code;
 	if (own_auth)
 		(void)Esys_TR_SetAuth(held->tpm.esys, held->parent, &held->settings->parent_auth);
 	code = in->use->run(in->admin, in->use->context);
+	in->refused = admin_is_refusal(code);
 	if (own_auth)
 		tpm_clear_auth(held->tpm.esys, held->parent);
 	return code;
@@ -153,6 +172,11 @@ enum ks_error admin_run(struct admin *admin, const struct admin_use *use)
 	enum tpm_trouble trouble;
 	enum ks_error error = held_ask(&admin->held, admin->operation, &whole, &trouble);
 
+	if (error != KS_OK && in.refused) {
+		admin_explain_password(
+			admin, use->option != NULL ? use->option : "--parent-password");
+		return KS_NOT_ALLOWED;
+	}
 	return error == KS_OK ? in.step.error : error;
 }
 

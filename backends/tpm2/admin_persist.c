@@ -17,6 +17,7 @@ struct eviction {
 	bool force;
 	bool is_taken; /* by another object */
 	bool is_missing;
+	bool is_refused; /* by the owner */
 	bool is_storage; /* and was not forced: left where it is */
 };
 
@@ -45,6 +46,7 @@ static TSS2_RC evict_control(struct admin *admin, ESYS_TR object, struct evictio
 		code = Esys_EvictControl(esys, ESYS_TR_RH_OWNER, object, admin->held.session,
 			ESYS_TR_NONE, ESYS_TR_NONE, eviction->handle, &moved);
 	tpm_clear_auth(esys, ESYS_TR_RH_OWNER);
+	eviction->is_refused = admin_is_refusal(code);
 	eviction->is_taken = (code & ~TSS2_RC_LAYER_MASK) == TPM2_RC_NV_DEFINED;
 	if (code == TSS2_RC_SUCCESS && moved != ESYS_TR_NONE)
 		tpm_forget(esys, &moved);
@@ -94,6 +96,8 @@ enum ks_error admin_persist(struct admin *admin)
 		error = admin_new_pin(admin, "owner_pin", &eviction.owner);
 	if (error == KS_OK)
 		error = put_key(admin, &eviction);
+	if (error != KS_OK && eviction.is_refused)
+		admin_explain_password(admin, "--owner-password");
 	if (eviction.is_taken)
 		ks_explain(admin->operation, "something is at that handle already");
 	explicit_bzero(&eviction, sizeof(eviction));
@@ -142,7 +146,8 @@ static enum ks_error take_out(struct admin *admin, struct eviction *eviction)
 	error = admin_run(admin, &(struct admin_use){.run = evict,
 					 .context = eviction,
 					 .parent = &parent,
-					 .command = "TPM2_EvictControl"});
+					 .command = "TPM2_EvictControl",
+					 .option = "--owner-password"});
 
 	if (error == KS_OK && eviction->is_missing) {
 		ks_explain(admin->operation, "nothing is at that handle");

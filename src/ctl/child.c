@@ -1,6 +1,6 @@
 /*
- * A worker inherits what its backend's needs name of the environment, and nothing else, as when the
- * agent starts it.
+ * A worker inherits what its backend's needs name of the environment and what is configured for it,
+ * and nothing else, as when the agent starts it.
  */
 #include "child.h"
 
@@ -41,14 +41,35 @@ static bool is_wanted(const char *entry, const char *const *names)
 	return false;
 }
 
-static void build_environment(const struct ks_needs *needs, char *out[static ENVIRONMENT_MAX])
+static bool has_name_of(char *const *entries, size_t count, const char *entry)
 {
-	size_t count = 0;
+	const size_t len = strcspn(entry, "=") + 1;
 
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(entries[i], entry, len) == 0)
+			return true;
+	return false;
+}
+
+/* Those that have a name among the wanted which begins with the prefix, and none like it before. */
+static size_t add_own(char **out, size_t count, const struct ks_needs *needs, const char *prefix)
+{
 	for (char **entry = environ; *entry != NULL && count < ENVIRONMENT_MAX - 1; entry++)
-		if (is_wanted(*entry, needs->environment))
+		if (strncmp(*entry, prefix, strlen(prefix)) == 0 &&
+			is_wanted(*entry, needs->environment) && !has_name_of(out, count, *entry))
 			out[count++] = *entry;
-	out[count] = NULL;
+	return count;
+}
+
+static void build_environment(
+	const struct ks_needs *needs, char *const *configured, char *out[static ENVIRONMENT_MAX])
+{
+	size_t count = add_own(out, 0, needs, "KEYSTILE_");
+
+	for (; *configured != NULL && count < ENVIRONMENT_MAX - 1; configured++)
+		if (!has_name_of(out, count, *configured))
+			out[count++] = *configured;
+	out[add_own(out, count, needs, "")] = NULL;
 }
 
 /* What is closed on exec here keeps a number in the child only by dup2(), to another number. */
@@ -109,7 +130,7 @@ static pid_t start(
 	return 0;
 }
 
-pid_t child_start_worker(const struct ks_needs *needs, int fd)
+pid_t child_start_worker(const struct ks_needs *needs, char *const *configured, int fd)
 {
 	AUTO(text) program = text_format("keystile-worker-%s", needs->name);
 	struct handed handed[] = {{-1, STDIN_FILENO}, {-1, STDOUT_FILENO}, {fd, 3}};
@@ -117,7 +138,7 @@ pid_t child_start_worker(const struct ks_needs *needs, int fd)
 
 	if (program == NULL)
 		return 0;
-	build_environment(needs, environment);
+	build_environment(needs, configured, environment);
 	return start(program, environment, handed, sizeof(handed) / sizeof(handed[0]));
 }
 

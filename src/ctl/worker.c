@@ -15,6 +15,8 @@
 #include <keystile/log.h>
 #include <keystile/text.h>
 
+#include "../agent/config.h"
+
 #include "child.h"
 #include "control.h"
 #include "pin.h"
@@ -28,7 +30,9 @@
 struct worker {
 	struct worker_channel channel;
 	pid_t pid;
-	uint32_t operation; /* the last one that was begun */
+	struct config config;
+	const struct config_worker *configured; /* of that; NULL: nothing is */
+	uint32_t operation;			/* the last one that was begun */
 	unsigned asked;
 	bool token_given;
 	const char *token; /* from the wish, else the last one's label */
@@ -210,20 +214,42 @@ static enum ks_error greet(struct worker *worker, const char *backend)
 	return error;
 }
 
+static void put_grants(struct buf *out, enum frame_grant kind, char *const *paths)
+{
+	for (; *paths != NULL; paths++) {
+		buf_put_u8(out, (uint8_t)kind);
+		buf_put_string(out, bytes_of(*paths));
+	}
+}
+
+/* What it may do besides, by the configuration. Nobody connects for it, as the agent would. */
+static enum ks_error gather_grants(const struct config_worker *configured, struct buf *out)
+{
+	if (configured == NULL)
+		return KS_OK;
+	put_grants(out, FRAME_GRANT_READ, configured->read);
+	put_grants(out, FRAME_GRANT_WRITE, configured->write);
+	put_grants(out, FRAME_GRANT_CONNECT, configured->connect);
+	return buf_status(out);
+}
+
 static enum ks_error open_provider(struct worker *worker, const char *provider)
 {
 	AUTO(buf) canonical = {0};
 	AUTO(buf) nothing = {0};
+	AUTO(buf) grants = {0};
 	const struct frame locate = {.type = FRAME_LOCATE,
 		.operation = ++worker->operation,
 		.locate = {.timeout_ms = OPEN_MS, .provider = bytes_of(provider)}};
-	enum ks_error error = carry_out(worker, &locate, -1, OPEN_MS, &canonical);
+	enum ks_error error = gather_grants(worker->configured, &grants);
 
+	if (error == KS_OK)
+		error = carry_out(worker, &locate, -1, OPEN_MS, &canonical);
 	if (error != KS_OK)
 		return error;
 	const struct frame open = {.type = FRAME_OPEN,
 		.operation = ++worker->operation,
-		.open = {.timeout_ms = OPEN_MS}};
+		.open = {.timeout_ms = OPEN_MS, .grants = buf_bytes(&grants)}};
 	return carry_out(worker, &open, -1, OPEN_MS, &nothing);
 }
 
@@ -278,19 +304,33 @@ static const struct ks_needs *find_backend(const char *name)
 	return NULL;
 }
 
+static enum ks_error configure(struct worker *worker, const char *backend)
+{
+	AUTO(text) words = NULL;
+	enum ks_error error = config_load_all(child_config_system, &worker->config, &words);
+
+	if (error != KS_OK)
+		complain("%s", words != NULL ? words : ks_error_text(error));
+	else
+		worker->configured = config_worker(&worker->config, backend);
+	return error;
+}
+
 static enum ks_error start(struct worker *worker, const char *backend)
 {
 	const struct ks_needs *needs = find_backend(backend);
 	int ends[2];
+	enum ks_error error = needs != NULL ? configure(worker, backend) : KS_UNSUPPORTED;
 
-	if (needs == NULL)
-		return KS_UNSUPPORTED;
+	if (error != KS_OK)
+		return error;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
 		complain("there is no socket for a worker");
 		return KS_NO_MEMORY;
 	}
 	worker_channel_init(&worker->channel, ends[0]);
-	worker->pid = child_start_worker(needs, ends[1]);
+	worker->pid = child_start_worker(
+		needs, config_worker_environment(&worker->config, backend), ends[1]);
 	close(ends[1]);
 	if (worker->pid != 0)
 		return KS_OK;
@@ -305,10 +345,11 @@ enum ks_error worker_administer(const struct worker_wish *wish, json_t **answer)
 	enum ks_error error = start(&worker, wish->backend);
 
 	*answer = NULL;
-	if (error != KS_OK)
-		return error;
-	error = converse(&worker, wish, answer);
-	worker_channel_deinit(&worker.channel);
-	child_end(worker.pid, GRACE_MS);
+	if (error == KS_OK) {
+		error = converse(&worker, wish, answer);
+		worker_channel_deinit(&worker.channel);
+		child_end(worker.pid, GRACE_MS);
+	}
+	config_deinit(&worker.config);
 	return error;
 }

@@ -94,6 +94,50 @@ class Create(CommandTest):
         self.call("create", "--no-pin", "-C", "two\nlines", "key.tpm", status=2)
 
 
+class Above(CommandTest):
+    """What wraps a key: each hierarchy, and a key that stays in the TPM, each with a password of its own."""
+
+    def test_keys_are_made_below_each_hierarchy(self):
+        for parent in ("owner", "endorsement", "platform", "null"):
+            with self.subTest(parent):
+                self.create(f"{parent}.tpm", "--parent", parent)
+                listed = json.loads(self.call("list", "--json", f"{parent}.tpm").stdout)
+                self.assertEqual(listed["files"][0]["parent"], parent)
+                self.sign_by_worker(f"{parent}.tpm")
+
+    def with_password(self, *options, name):
+        """The key is made, and the password asked for; without, that is said."""
+        self.refuse("--parent-password", "create", "--no-pin", *options, name)
+        shown = self.types("create", "--no-pin", "--parent-password", *options, name,
+                           answers=[("The password of the hierarchy or key above", "from-above")])
+        self.assertIn("ecdsa-sha2-nistp256", shown)
+        self.assertFalse([one for one in self.tpm.bus.passed if b"from-above" in one])
+        self.types("passwd", "--no-pin", "--parent-password", name,
+                   answers=[("The password of the hierarchy or key above", "from-above")])
+
+    def test_a_hierarchy_with_a_password_is_asked_for_it_when_told(self):
+        for name, short in (("owner", "owner"), ("endorsement", "endorsement"), ("platform", "platform")):
+            with self.subTest(name):
+                self.tpm.tool("tpm2_changeauth", "-c", short, "from-above")
+                self.tpm.bus.clear()
+                try:
+                    self.with_password("--parent", name, name=f"{name}.tpm")
+                finally:
+                    self.tpm.tool("tpm2_changeauth", "-c", short, "-p", "from-above", "")
+
+    def test_a_persistent_parent_with_a_password_is_asked_for_it_when_told(self):
+        context = self.path / "parent.ctx"
+        self.tpm.tool("tpm2_createprimary", "-Q", "-C", "o", "-G", "ecc", "-p", "from-above", "-c", context,
+                      "-a", "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt|noda")
+        self.tpm.flush()
+        self.tpm.tool("tpm2_evictcontrol", "-Q", "-C", "o", "-c", context, "0x81000003")
+        self.addCleanup(self.tpm.tool, "tpm2_evictcontrol", "-Q", "-C", "o", "-c", "0x81000003")
+        self.tpm.flush()
+        self.tpm.bus.clear()
+        self.with_password("--parent", "0x81000003", name="below.tpm")
+        self.assertEqual(self.tpm.failures(), 0)
+
+
 class Agent(CommandTest):
     def test_the_agents_worker_signs_with_what_is_made_in_each_way(self):
         lab.run_well(["ssh-keygen", "-q", "-N", "", "-t", "ecdsa", "-f", self.path / "outside"])
@@ -176,6 +220,7 @@ class Change(CommandTest):
         answers = [("The password of the TPM's owner", "of-owner")]
         self.types("persist", "--owner-password", key.name, "0x81000012", answers=answers)
         self.assertEqual(self.tpm.handles("persistent"), ["0x81000012"])
+        self.refuse("--owner-password", "evict", "0x81000012")
         self.types("evict", "--owner-password", "0x81000012", answers=answers)
         self.assertEqual(self.tpm.handles("persistent"), [])
 
@@ -278,6 +323,49 @@ class AnotherMachine(CommandTest):
         self.refuse("storage key is not right", "wrap", "--no-pin", "--for", "storage", "outside", "w.tpm")
         self.call("wrap", "--no-pin", "outside", "w.tpm", status=2)
         self.assertTrue(key.exists())
+
+
+class Configured(CommandTest):
+    """What keystile.conf says of the worker holds for the command as well."""
+
+    def setUp(self):
+        super().setUp()
+        self.file = self.path / "config" / "keystile" / "keystile.conf"
+        self.file.parent.mkdir(parents=True)
+
+    def configure(self, variables, *grants):
+        listed = ", ".join(f'"{name}={value}"' for name, value in variables.items())
+        self.file.write_text("worker tpm2 {\n\tenvironment = {" + listed + "}\n" + "".join(grants) + "}\n")
+
+    def bare(self, **more):
+        return {**lab.environment(self.path), "XDG_CONFIG_HOME": str(self.file.parent.parent), **more}
+
+    def test_the_tpm_and_the_folder_of_state_may_be_configured(self):
+        variables = {name: value for name, value in self.env().items() if name.startswith("KEYSTILE_TPM2")}
+        self.refuse("no TPM that answers", "create", "--no-pin", "key.tpm", env=self.bare())
+        self.configure({**variables, "KEYSTILE_TPM2_STATE": self.path / "elsewhere"})
+        self.create(env=self.bare())
+        self.assertEqual(len(os.listdir(self.path / "elsewhere")), 1)
+        self.sign_by_openssl(self.path / "key.tpm", self.path / "key.pub")
+
+    def test_a_variable_of_the_command_itself_goes_before(self):
+        self.configure({"KEYSTILE_TPM2_TCTI": "swtpm:path=/nonexistent"})
+        self.refuse("no TPM that answers", "info", env=self.bare())
+        self.call("info", env={**self.bare(), **self.env(), "XDG_CONFIG_HOME": str(self.file.parent.parent)})
+
+    def test_a_file_that_is_granted_may_hold_the_password_of_the_parent(self):
+        """needs.c permits it by the variable; a folder elsewhere is read by the grant."""
+        variables = {name: value for name, value in self.env().items() if name.startswith("KEYSTILE_TPM2")}
+        self.tpm.tool("tpm2_changeauth", "-c", "owner", "of-owner")
+        self.addCleanup(self.tpm.tool, "tpm2_changeauth", "-c", "owner", "-p", "of-owner", "")
+        (self.path / "password").write_text("of-owner\n")
+        self.configure({**variables, "KEYSTILE_TPM2_PARENT_AUTH": self.path / "password"})
+        self.create(env=self.bare())
+        self.refuse("--parent-password", "create", "--no-pin", "other.tpm")
+
+    def test_a_file_that_is_not_understood_is_told(self):
+        self.file.write_text("worker tpm2 {\n\tnonsense = 1\n}\n")
+        self.assertIn("keystile.conf:2", self.refuse("nonsense", "info", env=self.bare()))
 
 
 class Looking(CommandTest):

@@ -43,9 +43,9 @@ class CommandTest(unittest.TestCase):
 
     # Without a terminal
 
-    def call(self, *words, at=None, status=0):
+    def call(self, *words, at=None, status=0, env=None):
         """Runs it, with the status that it has to end with; its CompletedProcess."""
-        done = lab.run([lab.CONTROL, "tpm", *map(str, words)], env=self.env(at), cwd=self.path)
+        done = lab.run([lab.CONTROL, "tpm", *map(str, words)], env=env or self.env(at), cwd=self.path)
         self.assertEqual(done.returncode, status, f"{words}: {done.stdout}{done.stderr}")
         return done
 
