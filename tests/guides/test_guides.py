@@ -86,6 +86,24 @@ class YubiKeyPiv(WithYubiKey):
         self.assertIn("proves", shown)
 
 
+class Smartcard(Guide):
+    pin = "123456"
+
+    def setUp(self):
+        daemon = card.Pcscd()
+        self.addCleanup(daemon.close)
+        self.card = card.Card({"9a": "rsa:2048", "9c": "p256"})
+        self.addCleanup(self.card.close)
+        card.wait_until_seen()
+        super().setUp()
+        self.sshd.allow(lab.keys.line_of(self.card.keys["9a"]))
+
+    def test_smartcards_of_a_company(self):
+        shown = self.run_with_agent("smartcards.md", "export USER=$(id -un)\n")
+        self.assertIn("Virtual PCD", shown)
+        self.assertEqual(self.card.status()["wrong_pins"], 0)
+
+
 class Files(unittest.TestCase):
     def test_every_configuration_is_one(self):
         found = 0
