@@ -27,6 +27,7 @@ struct configured;
 struct connection;
 struct control;
 struct denials;
+struct insertion_wait;
 struct known_hosts;
 struct listener;
 struct lock;
@@ -69,6 +70,7 @@ struct agent {
 	struct keyring keyring;
 	struct provider *providers;
 	struct configured *configured_providers; /* what the configuration loads */
+	struct insertion_wait *insertion_waits;	 /* for tokens that are away */
 	struct expiry expiry;
 	struct prompts prompts;
 	struct surroundings surroundings; /* of the person, for prompts */

@@ -48,6 +48,7 @@ struct config_provider {
 	char *name;
 	char *load; /* as for ssh-add -s */
 	bool confirm;
+	bool lists_absent; /* keys of a token that was pulled */
 };
 
 /* What the person is asked by. */

@@ -26,6 +26,11 @@ static int check_load(cfg_t *cfg, cfg_opt_t *option)
 	return config_check_text(cfg, option);
 }
 
+static int check_absent(cfg_t *cfg, cfg_opt_t *option)
+{
+	return config_check_choice(cfg, option, "hide", "list");
+}
+
 /* Called where the section ends. */
 static int check_provider(cfg_t *cfg, cfg_opt_t *option)
 {
@@ -47,6 +52,7 @@ static int check_provider(cfg_t *cfg, cfg_opt_t *option)
 
 cfg_opt_t config_provider_options[] = {
 	CFG_STR("load", 0, CFGF_NODEFAULT),
+	CFG_STR("absent", 0, CFGF_NODEFAULT),
 	CFG_BOOL("confirm", cfg_false, CFGF_NODEFAULT),
 	CFG_END(),
 };
@@ -55,6 +61,7 @@ void config_provider_checks(cfg_t *cfg)
 {
 	cfg_set_validate_func(cfg, "provider", check_provider);
 	cfg_set_validate_func(cfg, "provider|load", check_load);
+	cfg_set_validate_func(cfg, "provider|absent", check_absent);
 }
 
 /* ---- From libconfuse to the struct ---- */
@@ -71,7 +78,9 @@ static bool take_provider(cfg_t *section, struct config_provider *out)
 	*out = (struct config_provider){.name = strdup(cfg_title(section)),
 		.load = strdup(cfg_getstr(section, "load")),
 		.confirm = cfg_size(section, "confirm") > 0 &&
-			   cfg_getbool(section, "confirm") == cfg_true};
+			   cfg_getbool(section, "confirm") == cfg_true,
+		.lists_absent = cfg_size(section, "absent") > 0 &&
+				strcmp(cfg_getstr(section, "absent"), "list") == 0};
 	if (out->name != NULL && out->load != NULL)
 		return true;
 	config_provider_deinit(out);

@@ -34,6 +34,7 @@ struct configured {
 	char *name;
 	char *load;
 	bool confirm;
+	bool lists_absent;
 	bool gone; /* while the configuration is followed: not found there yet */
 	enum configured_state state;
 	struct provider_wait *wait; /* while LOADING */
@@ -96,16 +97,27 @@ static void fail(struct configured *entry, const char *words)
 
 /* ---- Loading ---- */
 
-/* What all sections together say of each provider. */
-static void spread_confirm(struct agent *agent)
+/* What all its sections together say of a provider. */
+static void tell_options(struct provider *provider)
+{
+	provider->confirm_configured = false;
+	provider->lists_absent = false;
+	for (const struct configured *entry = provider->agent->configured_providers; entry != NULL;
+		entry = entry->next) {
+		if (entry->provider != provider)
+			continue;
+		provider->confirm_configured |= entry->confirm;
+		provider->lists_absent |= entry->lists_absent;
+	}
+	if (!provider->lists_absent)
+		provider_drop_absent(provider);
+}
+
+static void tell_all_options(struct agent *agent)
 {
 	for (struct provider *provider = agent->providers; provider != NULL;
 		provider = provider->next)
-		provider->confirm_configured = false;
-	for (const struct configured *entry = agent->configured_providers; entry != NULL;
-		entry = entry->next)
-		if (entry->provider != NULL && entry->confirm)
-			entry->provider->confirm_configured = true;
+		tell_options(provider);
 }
 
 static void settle(struct configured *entry)
@@ -194,7 +206,7 @@ static void on_opened(
 	entry->provider = provider;
 	entry->state = CONFIGURED_LISTING;
 	/* Before its keys are known. */
-	spread_confirm(entry->agent);
+	tell_options(provider);
 	(void)provider_name_it(provider);
 	list(entry);
 }
@@ -352,6 +364,7 @@ static void add(struct agent *agent, const struct config_provider *section)
 	entry->agent = agent;
 	entry->load = load;
 	entry->confirm = section->confirm;
+	entry->lists_absent = section->lists_absent;
 	uv_timer_init(&agent->loop, &entry->retry);
 	entry->retry.data = entry;
 	while (*end != NULL)
@@ -365,6 +378,7 @@ static void renew(struct configured *entry, const struct config_provider *sectio
 {
 	entry->gone = false;
 	entry->confirm = section->confirm;
+	entry->lists_absent = section->lists_absent;
 	if (!rename_to(entry, section->name))
 		log_error("no memory for the name of a provider");
 	if (entry->state == CONFIGURED_LOADED) {
@@ -411,7 +425,7 @@ void configured_follow(struct agent *agent)
 		if (entry->gone)
 			retire(entry);
 	}
-	spread_confirm(agent);
+	tell_all_options(agent);
 }
 
 /* ---- For the person ---- */

@@ -98,10 +98,17 @@ bool key_is_from_afar(const struct key *key)
 
 struct key_source *key_source(const struct key *key)
 {
-	for (struct key_source *source = key->sources; source != NULL; source = source->next)
-		if (!source->hidden && source->token->provider->established)
+	struct key_source *absent = NULL;
+
+	for (struct key_source *source = key->sources; source != NULL; source = source->next) {
+		if (source->hidden || !source->token->provider->established)
+			continue;
+		if (!source->token->absent)
 			return source;
-	return NULL;
+		if (absent == NULL)
+			absent = source;
+	}
+	return absent;
 }
 
 /* Also one that is not offered now. */
@@ -233,6 +240,16 @@ void keyring_token_gone(struct keyring *keyring, struct token *token)
 {
 	mark_stale(keyring, token);
 	sweep(keyring);
+}
+
+bool keyring_token_has_keys(const struct keyring *keyring, const struct token *token)
+{
+	for (const struct key *key = keyring->first; key != NULL; key = key->next)
+		for (const struct key_source *source = key->sources; source != NULL;
+			source = source->next)
+			if (source->token == token)
+				return true;
+	return false;
 }
 
 void keyring_unhide(struct keyring *keyring, const struct provider *provider)

@@ -20,6 +20,7 @@ struct token {
 	struct token *next;
 	struct provider *provider;
 	uint32_t id;	  /* the worker's, as long as that one lives */
+	bool absent;	  /* not there now; its keys stay listed, and its id means nothing */
 	bool unconfirmed; /* from before a restart; not reported again yet, its id means nothing */
 	char *label;
 	char *serial;
@@ -75,6 +76,7 @@ struct keyring {
 void keyring_token_is(
 	struct keyring *keyring, struct token *token, const struct ks_key *keys, size_t count);
 void keyring_token_gone(struct keyring *keyring, struct token *token);
+bool keyring_token_has_keys(const struct keyring *keyring, const struct token *token);
 void keyring_unhide(struct keyring *keyring, const struct provider *provider);
 /* The person removed this key: what tokens hold of it is offered no more. */
 void keyring_hide(struct key *key);
@@ -94,8 +96,9 @@ unsigned keyring_count(const struct keyring *keyring, const struct provider *pro
 unsigned keyring_count_from_afar(const struct keyring *keyring);
 
 /*
- * The source that is asked to sign, or NULL when none is offered now. Providers that are still
- * being loaded offer nothing: their constraints may not be complete.
+ * The source that is asked to sign, or NULL when none is offered now; one whose token is away only
+ * where there is no other. Providers that are still being loaded offer nothing: their constraints
+ * may not be complete.
  */
 struct key_source *key_source(const struct key *key);
 struct key *key_reference(struct key *key);

@@ -208,6 +208,9 @@ static void add_question(struct buf *out, const struct prompt_facts *facts)
 				 ? "Type the PIN on the keys of the reader with the token\n"
 				 : "Touch the token\n");
 		break;
+	case PROMPT_FOR_INSERTION:
+		add(out, "Insert the token\n");
+		break;
 	case PROMPT_FOR_UNLOCK:
 		add_unlocking(out, facts);
 		return;

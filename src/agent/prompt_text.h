@@ -13,7 +13,13 @@
 #include "subject.h"
 
 struct prompt_facts {
-	enum { PROMPT_FOR_PIN, PROMPT_FOR_CONFIRM, PROMPT_FOR_TOUCH, PROMPT_FOR_UNLOCK } what;
+	enum {
+		PROMPT_FOR_PIN,
+		PROMPT_FOR_CONFIRM,
+		PROMPT_FOR_TOUCH,
+		PROMPT_FOR_INSERTION,
+		PROMPT_FOR_UNLOCK
+	} what;
 	const struct token *token; /* NULL: to unlock the agent, where none is meant */
 	const struct key *key;
 	const struct subject *subject;

@@ -69,6 +69,7 @@ struct provider {
 	 */
 	bool confirm;		 /* ask before each signature */
 	bool confirm_configured; /* the configuration says so, now */
+	bool lists_absent;	 /* likewise: keys of a token that is away stay listed */
 	struct constraints
 		*destinations; /* NULL: everywhere; of these only the destinations count */
 	struct constraints *certificates; /* NULL: none; of these only the certificates count */
@@ -122,6 +123,8 @@ static inline bool provider_confirms(const struct provider *provider)
 	return provider->confirm || provider->confirm_configured;
 }
 struct token *provider_token(struct provider *provider, uint32_t id);
+/* It is not there any more: its keys go, or stay listed until it comes back. */
+void provider_lose_token(struct provider *provider, struct token *token);
 
 /* ---- For the files provider*.c ---- */
 
@@ -132,6 +135,8 @@ void provider_drop_tokens(struct provider *provider);
 /* They hold no keys any more: those that takes_keys, or the others. */
 void provider_drop_keys(struct provider *provider, bool added);
 KS_MUST_CHECK bool provider_has_added(const struct provider *provider);
+/* Those that are away. */
+void provider_drop_absent(struct provider *provider);
 /* worker_events.token and .token_gone */
 enum ks_error provider_token_is(struct worker *worker, const struct ks_token *reported,
 	const struct ks_key *keys, size_t count);

@@ -7,6 +7,7 @@
 
 #include "agent.h"
 #include "associated.h"
+#include "insertion.h"
 #include "provider.h"
 
 static void drop_token(struct provider *provider, struct token *token)
@@ -24,6 +25,38 @@ void provider_drop_tokens(struct provider *provider)
 {
 	while (provider->tokens != NULL)
 		drop_token(provider, provider->tokens);
+	insertion_look(provider->agent);
+}
+
+void provider_lose_token(struct provider *provider, struct token *token)
+{
+	if (!provider->lists_absent || token_takes_keys(token) ||
+		!keyring_token_has_keys(&provider->agent->keyring, token)) {
+		drop_token(provider, token);
+		return;
+	}
+	token->absent = true;
+	token->unconfirmed = false;
+	token->flags &= (uint32_t)~KS_TOKEN_LOGGED_IN;
+	token->tries_left = KS_TRIES_UNKNOWN;
+}
+
+static struct token *first_absent(const struct provider *provider)
+{
+	struct token *token = provider->tokens;
+
+	while (token != NULL && !token->absent)
+		token = token->next;
+	return token;
+}
+
+void provider_drop_absent(struct provider *provider)
+{
+	struct token *token;
+
+	while ((token = first_absent(provider)) != NULL)
+		drop_token(provider, token);
+	insertion_look(provider->agent);
 }
 
 void provider_forget_unconfirmed(struct provider *provider)
@@ -34,7 +67,7 @@ void provider_forget_unconfirmed(struct provider *provider)
 		struct token *next = token->next;
 
 		if (token->unconfirmed)
-			drop_token(provider, token);
+			provider_lose_token(provider, token);
 		token = next;
 	}
 }
@@ -42,7 +75,7 @@ void provider_forget_unconfirmed(struct provider *provider)
 struct token *provider_token(struct provider *provider, uint32_t id)
 {
 	for (struct token *token = provider->tokens; token != NULL; token = token->next)
-		if (!token->unconfirmed && token->id == id)
+		if (!token->unconfirmed && !token->absent && token->id == id)
 			return token;
 	return NULL;
 }
@@ -64,19 +97,35 @@ bool provider_has_added(const struct provider *provider)
 	return false;
 }
 
+/* One that is away makes room. */
+static bool has_room(struct provider *provider)
+{
+	struct token *away = first_absent(provider);
+	unsigned count = 0;
+
+	for (const struct token *token = provider->tokens; token != NULL; token = token->next)
+		count++;
+	if (count < PROVIDER_TOKENS_MAX)
+		return true;
+	if (away != NULL)
+		drop_token(provider, away);
+	return away != NULL;
+}
+
 static struct token *find_or_add_token(struct provider *provider, const struct ks_token *reported)
 {
 	struct token *token = provider_token(provider, reported->id);
 	struct token **end = &provider->tokens;
-	unsigned count = 0;
 
 	if (token != NULL)
 		return token;
-	for (; *end != NULL; end = &(*end)->next, count++)
-		if ((*end)->unconfirmed && token_same(*end, reported))
-			return *end;
-	if (count >= PROVIDER_TOKENS_MAX)
+	for (token = provider->tokens; token != NULL; token = token->next)
+		if ((token->unconfirmed || token->absent) && token_same(token, reported))
+			return token;
+	if (!has_room(provider))
 		return NULL;
+	while (*end != NULL)
+		end = &(*end)->next;
 	*end = calloc(1, sizeof(**end));
 	if (*end != NULL)
 		(*end)->provider = provider;
@@ -132,6 +181,7 @@ enum ks_error provider_token_is(struct worker *worker, const struct ks_token *re
 	}
 	if (brings_keys(provider, token))
 		offer(provider, token, keys, count);
+	insertion_look(provider->agent);
 	return KS_OK;
 }
 
@@ -144,7 +194,7 @@ enum ks_error provider_token_gone(struct worker *worker, uint32_t id)
 		return KS_BAD_INPUT;
 	if (token != NULL) {
 		operations_token_gone(worker, id);
-		drop_token(provider, token);
+		provider_lose_token(provider, token);
 	}
 	return KS_OK;
 }

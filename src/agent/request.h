@@ -9,6 +9,7 @@
  *   of hosts  (no confirm)     worker)        ▼
  *   are read, then checked)                ANSWERED (after presence, signature and
  *                                                    peer were checked once more)
+ * from WAITING and SIGNING to INSERTING where the token is away, and back to WAITING when it comes,
  * and of loading or removing a provider (provider_request.c):
  *
  *   WAITING (located, opened) ──▶ LISTING (login, keys) ──▶ ANSWERED
@@ -25,6 +26,7 @@ enum request_state {
 	REQUEST_UNLOCKING,
 	REQUEST_CONFIRMING,
 	REQUEST_WAITING,
+	REQUEST_INSERTING,
 	REQUEST_SIGNING,
 	REQUEST_ASKING,
 	REQUEST_LISTING,

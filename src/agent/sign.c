@@ -13,6 +13,7 @@
 #include "agent.h"
 #include "audit.h"
 #include "audit_sign.h"
+#include "insertion.h"
 #include "known_hosts.h"
 #include "lock.h"
 #include "provider.h"
@@ -29,6 +30,8 @@ void sign_free(struct sign *sign)
 		unlock_wait_abandon(sign->unlock);
 	if (sign->wait != NULL)
 		provider_wait_abandon(sign->wait);
+	if (sign->insertion != NULL)
+		insertion_abandon(sign->insertion);
 	sign_touch_end(sign);
 	if (sign->operation != NULL)
 		operation_abandon(sign->operation);
@@ -92,6 +95,10 @@ static void hand_to_worker(struct sign *sign)
 	AUTO(text) path = sign_path(sign);
 	enum ks_error error;
 
+	if (source != NULL && source->token->absent) {
+		sign_await_token(sign);
+		return;
+	}
 	if (source == NULL || source->token->provider->state != PROVIDER_READY) {
 		sign_refuse_error(sign, KS_NO_TOKEN, bytes_of(NULL));
 		return;
@@ -141,7 +148,7 @@ void sign_proceed(struct sign *sign)
 	sign->request.state = REQUEST_WAITING;
 	if (provider == NULL) {
 		sign_refuse_error(sign, KS_NO_TOKEN, bytes_of(NULL));
-	} else if (provider->state == PROVIDER_READY) {
+	} else if (provider->state == PROVIDER_READY || source->token->absent) {
 		hand_to_worker(sign);
 	} else if (provider->state == PROVIDER_WAITING && provider->failures > 1) {
 		sign_refuse(sign, provider->last_error, "its worker is started again soon");

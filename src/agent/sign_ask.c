@@ -84,11 +84,21 @@ static struct prompt_asker asker_of(const struct sign *sign)
 	return (struct prompt_asker){.pid = peer->pid, .start_time = peer->start_time};
 }
 
+/* One line, NULL when out of memory. */
+static char *about_of(const struct sign *sign, const struct prompt_facts *facts)
+{
+	AUTO(text) subject = subject_text(&sign->subject);
+
+	if (subject == NULL || facts->what != PROMPT_FOR_INSERTION)
+		return TAKE_TEXT(subject);
+	return text_format("insert the token: %s", subject);
+}
+
 enum ks_error sign_ask(struct sign *sign, const struct sign_question *question, struct prompt **out)
 {
 	AUTO(text) text = text_of(sign, *question->facts);
 	AUTO(text) trouble = prompt_trouble(question->facts);
-	AUTO(text) about = subject_text(&sign->subject);
+	AUTO(text) about = about_of(sign, question->facts);
 	const struct connection *connection = sign->connection;
 	AUTO(text) path = sign_path(sign);
 	const char *words = "out of memory";

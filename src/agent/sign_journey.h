@@ -27,6 +27,8 @@ struct sign {
 	struct known_hosts_wait *names; /* while what is known of the hosts is read */
 	struct unlock_wait *unlock;	/* while the agent is locked */
 	struct provider_wait *wait;
+	struct insertion_wait *insertion; /* while the token is away */
+	bool awaited_token;		  /* once is enough */
 	struct operation *operation;
 	struct prompt *prompt; /* confirmation, PIN or what unlocks the agent */
 	struct prompt *notice;
@@ -57,6 +59,13 @@ KS_MUST_CHECK bool sign_still_decided(struct sign *sign);
 void sign_decide_on(struct sign *sign);
 /* Nothing is left to be asked before the token: on to its worker, once that is there. */
 void sign_proceed(struct sign *sign);
+
+/* ---- sign_insert.c ---- */
+
+/* The key's token is away: tells the person, and goes on or refuses. */
+void sign_await_token(struct sign *sign);
+/* It was pulled before it had signed, and may still be waited for. */
+bool sign_token_left(struct sign *sign);
 
 /* ---- sign_unlock.c ---- */
 

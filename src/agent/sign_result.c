@@ -149,7 +149,9 @@ void sign_done(
 	bool verify = operation->worker->needs->foreign_code || key_is_security_key(sign->key);
 
 	sign->operation = NULL;
-	if (error != KS_OK)
+	if (error == KS_NO_TOKEN && sign_token_left(sign))
+		sign_await_token(sign);
+	else if (error != KS_OK)
 		sign_refuse_error(sign, error, words);
 	else if (operation->worker->needs->takes_keys && key_source(sign->key) == NULL)
 		sign_refuse(sign, "the key was removed before its signature was there", NULL);

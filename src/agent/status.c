@@ -212,10 +212,11 @@ static json_t *token_json(const struct token *token)
 {
 	json_t *tries = token->tries_left >= 0 ? json_integer(token->tries_left) : json_null();
 
-	return json_pack("{s:o,s:o,s:o,s:o,s:b,s:o}", "label", foreign_text(token->label), "serial",
-		foreign_text(token->serial), "model", foreign_text(token->model), "location",
-		foreign_text(token->location), "logged_in",
-		(token->flags & KS_TOKEN_LOGGED_IN) != 0, "tries_left", tries);
+	return json_pack("{s:o,s:o,s:o,s:o,s:b,s:b,s:o}", "label", foreign_text(token->label),
+		"serial", foreign_text(token->serial), "model", foreign_text(token->model),
+		"location", foreign_text(token->location), "logged_in",
+		(token->flags & KS_TOKEN_LOGGED_IN) != 0, "absent", token->absent, "tries_left",
+		tries);
 }
 
 static json_t *confinement_json(const struct provider *provider)

@@ -49,6 +49,7 @@ enum ks_error token_update(struct token *token, const struct ks_token *reported)
 	token->flags = reported->flags;
 	token->tries_left = reported->tries_left;
 	token->unconfirmed = false;
+	token->absent = false;
 	return KS_OK;
 }
 

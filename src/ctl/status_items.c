@@ -33,6 +33,8 @@ static void print_token(struct page *page, const json_t *token)
 	if (json_is_boolean(json_object_get(token, "logged_in")))
 		login = json_is_true(json_object_get(token, "logged_in")) ? ", logged in"
 									  : ", not logged in";
+	if (json_is_true(json_object_get(token, "absent")))
+		login = ", not inserted";
 	page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s%s", "token",
 		has_text(token, "label") ? text_in(token, "label") : "(without a label)", login);
 	page_text(page, PAGE_PLAIN, VALUE, VALUE, "%s%s%s%s%s",

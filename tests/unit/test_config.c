@@ -148,15 +148,18 @@ static void a_listener_section_has_what_it_says_and_safe_defaults(void **state)
 static void a_provider_section_names_what_is_loaded(void **state)
 {
 	(void)state;
-	struct config config = parsed("provider one { load = \"/usr/lib/x.so\" }\n"
-				      "provider two { load = \"tpm2:\"\n confirm = yes }\n");
+	struct config config =
+		parsed("provider one { load = \"/usr/lib/x.so\" }\n"
+		       "provider two { load = \"tpm2:\"\n confirm = yes\n absent = list }\n");
 	char *error = NULL;
 
 	assert_int_equal(config.provider_count, 2);
 	assert_string_equal(config.providers[0].name, "one");
 	assert_string_equal(config.providers[0].load, "/usr/lib/x.so");
 	assert_false(config.providers[0].confirm);
+	assert_false(config.providers[0].lists_absent);
 	assert_true(config.providers[1].confirm);
+	assert_true(config.providers[1].lists_absent);
 	/* The user's file replaces a section as a whole, and may want nothing of it. */
 	assert_int_equal(config_parse(bytes_of("provider two { load = \"fido2:\" }\n"
 					       "provider one { load = none }\n"),
@@ -396,6 +399,7 @@ static const struct {
 	{"provider one {\nload = x.so }", "test.conf:2: load: the value must be what ssh-add -s "
 					  "takes: a path that begins with "
 					  "/, or a name such as tpm2:"},
+	{"provider one {\nabsent = stay }", "test.conf:2: absent: the value must be hide or list"},
 	{"provider { load = '/a' }", "test.conf:1: a provider has a name of at most 32 characters"},
 	{"provider one {\nlifetime = 1 }", "test.conf:2: no such option 'lifetime'"},
 	{"listener one {\nkeys = {'!'} }", "test.conf:2: keys: an empty pattern matches nothing"},
