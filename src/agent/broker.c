@@ -27,6 +27,7 @@
 #include <keystile/log.h>
 
 #include "broker_address.h"
+#include "command_channel.h"
 #include "denials.h"
 
 #define STACK ((size_t)256 * 1024)
@@ -43,6 +44,11 @@
 /* More than any module has; the kernel counts them for the user alone, and not at all for root. */
 #define THREADS_MAX 256
 
+struct grant {
+	struct broker_address address;
+	int command; /* that the address stands for; -1: a socket */
+};
+
 struct broker {
 	struct denials *denials;
 	char *backend;
@@ -50,7 +56,8 @@ struct broker {
 	pid_t pid;
 	int notifications;
 	int memory;
-	struct broker_address granted[BROKER_GRANTS_MAX];
+	int commands; /* where they are asked for, -1: nowhere */
+	struct grant granted[BROKER_GRANTS_MAX];
 	size_t count;
 	bool tcp; /* all of it */
 	time_t second;
@@ -91,14 +98,18 @@ static int read_address(const struct broker *broker, const struct seccomp_data *
 											 : EFAULT;
 }
 
-static bool is_granted(const struct broker *broker, const struct broker_address *address)
+/* What it stands for is in *command, as in struct grant. */
+static bool is_granted(
+	const struct broker *broker, const struct broker_address *address, int *command)
 {
-	if (broker->tcp && broker_address_is_tcp(address))
+	*command = -1;
+	for (size_t i = 0; i < broker->count; i++) {
+		if (!broker_address_same(&broker->granted[i].address, address))
+			continue;
+		*command = broker->granted[i].command;
 		return true;
-	for (size_t i = 0; i < broker->count; i++)
-		if (broker_address_same(&broker->granted[i], address))
-			return true;
-	return false;
+	}
+	return broker->tcp && broker_address_is_tcp(address);
 }
 
 static void note_denial(const struct broker *broker, enum denial_kind kind, const char *what)
@@ -106,9 +117,9 @@ static void note_denial(const struct broker *broker, enum denial_kind kind, cons
 	denials_add(broker->denials, broker->backend, broker->provider, kind, what);
 }
 
-/* 0 and the address, or an error. */
+/* 0 and the address, and what it stands for, or an error. */
 static int judge(const struct broker *broker, const struct seccomp_notif *notification,
-	struct broker_address *address)
+	struct broker_address *address, int *command)
 {
 	uint8_t bytes[sizeof(struct sockaddr_storage)];
 	char text[BROKER_ADDRESS_TEXT_MAX] = "an address of another kind";
@@ -120,7 +131,7 @@ static int judge(const struct broker *broker, const struct seccomp_notif *notifi
 	if (!still_waits(broker, notification->id))
 		return ENOENT;
 	bool known = broker_address_read(BYTES(bytes, len), address);
-	if (known && is_granted(broker, address))
+	if (known && is_granted(broker, address, command))
 		return 0;
 	if (known)
 		broker_address_text(address, text);
@@ -162,11 +173,13 @@ static int put_into_worker(
 static int make_connection(const struct broker *broker, const struct seccomp_notif *notification)
 {
 	struct broker_address address;
-	int error = judge(broker, notification, &address);
+	int command = -1;
+	int error = judge(broker, notification, &address, &command);
 
 	if (error != 0)
 		return error;
-	AUTO(fd) fd = connected(&address);
+	AUTO(fd) fd = command >= 0 ? command_channel_ask(broker->commands, (unsigned)command)
+				   : connected(&address);
 	if (fd < 0)
 		return -fd;
 	return put_into_worker(broker, notification, fd);
@@ -297,7 +310,7 @@ struct broker *broker_new(struct denials *denials, const char *backend, const ch
 	if (broker == NULL)
 		return NULL;
 	broker->denials = denials_reference(denials);
-	broker->notifications = broker->memory = -1;
+	broker->notifications = broker->memory = broker->commands = -1;
 	broker->backend = strdup(backend);
 	broker->provider = strdup(provider);
 	if (broker->backend != NULL && broker->provider != NULL)
@@ -314,19 +327,39 @@ void broker_free(struct broker *broker)
 		close(broker->notifications);
 	if (broker->memory >= 0)
 		close(broker->memory);
+	if (broker->commands >= 0)
+		close(broker->commands);
 	denials_release(broker->denials);
 	free(broker->backend);
 	free(broker->provider);
 	free(broker);
 }
 
-bool broker_grant(struct broker *broker, const char *text)
+static bool grant(struct broker *broker, const char *text, int command)
 {
+	struct grant *granted = &broker->granted[broker->count];
+
 	if (broker->count == BROKER_GRANTS_MAX)
 		return false;
-	if (broker_address_parse(text, &broker->granted[broker->count]))
+	granted->command = command;
+	if (broker_address_parse(text, &granted->address))
 		broker->count++;
 	return true;
+}
+
+bool broker_grant(struct broker *broker, const char *text)
+{
+	return grant(broker, text, -1);
+}
+
+bool broker_grant_command(struct broker *broker, const char *text, unsigned number)
+{
+	return grant(broker, text, (int)number);
+}
+
+void broker_set_commands(struct broker *broker, int channel)
+{
+	broker->commands = channel;
 }
 
 void broker_grant_tcp(struct broker *broker)

@@ -28,6 +28,10 @@ struct broker *broker_new(struct denials *denials, const char *backend, const ch
 bool broker_grant(struct broker *broker, const char *text);
 /* Every address of TCP. */
 void broker_grant_tcp(struct broker *broker);
+/* An address that stands for the command of that number, which is asked for by the channel. */
+bool broker_grant_command(struct broker *broker, const char *text, unsigned number);
+/* Takes the channel, see command_channel.h. */
+void broker_set_commands(struct broker *broker, int channel);
 void broker_free(struct broker *broker); /* one that was not started; NULL is fine */
 
 /*

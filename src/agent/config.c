@@ -106,6 +106,7 @@ void config_deinit(struct config *config)
 		config_list_free(&config->workers[i].read);
 		config_list_free(&config->workers[i].write);
 		config_list_free(&config->workers[i].connect);
+		config_list_free(&config->workers[i].commands);
 	}
 	free(config->workers);
 	for (size_t i = 0; i < config->listener_count; i++)

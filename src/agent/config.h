@@ -23,6 +23,7 @@ struct config_worker {
 	char **read;	    /* absolute paths of files, or of folders with all below */
 	char **write;
 	char **connect;	    /* as broker_address.h has them */
+	char **commands;    /* "NAME=command", as command_name.h has them; NULL: none */
 	bool shared_memory; /* System V's, that others have made */
 };
 

@@ -11,6 +11,7 @@
 
 #include "broker.h"
 #include "broker_address.h"
+#include "command_name.h"
 #include "config_audit.h"
 #include "config_listener.h"
 #include "config_provider.h"
@@ -122,6 +123,24 @@ static int check_variable(cfg_t *cfg, cfg_opt_t *option)
 	return config_check_text(cfg, option);
 }
 
+static int check_command(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+	size_t len = command_name_len(value);
+
+	if (cfg_opt_size(option) > COMMANDS_MAX)
+		return config_refuse(cfg, option, "there are too many commands");
+	if (len == 0 || value[len + 1 + strspn(value + len + 1, " \t")] == '\0')
+		return config_refuse(cfg, option,
+			"the value must be NAME=command, the name of up to 32 characters of a-z, "
+			"0-9 and \"-\"");
+	for (unsigned i = 0; i + 1 < cfg_opt_size(option); i++) {
+		if (strncmp(cfg_opt_getnstr(option, i), value, len + 1) == 0)
+			return config_refuse(cfg, option, "a command is given twice");
+	}
+	return config_check_text(cfg, option);
+}
+
 /* ---- The options ---- */
 
 static const struct {
@@ -147,6 +166,7 @@ static const struct {
 	{"worker|grant-read", check_path},
 	{"worker|grant-write", check_path},
 	{"worker|grant-connect", check_address},
+	{"worker|grant-command", check_command},
 };
 
 cfg_t *config_options_new(const struct config *config)
@@ -156,6 +176,7 @@ cfg_t *config_options_new(const struct config *config)
 		CFG_STR_LIST("grant-read", 0, CFGF_NODEFAULT),
 		CFG_STR_LIST("grant-write", 0, CFGF_NODEFAULT),
 		CFG_STR_LIST("grant-connect", 0, CFGF_NODEFAULT),
+		CFG_STR_LIST("grant-command", 0, CFGF_NODEFAULT),
 		CFG_BOOL("grant-shared-memory", cfg_false, CFGF_NODEFAULT),
 		CFG_END(),
 	};

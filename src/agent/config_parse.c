@@ -150,7 +150,8 @@ static bool take_workers(cfg_t *cfg, struct config *config)
 			!config_take_list(section, "environment", &worker->environment) ||
 			!config_take_list(section, "grant-read", &worker->read) ||
 			!config_take_list(section, "grant-write", &worker->write) ||
-			!config_take_list(section, "grant-connect", &worker->connect))
+			!config_take_list(section, "grant-connect", &worker->connect) ||
+			!config_take_list(section, "grant-command", &worker->commands))
 			return false;
 		if (cfg_size(section, "grant-shared-memory") > 0)
 			worker->shared_memory =

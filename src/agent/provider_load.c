@@ -14,6 +14,8 @@
 
 #include "agent.h"
 #include "broker.h"
+#include "command_name.h"
+#include "commands.h"
 #include "spawn.h"
 
 static void fail_with(struct operation *operation, enum ks_error error, struct bytes words)
@@ -166,6 +168,44 @@ static bool grant_needed(struct provider *provider, struct buf *out, const char 
 	return whole != NULL && (whole[0] != '/' || grant_connection(provider, out, whole));
 }
 
+/*
+ * A module that was loaded does not connect again by itself. One that is being loaded hears of it
+ * later than we do, and may do without the command.
+ */
+static void on_command_lost(void *owner, const char *why)
+{
+	struct provider *provider = owner;
+
+	if (provider->state == PROVIDER_READY || provider->state == PROVIDER_LISTING)
+		worker_fail(provider->worker, why);
+	else
+		log_warning("worker %s: %s", provider->needs->name, why);
+}
+
+/* First of all grants: none leads past the command to a socket of that name. */
+static bool grant_commands(
+	struct provider *provider, const struct config_worker *configured, struct buf *out)
+{
+	struct worker *worker = provider->worker;
+
+	if (configured == NULL || configured->commands == NULL || configured->commands[0] == NULL)
+		return true;
+	worker->commands = commands_new(provider->agent, provider->needs->name,
+		configured->commands, on_command_lost, provider);
+	if (worker->commands == NULL)
+		return false;
+	broker_set_commands(worker->broker, commands_channel(worker->commands));
+	for (unsigned i = 0; configured->commands[i] != NULL; i++) {
+		AUTO(text) address = command_address(configured->commands[i]);
+
+		if (address == NULL || !broker_grant_command(worker->broker, address, i))
+			return false;
+		buf_put_u8(out, FRAME_GRANT_CONNECT);
+		buf_put_string(out, bytes_of(address));
+	}
+	return true;
+}
+
 /* The worker is told of them, for what kinds of sockets to make; who keeps to them is its broker.
  */
 static bool grant_connections(
@@ -183,6 +223,8 @@ static bool grant_connections(
 		return false;
 	buf_put_u8(out, FRAME_GRANT_BROKERED);
 	buf_put_string(out, BYTES(NULL, 0));
+	if (!grant_commands(provider, configured, out))
+		return false;
 	if (needs->network)
 		broker_grant_tcp(broker);
 	for (size_t i = 0; needs->connect_paths[i] != NULL; i++)

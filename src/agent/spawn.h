@@ -1,6 +1,7 @@
 /*
  * Starting the agent's own programs, workers and the prompt helper: found in the compiled-in
- * folder, with the descriptors and the environment that they need and no others.
+ * folder, with the descriptors and the environment that they need and no others. And what the
+ * person configured for modules to talk to.
  */
 #ifndef AGENT_SPAWN_H
 #define AGENT_SPAWN_H
@@ -40,6 +41,19 @@ struct spawn_prompt {
 };
 
 KS_MUST_CHECK enum ks_error spawn_prompt(struct agent *agent, const struct spawn_prompt *fds,
+	uv_process_t *process, uv_exit_cb on_exit);
+
+/*
+ * A command of the configuration, as sh(1) reads it: stream_fd becomes its standard input and
+ * output, words_fd its standard error. Otherwise like a prompt program.
+ */
+struct spawn_command {
+	const char *command;
+	int stream_fd;
+	int words_fd;
+};
+
+KS_MUST_CHECK enum ks_error spawn_command(struct agent *agent, const struct spawn_command *what,
 	uv_process_t *process, uv_exit_cb on_exit);
 
 #endif

@@ -17,6 +17,7 @@
 #include <keystile/version.h>
 
 #include "agent.h"
+#include "commands.h"
 #include "configured.h"
 #include "connection.h"
 #include "denials.h"
@@ -261,12 +262,14 @@ static json_t *provider_json(const struct provider *provider)
 
 	for (const struct token *token = provider->tokens; token != NULL; token = token->next)
 		json_array_append_new(tokens, token_json(token));
-	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:o,s:b,s:o,s:o,s:o}", "name",
+	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:o,s:b,s:o,s:o,s:o,s:o}", "name",
 		foreign_text(provider->name != NULL ? provider->name : given), "backend",
 		provider->needs->name, "state", states[provider->state], "pid",
 		provider->worker != NULL ? (int)provider->worker->pid : 0, "restarts",
 		(int)provider->restarts, "last_error", foreign_text(provider->last_error),
 		"confirm", provider_confirms(provider), "confinement", confinement_json(provider),
+		"commands",
+		commands_json(provider->worker != NULL ? provider->worker->commands : NULL),
 		"output", output_json(provider), "tokens", tokens);
 }
 

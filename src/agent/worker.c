@@ -19,6 +19,7 @@
 
 #include "agent.h"
 #include "broker.h"
+#include "commands.h"
 #include "denials.h"
 #include "operation.h"
 #include "spawn.h"
@@ -70,6 +71,8 @@ static void hang_up(struct worker *worker)
 	worker->state = WORKER_ENDED;
 	stream_close(&worker->stream);
 	worker_output_close(&worker->output, on_uv_closed);
+	commands_end(worker->commands);
+	worker->commands = NULL;
 }
 
 /* Kills the process and lets go of all handles; the memory goes with the last of them. */

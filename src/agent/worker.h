@@ -16,6 +16,7 @@
 
 struct agent;
 struct broker;
+struct commands;
 struct worker;
 struct operation;
 
@@ -117,9 +118,10 @@ struct worker {
 	uint64_t signed_ms; /* when its last signature ended, for better or worse, or it began */
 	struct worker_confinement confinement;
 	char *shown; /* its provider's name, for what it is kept from; NULL until it is opened */
-	struct broker *broker; /* for when it is confined; until then ours */
-	int incoming_fd;       /* came with bytes that are no whole frame yet, -1: none */
-	int memory_fd;	       /* its memory, until its broker has it; -1: none */
+	struct broker *broker;	   /* for when it is confined; until then ours */
+	struct commands *commands; /* that it may talk to; NULL: none */
+	int incoming_fd;	   /* came with bytes that are no whole frame yet, -1: none */
+	int memory_fd;		   /* its memory, until its broker has it; -1: none */
 	struct worker_output output;
 	unsigned unasked;      /* what it sent of its own accord since the clock ticked last */
 	unsigned lines;	       /* of the log, likewise */

@@ -90,10 +90,29 @@ static void print_output(struct page *page, const json_t *lines)
 	}
 }
 
+/* What a worker may speak with besides sockets. */
+static void print_command(struct page *page, const json_t *command)
+{
+	json_int_t starts = number_in(command, "starts");
+	json_int_t refused = number_in(command, "refused");
+	const json_t *pids = json_object_get(command, "pids");
+
+	page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s, started %lld time%s, %zu running",
+		"command", text_in(command, "name"), (long long)starts, plural(starts),
+		json_array_size(pids));
+	if (refused > 0)
+		page_text(page, PAGE_BAD, VALUE, VALUE, "%lld more time%s refused: too often",
+			(long long)refused, plural(refused));
+	if (has_text(command, "output"))
+		page_text(page, PAGE_PLAIN, VALUE, VALUE, "wrote last %s",
+			text_in(command, "output"));
+}
+
 void status_provider(struct page *page, const json_t *provider)
 {
 	json_int_t restarts = number_in(provider, "restarts");
 	const json_t *tokens = json_object_get(provider, "tokens");
+	const json_t *commands = json_object_get(provider, "commands");
 
 	page_text(page, PAGE_STRONG, 2, FIELD, "%s", text_in(provider, "name"));
 	page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s, %s, pid %lld, %lld restart%s",
@@ -103,6 +122,8 @@ void status_provider(struct page *page, const json_t *provider)
 		page_text(page, PAGE_BAD, FIELD, VALUE, "%-10s %s", "last error",
 			text_in(provider, "last_error"));
 	print_confinement(page, json_object_get(provider, "confinement"));
+	for (size_t i = 0; i < json_array_size(commands); i++)
+		print_command(page, json_array_get(commands, i));
 	print_output(page, json_object_get(provider, "output"));
 	for (size_t i = 0; i < json_array_size(tokens); i++)
 		print_token(page, json_array_get(tokens, i));

@@ -125,7 +125,7 @@ ALL = [
           "(struct options){.websafe_allow = WEBSAFE_DEFAULT_ALLOW}", "(struct options){.websafe_allow = NULL}")),
     *_in("broker.c",
          ("a worker connects to anything", "test_nothing_else_is_reached_and_each_address_is_told_with_what_would_permit_it",
-          "if (known && is_granted(broker, address))", "if (known)"),
+          "if (known && is_granted(broker, address, command))", "if (known)"),
          ("a broker stays when its worker has gone", "test_who_connects_for_a_worker_ends_with_it",
           "return count > 0 && (asked.revents & POLLIN) != 0;", "return count > 0;"),
          here="tests/hostile/test_reaching.py"),

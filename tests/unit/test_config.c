@@ -78,6 +78,7 @@ static void every_option_replaces_its_default(void **state)
 				      "relays = {mine, \"/opt/my relay\"}\n"
 				      "worker fake { environment = {\"A=1\", 'B=${C}'}\n"
 				      "grant-read = {/opt/vendor} grant-write = {/a, /b} "
+				      "grant-command = {\"a-1=ssh \\\"b c\\\"\", \"b=x\"} "
 				      "grant-shared-memory = true }\n");
 
 	assert_string_equal(config.allowed_providers, "/opt/*");
@@ -105,6 +106,9 @@ static void every_option_replaces_its_default(void **state)
 	assert_string_equal(config_worker(&config, "fake")->read[0], "/opt/vendor");
 	assert_null(config_worker(&config, "fake")->read[1]);
 	assert_string_equal(config_worker(&config, "fake")->write[1], "/b");
+	assert_string_equal(config_worker(&config, "fake")->commands[0], "a-1=ssh \"b c\"");
+	assert_string_equal(config_worker(&config, "fake")->commands[1], "b=x");
+	assert_null(config_worker(&config, "fake")->commands[2]);
 	assert_null(config_worker(&config, "pkcs11"));
 	config_deinit(&config);
 }
