@@ -20,6 +20,8 @@ struct held {
 	ESYS_TR session;
 	ESYS_TR parent;
 	struct tpm_parent parent_is; /* while there is one */
+	TPM2_HANDLE parent_took;     /* a persistent one, our authorisation value */
+	TPM2_HANDLE parent_refused;  /* likewise: it is not sent again */
 	struct tpm_key *keys[HELD_KEYS];
 	uint64_t clock;
 	bool spoilt; /* ESYS 3.2 keeps the salt of a session that failed, and uses it for the next

@@ -76,6 +76,54 @@ static struct tpm_key **place_for(struct held *held)
 	return oldest;
 }
 
+static bool wrong_ones_count(struct held *held)
+{
+	TPM2B_PUBLIC *public = NULL;
+	bool count = true;
+
+	if (Esys_ReadPublic(held->tpm.esys, held->parent, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+		    &public, NULL, NULL) == TSS2_RC_SUCCESS)
+		count = (public->publicArea.objectAttributes & TPMA_OBJECT_NODA) == 0;
+	Esys_Free(public);
+	return count;
+}
+
+/* One that was wrong is not sent again, and one that may be wrong not as the last try. */
+static enum ks_error guard_parent_auth(
+	struct held *held, struct ks_operation *operation, const struct tpm_parent *parent)
+{
+	struct tpm_lockout lockout;
+
+	if (held->parent_took == parent->handle)
+		return KS_OK;
+	if (held->parent_refused == parent->handle) {
+		ks_explain(operation, "the TPM refused the authorisation value for the parent of "
+				      "this key, and it is not tried again: put it right, and "
+				      "load the provider anew");
+		return KS_NOT_ALLOWED;
+	}
+	if (!wrong_ones_count(held) ||
+		tpm_lockout_read(held->tpm.esys, &lockout) != TSS2_RC_SUCCESS ||
+		(!lockout.locked && lockout.failures + 1 < lockout.most))
+		return KS_OK;
+	ks_explain(operation, "one more wrong authorisation value would lock the TPM, so that for "
+			      "the parent of this key is not tried");
+	return KS_PIN_LAST_TRY;
+}
+
+static void note_parent_auth(
+	struct held *held, const struct tpm_parent *parent, const struct tpm_step *step)
+{
+	const enum tpm_trouble trouble = tpm_trouble(step->code);
+
+	if (trouble == TPM_FINE)
+		held->parent_took = parent->handle;
+	if (trouble == TPM_AUTH_COUNTED || trouble == TPM_AUTH_FREE) {
+		held->parent_took = 0;
+		held->parent_refused = parent->handle;
+	}
+}
+
 /* One that was wrapped elsewhere is wrapped by our parent now; it lasts for this process. */
 static struct tpm_step import(struct held *held, struct tpm_key *key)
 {
@@ -109,6 +157,10 @@ static struct tpm_step load_under(struct held *held, struct ks_operation *operat
 	if (step.code != TSS2_RC_SUCCESS || step.error != KS_OK)
 		return step;
 	if (own_auth)
+		step.error = guard_parent_auth(held, operation, parent);
+	if (step.error != KS_OK)
+		return step;
+	if (own_auth)
 		(void)Esys_TR_SetAuth(held->tpm.esys, held->parent, parent_auth(held));
 	step = import(held, key);
 	if (step.code == TSS2_RC_SUCCESS) {
@@ -122,8 +174,10 @@ static struct tpm_step load_under(struct held *held, struct ks_operation *operat
 		else
 			key->loaded = ESYS_TR_NONE;
 	}
-	if (own_auth)
+	if (own_auth) {
 		tpm_clear_auth(held->tpm.esys, held->parent);
+		note_parent_auth(held, parent, &step);
+	}
 	return step;
 }
 

@@ -79,6 +79,65 @@ class KeyFilesOfOtherPrograms(TpmTest):
         lab.verify(plain, done.result, b"data")
 
 
+class Parents(TpmTest):
+    def secret(self, text):
+        path = self.folder.path / "secret"
+        path.write_text(text + "\n")
+        return path
+
+    def persistent(self, **options):
+        file = self.tpm.key_below_persistent(**options)
+        self.addCleanup(self.tpm.tool, "tpm2_evictcontrol", "-Q", "-C", "o", "-c", "0x81000001")
+        self.addCleanup(self.stop)
+        return file
+
+    def test_a_key_below_one_that_stays_in_the_tpm_signs(self):
+        started = self.start(self.persistent())
+        self.assert_signs(started)
+        self.tpm.bus.clear()
+        self.assert_signs(started)
+        self.assertEqual(self.tpm.bus.codes(), [tpm.SIGN])
+
+    def test_a_parent_that_wants_to_be_authorised_is_with_what_is_configured(self):
+        file = self.persistent(of_parent="of the parent")
+        started = self.start(file, KEYSTILE_TPM2_PARENT_AUTH=self.secret("of the parent"))
+        self.tpm.bus.clear()
+        self.assert_signs(started)
+        self.assertNotIn(b"of the parent", b"".join(self.tpm.bus.passed))
+        self.assertEqual(self.tpm.failures(), 0)
+
+    def test_what_a_parent_refused_is_not_sent_again_nor_as_the_last_try(self):
+        file = self.persistent(of_parent="of the parent")
+        self.addCleanup(self.tpm.tool, "tpm2_dictionarylockout", "-s", "-n", self.tries, "-t", 600, "-l", 86400)
+        self.addCleanup(self.tpm.tool, "tpm2_dictionarylockout", "-c")
+        started = self.start(file, KEYSTILE_TPM2_PARENT_AUTH=self.secret("another"))
+        self.assert_fails(started, worker.NOT_ALLOWED, words="authorisation value for the parent")
+        self.assert_fails(started, worker.NOT_ALLOWED, words="not tried again")
+        self.assertEqual(self.tpm.failures(), 1)
+        self.tpm.tool("tpm2_dictionarylockout", "-s", "-n", 2, "-t", 600, "-l", 86400)
+        started = self.start(file, KEYSTILE_TPM2_PARENT_AUTH=self.secret("another"))
+        self.assert_fails(started, worker.PIN_LAST_TRY, words="would lock the TPM")
+        self.assertEqual(self.tpm.failures(), 1)
+
+    def test_a_parent_that_has_gone_is_told(self):
+        file = self.tpm.key_below_persistent()
+        self.tpm.tool("tpm2_evictcontrol", "-Q", "-C", "o", "-c", "0x81000001")
+        self.assert_fails(self.start(file), worker.DEVICE_FAILED, words="not in the TPM")
+
+    def test_keys_of_the_endorsement_hierarchy_sign(self):
+        self.assert_signs(self.start(self.tpm.key_below_hierarchy("e", "0x4000000b")))
+
+    def test_an_owner_who_wants_to_be_authorised_is(self):
+        self.tpm.tool("tpm2_changeauth", "-c", "owner", "of the owner")
+        self.addCleanup(self.tpm.tool, "tpm2_changeauth", "-c", "owner", "-p", "of the owner", "")
+        file = self.tpm.key_below_hierarchy("o", "0x40000001", of_owner="of the owner")
+        started = self.start(file, KEYSTILE_TPM2_PARENT_AUTH=self.secret("of the owner"))
+        self.tpm.bus.clear()
+        self.assert_signs(started)
+        self.assertNotIn(b"of the owner", b"".join(self.tpm.bus.passed))
+        self.assert_fails(self.start(file), worker.NOT_ALLOWED, words="authorisation value for the parent")
+
+
 class WhatPassesToTheTpm(TpmTest):
     def test_a_signature_with_a_loaded_key_is_one_command(self):
         started = self.start(self.key())

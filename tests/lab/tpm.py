@@ -2,6 +2,7 @@
 A TPM 2.0 in software: swtpm, and a bus before it that takes any number of clients, keeps what passed, and lets a
 test answer in the TPM's place.
 """
+import base64
 import os
 import pathlib
 import shutil
@@ -226,9 +227,12 @@ class Tpm:
         line = next(line for line in listed.splitlines() if "LOCKOUT_COUNTER" in line)
         return int(line.split()[-1], 16)
 
-    def _primary(self, algorithm):
+    def _primary(self, algorithm, hierarchy="o", **secrets):
+        """secrets: of_owner, what the hierarchy wants to know; of_parent, what the key will want to know."""
         context = self.path / "primary.ctx"
-        self.tool("tpm2_createprimary", "-Q", "-C", "o", "-G", algorithm, "-g", "sha256", "-c", context)
+        words = [word for name, option in (("of_owner", "-P"), ("of_parent", "-p")) if name in secrets
+                 for word in (option, secrets[name])]
+        self.tool("tpm2_createprimary", "-Q", "-C", hierarchy, "-G", algorithm, "-g", "sha256", "-c", context, *words)
         self.flush()
         return context
 
@@ -254,6 +258,31 @@ class Tpm:
         self.flush()
         os.chmod(file, 0o600)
         return file
+
+    def wrapped(self, name, parent, handle, of_parent=None):
+        """A key file of what is below this context, which is said to be below that handle; its path."""
+        file, public, private = self.path / name, self.path / "key.pub", self.path / "key.priv"
+        secret = ["-P", of_parent] if of_parent else []
+        self.tool("tpm2_create", "-Q", "-C", parent, *secret, "-G", "ecc256", "-u", public, "-r", private)
+        self.tool("tpm2_encodeobject", "-C", handle, "-u", public, "-r", private, "-o", file, "-p")
+        self.flush()
+        os.chmod(file, 0o600)
+        return file
+
+    def key_below_hierarchy(self, hierarchy, handle, **secrets):
+        """Of "e" or such, which has that handle; tpm2_encodeobject writes the owner's whatever one says."""
+        file = self.wrapped("below.tpm", self._primary("ecc", hierarchy, **secrets), "0x40000001")
+        first, *lines, last = file.read_text().splitlines()
+        der = base64.b64decode("".join(lines)).replace(b"\2\4\x40\0\0\1", b"\2\4" + bytes.fromhex(handle[2:]))
+        file.write_text("\n".join((first, base64.b64encode(der).decode(), last, "")))
+        return file
+
+    def key_below_persistent(self, handle="0x81000001", of_parent=None):
+        """The parent stays in the TPM."""
+        primary = self._primary("ecc", **({"of_parent": of_parent} if of_parent else {}))
+        self.tool("tpm2_evictcontrol", "-Q", "-C", "o", "-c", primary, handle)
+        self.flush()
+        return self.wrapped("below.tpm", handle, handle, of_parent)
 
     def openssl_key(self, name="openssl.tpm", pin=None, folder=None, algorithm=("EC", "group:P-256")):
         """A key file as tpm2-openssl writes it; its path."""
