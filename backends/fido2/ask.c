@@ -21,9 +21,10 @@
 /* What a token needs no person for. */
 #define ANSWER_MS 5000
 /* A hundred credentials, two or three commands each. */
-#define RESIDENTS_MS 20000
+#define MANY_ANSWERS_MS 20000
 /* How long a token that another program uses is waited for. */
 #define BUSY_MS 2000
+#define PATIENT_MS 5000
 #define BUSY_STEP_MS 50
 
 static struct token_call call_for(const struct signing *signing, enum token_call_kind kind)
@@ -97,7 +98,9 @@ static enum ks_error not_opened(const struct signing *signing, const char *path,
  */
 static enum ks_error lock_device(const struct signing *signing, int device)
 {
-	int patience_ms = signing->request->demand == KS_PRESENCE_NONE ? BUSY_MS : 0;
+	int patience_ms = signing->patient				 ? PATIENT_MS
+			  : signing->request->demand == KS_PRESENCE_NONE ? BUSY_MS
+									 : 0;
 	struct pollfd over = {.fd = ks_cancel_fd(signing->operation), .events = POLLIN};
 
 	while (flock(device, LOCK_EX | LOCK_NB) != 0) {
@@ -166,13 +169,14 @@ enum ks_error ask_tries(struct signing *signing, uint32_t *tries)
 	return error;
 }
 
-enum ks_error ask_residents(struct signing *signing, int32_t *code, struct buf *out)
+enum ks_error ask_plainly(
+	struct signing *signing, enum token_call_kind kind, int32_t *code, struct buf *out)
 {
 	struct exchange exchange = {
-		.session = &signing->token->session, .call = call_for(signing, TOKEN_RESIDENT)};
+		.session = &signing->token->session, .call = call_for(signing, kind)};
 	enum ks_error error;
 
-	exchange.call.timeout_ms = RESIDENTS_MS;
+	exchange.call.timeout_ms = MANY_ANSWERS_MS;
 	exchange.call.pin = BYTES(signing->pin.data, signing->pin.len);
 	error = run_silently(signing, &exchange, NULL);
 	*code = exchange.code;

@@ -9,7 +9,9 @@
 
 #include <jansson.h>
 
-#include "residents.h"
+#include <keystile/cleanup.h>
+
+#include "admin.h"
 #include "signing.h"
 
 #define PROVIDER "fido2:"
@@ -122,6 +124,20 @@ static enum ks_error load(struct fido2 *fido2, struct ks_operation *operation, b
 	return error;
 }
 
+static enum ks_error drop_answer(json_t *said, enum ks_error error)
+{
+	json_decref(said);
+	return error;
+}
+
+static enum ks_error put_answer(json_t *said, struct buf *answer)
+{
+	AUTO(text) text = json_dumps(said, JSON_COMPACT);
+
+	buf_put(answer, bytes_of(text));
+	return drop_answer(said, text == NULL ? KS_NO_MEMORY : buf_status(answer));
+}
+
 static enum ks_error fido2_administer(void *state, struct ks_operation *operation,
 	struct bytes request, const struct secret *secrets, struct buf *answer)
 {
@@ -129,9 +145,13 @@ static enum ks_error fido2_administer(void *state, struct ks_operation *operatio
 	json_t *object =
 		json_loadb((const char *)request.data, request.len, JSON_REJECT_DUPLICATES, NULL);
 	const char *verb = json_string_value(json_object_get(object, "verb"));
+	json_t *said = json_object();
 	enum ks_error error = KS_UNSUPPORTED;
 
 	(void)secrets;
+	if (verb != NULL && strcmp(verb, "list") == 0)
+		error = admin_list(&fido2->residents, operation,
+			json_is_true(json_object_get(object, "pin")), said);
 	if (verb != NULL && strcmp(verb, "load") == 0)
 		error = load(fido2, operation, json_is_true(json_object_get(object, "ask")));
 	if (verb != NULL && strcmp(verb, "rest") == 0) {
@@ -139,8 +159,7 @@ static enum ks_error fido2_administer(void *state, struct ks_operation *operatio
 		error = KS_OK;
 	}
 	json_decref(object);
-	buf_put(answer, bytes_of("{}"));
-	return error;
+	return error == KS_OK ? put_answer(said, answer) : drop_answer(said, error);
 }
 
 static enum ks_error fido2_add(

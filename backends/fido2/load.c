@@ -107,7 +107,7 @@ static enum ks_error read_token(struct signing *signing, int32_t *code)
 {
 	struct loading *loading = signing->spend_owner;
 	AUTO(buf) row = {.max = TOKEN_ANSWER_MAX};
-	enum ks_error error = ask_residents(signing, code, &row);
+	enum ks_error error = ask_plainly(signing, TOKEN_RESIDENT, code, &row);
 
 	if (error == KS_OK && *code == TOKEN_CODE_OK)
 		error = take_row(loading, buf_bytes(&row));
@@ -199,7 +199,7 @@ static enum ks_error finish(struct loading *loading, enum ks_error error)
 
 /* pin: the caller's; NULL: the person is asked. */
 static enum ks_error load(struct residents *residents, struct ks_operation *operation,
-	struct fido_token *token, const struct secret *pin)
+	struct fido_token *token, const struct secret *pin, unsigned *asked)
 {
 	struct loading loading;
 	enum ks_error error;
@@ -209,7 +209,9 @@ static enum ks_error load(struct residents *residents, struct ks_operation *oper
 		loading.signing.pin = *pin;
 		error = pin_spend(&loading.signing);
 	} else {
+		loading.signing.pins_asked = *asked;
 		error = pin_sign(&loading.signing, NULL);
+		*asked = loading.signing.pins_asked;
 	}
 	return finish(&loading, error);
 }
@@ -256,7 +258,7 @@ enum ks_error residents_load_with(
 		if (take_readable(residents, operation, present[i]))
 			readable[readable_count++] = present[i];
 	if (readable_count == 1) {
-		error = load(residents, operation, readable[0], pin);
+		error = load(residents, operation, readable[0], pin, NULL);
 	} else if (readable_count == 0) {
 		error = none_readable(operation, count);
 	} else {
@@ -277,12 +279,14 @@ enum ks_error residents_load_asking(struct residents *residents, struct ks_opera
 	size_t count = tokens_present(residents->tokens, BYTES(NULL, 0), present);
 	enum ks_error result = KS_NO_TOKEN;
 	bool loaded = false;
+	unsigned asked = 0; /* the agent takes no more in one operation */
 	bool any = false;
 
 	for (size_t i = 0; i < count; i++) {
-		if (!ks_cancelled(operation) && take_readable(residents, operation, present[i])) {
+		if (!ks_cancelled(operation) && asked < PINS_ASKED_MAX &&
+			take_readable(residents, operation, present[i])) {
 			any = true;
-			result = load(residents, operation, present[i], NULL);
+			result = load(residents, operation, present[i], NULL, &asked);
 			loaded = loaded || result == KS_OK;
 			token_give_back(residents->tokens, present[i]);
 		}

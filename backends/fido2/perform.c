@@ -112,6 +112,8 @@ int perform(fido_dev_t *device, const struct token_call *call, struct buf *body)
 		return await_choice(device, call->timeout_ms);
 	case TOKEN_RESIDENT:
 		return resident_read(device, (const char *)call->pin.data, body);
+	case TOKEN_DESCRIBE:
+		return describe(device, body);
 	case TOKEN_CANCEL:
 		break;
 	}

@@ -129,7 +129,9 @@ enum ks_error pin_sign(struct signing *signing, struct buf *signature)
 	struct secret wrong[ASKED_MAX] = {0};
 	enum ks_error error = KS_PIN_WRONG;
 
-	for (unsigned asked = 0; asked < ASKED_MAX && error == KS_PIN_WRONG; asked++) {
+	for (unsigned asked = 0;
+		asked < ASKED_MAX && signing->pins_asked < PINS_ASKED_MAX && error == KS_PIN_WRONG;
+		asked++) {
 		error = attempt(signing, wrong, asked, signature);
 		wrong[asked] = signing->pin;
 		signing->pin = (struct secret){0};

@@ -10,6 +10,7 @@
 
 /* The agent refuses more than 16 in an operation, and a token may say anything. */
 #define TOUCHES_TOLD_MAX 12
+#define PINS_ASKED_MAX 4 /* likewise */
 
 struct signing {
 	struct ks_operation *operation;
@@ -24,6 +25,7 @@ struct signing {
 	struct fido_token *token; /* taken; NULL: none was chosen yet */
 	struct secret pin;
 	unsigned pins_asked;
+	bool patient; /* another worker of ours may hold the token open for a moment */
 	/* What a PIN is for, where that is no assertion; *code as in an exchange. */
 	enum ks_error (*spend)(struct signing *signing, int32_t *code);
 	void *spend_owner;
@@ -53,8 +55,9 @@ KS_MUST_CHECK enum ks_error ask_silently(
 /* The assertion, with signing->pin where there is one; verifies it. */
 KS_MUST_CHECK enum ks_error ask_assertion(
 	struct signing *signing, bool verified, int32_t *code, struct buf *signature);
-/* What is on it; the row goes into out, which the caller frees. */
-KS_MUST_CHECK enum ks_error ask_residents(struct signing *signing, int32_t *code, struct buf *out);
+/* A request that needs nobody but the PIN, if any; its answer goes into out. */
+KS_MUST_CHECK enum ks_error ask_plainly(
+	struct signing *signing, enum token_call_kind kind, int32_t *code, struct buf *out);
 KS_MUST_CHECK enum ks_error ask_tries(struct signing *signing, uint32_t *tries);
 /* The one that is touched of several, all taken and open; the rest is cancelled. */
 KS_MUST_CHECK enum ks_error ask_choice(struct signing *signing,

@@ -37,7 +37,7 @@ enum ks_error token_call_decode(struct bytes bytes, struct token_call *out)
 	out->handle = reader_string(&in);
 	out->hash = reader_string(&in);
 	out->pin = reader_string(&in);
-	if (reader_end(&in) != KS_OK || kind < TOKEN_OPEN || kind > TOKEN_RESIDENT)
+	if (reader_end(&in) != KS_OK || kind < TOKEN_OPEN || kind > TOKEN_DESCRIBE)
 		return KS_BAD_INPUT;
 	if (kind == TOKEN_ASSERT && out->hash.len != TOKEN_HASH_BYTES)
 		return KS_BAD_INPUT;
@@ -141,4 +141,39 @@ enum ks_error token_credential_decode(struct reader *in, struct token_credential
 		out->handle.len == 0 || out->handle.len > KEY_HANDLE_MAX)
 		return KS_BAD_INPUT;
 	return KS_OK;
+}
+
+void token_description_encode(const struct token_description *description, struct buf *out)
+{
+	buf_put_string(out, description->aaguid);
+	buf_put_u64(out, description->firmware);
+	buf_put_u32(out, description->pin_tries);
+	buf_put_u32(out, description->finger_tries);
+	buf_put_u32(out, description->rooms_left);
+	buf_put_u32(out, description->pin_min);
+	buf_put_bool(out, description->pin_change);
+	buf_put_bool(out, description->credentials);
+	buf_put_string(out, description->versions);
+	buf_put_string(out, description->algorithms);
+	buf_put_string(out, description->options);
+}
+
+enum ks_error token_description_decode(struct bytes bytes, struct token_description *out)
+{
+	struct reader in = reader_of(bytes);
+
+	out->aaguid = reader_string(&in);
+	out->firmware = reader_u64(&in);
+	out->pin_tries = reader_u32(&in);
+	out->finger_tries = reader_u32(&in);
+	out->rooms_left = reader_u32(&in);
+	out->pin_min = reader_u32(&in);
+	out->pin_change = reader_bool(&in);
+	out->credentials = reader_bool(&in);
+	out->versions = reader_string(&in);
+	out->algorithms = reader_string(&in);
+	out->options = reader_string(&in);
+	if (out->aaguid.len != 0 && out->aaguid.len != TOKEN_AAGUID_BYTES)
+		return KS_BAD_INPUT;
+	return reader_end(&in);
 }

@@ -28,6 +28,7 @@ enum token_call_kind {
 	TOKEN_CANCEL = 5, /* the one in work; it is answered all the same, itself never */
 	/* With the PIN: a row of token_credential, of applications that begin with "ssh:". */
 	TOKEN_RESIDENT = 6,
+	TOKEN_DESCRIBE = 7, /* answered by a token_description */
 };
 
 /* Borrows all of it. */
@@ -88,6 +89,26 @@ struct token_credential {
 	struct bytes user;  /* its name; foreign bytes */
 };
 
+#define TOKEN_LISTED_MAX 64 /* entries of a list in getInfo */
+#define TOKEN_AAGUID_BYTES 16
+#define TOKEN_NUMBER_UNKNOWN UINT32_MAX
+
+/* What getInfo and the counters say, each list as far as it may be printed. */
+struct token_description {
+	struct bytes aaguid; /* or empty */
+	uint64_t firmware;
+	uint32_t pin_tries; /* or TOKEN_NUMBER_UNKNOWN, as the next ones */
+	uint32_t finger_tries;
+	uint32_t rooms_left; /* for resident keys */
+	uint32_t pin_min;
+	bool pin_change;  /* it has to be, first */
+	bool credentials; /* it can list what is on it */
+	/* Rows of strings; in options each is followed by a bool. */
+	struct bytes versions;
+	struct bytes algorithms; /* of i32, COSE */
+	struct bytes options;
+};
+
 /* All but the PIN, which has to follow: it never lies in this buffer. */
 void token_call_encode(const struct token_call *call, struct buf *out);
 KS_MUST_CHECK enum ks_error token_call_decode(struct bytes bytes, struct token_call *out);
@@ -98,6 +119,9 @@ void token_info_encode(const struct token_info *info, struct buf *out);
 KS_MUST_CHECK enum ks_error token_info_decode(struct bytes bytes, struct token_info *out);
 void token_assertion_encode(const struct token_assertion *assertion, struct buf *out);
 KS_MUST_CHECK enum ks_error token_assertion_decode(struct bytes bytes, struct token_assertion *out);
+void token_description_encode(const struct token_description *description, struct buf *out);
+KS_MUST_CHECK enum ks_error token_description_decode(
+	struct bytes bytes, struct token_description *out);
 void token_credential_encode(const struct token_credential *credential, struct buf *out);
 /* The next one of a row. KS_BAD_INPUT: not one that SSH could use. */
 KS_MUST_CHECK enum ks_error token_credential_decode(

@@ -14,11 +14,13 @@
 #include <keystile/version.h>
 
 #include "agent.h"
+#include "lock.h"
 #include "peer.h"
 #include "policy_control.h"
 #include "prompt_where.h"
 #include "prompter.h"
 #include "reload.h"
+#include "resident_load.h"
 #include "status.h"
 #include "stream.h"
 #include "surroundings_control.h"
@@ -38,6 +40,7 @@ struct control {
 	uint64_t awaits_run;	       /* of reload.h; 0: none */
 	bool awaits_look;	       /* for a display, before its status is told */
 	struct token_release *release; /* of whose end it is told; or NULL */
+	struct resident_load *load;    /* likewise */
 };
 
 static void control_close(struct control *control)
@@ -52,6 +55,9 @@ static void control_close(struct control *control)
 	if (control->release != NULL)
 		token_release_abandon(control->release);
 	control->release = NULL;
+	if (control->load != NULL)
+		resident_load_abandon(control->load);
+	control->load = NULL;
 	if (control->passed >= 0)
 		close(control->passed);
 	control->passed = -1;
@@ -131,6 +137,18 @@ static enum ks_error answer_status(struct control *control)
 	return control->awaits_look ? KS_OK : reply(control, status_json(control->agent));
 }
 
+static enum ks_error begin_load(struct control *control)
+{
+	if (lock_locked(control->agent->lock))
+		return reply(control, json_pack("{s:b,s:s}", "ok", 0, "error",
+					      "the agent is locked: ssh-add -X"));
+	control->load = resident_load_start(control->agent, control);
+	if (control->load != NULL)
+		return KS_OK;
+	return reply(control, json_pack("{s:b,s:s}", "ok", 0, "error",
+				      "no worker for security keys could be started"));
+}
+
 static enum ks_error act(struct control *control, const json_t *request)
 {
 	const char *command = json_string_value(json_object_get(request, "command"));
@@ -153,6 +171,8 @@ static enum ks_error act(struct control *control, const json_t *request)
 		control->release = token_release_start(control->agent, control, request);
 		return control->release != NULL ? KS_OK : KS_NO_MEMORY;
 	}
+	if (strcmp(command, "load") == 0)
+		return begin_load(control);
 	if (strcmp(command, "reload") != 0)
 		return reply(control, json_pack("{s:b,s:s}", "ok", 0, "error",
 					      "this agent does not know that command"));
@@ -184,7 +204,7 @@ static int next_message(struct control *control)
 static bool may_read(const struct control *control)
 {
 	return control->awaits_run == 0 && !control->awaits_look && control->release == NULL &&
-	       stream_idle(&control->stream);
+	       control->load == NULL && stream_idle(&control->stream);
 }
 
 /* Nothing is read or answered while an answer is made or waits to be read: see connection.h. */
@@ -227,6 +247,15 @@ void controls_reloaded(struct agent *agent, uint64_t run, const char *refusal)
 void control_released(struct control *control, json_t *object)
 {
 	control->release = NULL;
+	if (reply(control, object) != KS_OK)
+		control_close(control);
+	else
+		work_off(control);
+}
+
+void control_loaded(struct control *control, json_t *object)
+{
+	control->load = NULL;
 	if (reply(control, object) != KS_OK)
 		control_close(control);
 	else

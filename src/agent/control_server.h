@@ -20,6 +20,8 @@ void controls_reloaded(struct agent *agent, uint64_t run, const char *refusal);
 void controls_looked(struct agent *agent);
 /* Of token_release_start(): takes the reference to what it is told. */
 void control_released(struct control *control, json_t *object);
+/* Of resident_load_start(), likewise. */
+void control_loaded(struct control *control, json_t *object);
 void controls_close(struct agent *agent);
 
 /* Of the process that connected, 0 where it can't be seen. */

@@ -16,6 +16,7 @@
 #include "control.h"
 #include "doctor.h"
 #include "env.h"
+#include "fido.h"
 #include "field.h"
 #include "policy.h"
 #include "prompter.h"
@@ -352,6 +353,11 @@ static int run_doctor(int argc, char **argv)
 	return command_finish() == EXIT_FINE ? verdict : (int)DOCTOR_FAIL;
 }
 
+static int run_fido(int argc, char **argv)
+{
+	return fido_run(argc - 1, argv + 1);
+}
+
 static int run_tpm(int argc, char **argv)
 {
 	return tpm_run(argc - 1, argv + 1);
@@ -400,6 +406,12 @@ const struct command commands[] = {
 		"                    [--origin local|remote] [--refused]\n"
 		"                                 what the audit log says\n",
 		run_log},
+	{"fido",
+		"keystile fido list [--pin] [--json]\n"
+		"                                 the security keys that are plugged in\n"
+		"       keystile fido load [--json]\n"
+		"                                 have the agent load what is resident on them\n",
+		run_fido},
 	{"tpm", "keystile tpm ...          make and change keys of the TPM\n", run_tpm},
 	{0},
 };

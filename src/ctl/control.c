@@ -277,6 +277,11 @@ enum ks_error control_hear(struct control *control, json_t **object)
 	return receive_object(control, object);
 }
 
+void control_be_patient(struct control *control, int patience_ms)
+{
+	control->deadline_ms = now_ms() + patience_ms;
+}
+
 enum ks_error control_hand_over(
 	struct control *control, json_t *request, int descriptor, json_t **answer)
 {

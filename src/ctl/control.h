@@ -37,6 +37,8 @@ struct control {
  * filled in all the same.
  */
 KS_MUST_CHECK enum ks_error control_open(struct control *control);
+/* A person is asked meanwhile: so long from now. */
+void control_be_patient(struct control *control, int patience_ms);
 /* Until the deadline, at least 1. */
 int control_left_ms(const struct control *control);
 void control_close(struct control *control);

@@ -6,6 +6,7 @@
 #include "worker.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,6 +27,14 @@
 #define ADMINISTER_MS 300000 /* an RSA key takes a TPM a minute or two */
 #define GRACE_MS 5000	     /* by which the worker itself ends an operation before we give up */
 #define ASK_MAX 8	     /* questions in one operation */
+#define LABELS_MAX 64
+#define SOME_TOKEN "the token"
+
+/* What the worker calls a token. */
+struct label {
+	uint32_t token;
+	char *text; /* ready to be shown */
+};
 
 struct worker {
 	struct worker_channel channel;
@@ -35,8 +44,9 @@ struct worker {
 	uint32_t operation;			/* the last one that was begun */
 	unsigned asked;
 	bool token_given;
-	const char *token; /* from the wish, else the last one's label */
-	char label[TEXT_QUOTED_MAX];
+	const char *token; /* from the wish, else the one that something is asked about */
+	struct label labels[LABELS_MAX];
+	unsigned label_count;
 };
 
 static enum ks_error broken(const char *words)
@@ -124,12 +134,49 @@ static void say(const struct frame *frame)
 		complain("%s", words);
 }
 
+static char *label_of(const struct ks_token *token)
+{
+	char quoted[TEXT_QUOTED_MAX];
+	char place[TEXT_QUOTED_MAX];
+
+	text_quote(bytes_of(token->label), quoted);
+	if (token->location == NULL || *token->location == '\0')
+		return strdup(quoted);
+	return text_format("%s at %s", quoted, text_quote(bytes_of(token->location), place));
+}
+
+/* The last one is the one that is spoken of, unless a question names another. */
 static void take_label(struct worker *worker, const struct frame *frame)
 {
+	const struct ks_token *token = &frame->token.token;
+	unsigned place = 0;
+
 	if (worker->token_given)
 		return;
-	text_quote(bytes_of(frame->token.token.label), worker->label);
-	worker->token = worker->label;
+	while (place < worker->label_count && worker->labels[place].token != token->id)
+		place++;
+	if (place == LABELS_MAX)
+		return;
+	free(worker->labels[place].text);
+	worker->labels[place] = (struct label){.token = token->id, .text = label_of(token)};
+	if (place == worker->label_count)
+		worker->label_count++;
+	worker->token = worker->labels[place].text;
+}
+
+static void speak_of(struct worker *worker, uint32_t token)
+{
+	for (unsigned i = 0; i < worker->label_count; i++)
+		if (worker->labels[i].token == token)
+			worker->token = worker->labels[i].text;
+	if (worker->token == NULL)
+		worker->token = SOME_TOKEN;
+}
+
+static void forget_labels(struct worker *worker)
+{
+	for (unsigned i = 0; i < worker->label_count; i++)
+		free(worker->labels[i].text);
 }
 
 /* What is not the end of an operation. */
@@ -140,8 +187,10 @@ static enum ks_error heed(struct worker *worker, const struct frame *frame)
 		take_label(worker, frame);
 		return KS_OK;
 	case FRAME_ASK_PIN:
+		speak_of(worker, frame->ask_pin.token);
 		return answer_pin(worker, frame);
 	case FRAME_TOUCH_AWAITED:
+		speak_of(worker, frame->gone.token);
 		return answer_touch(worker, frame);
 	case FRAME_LOG:
 	case FRAME_PROGRESS:
@@ -340,7 +389,7 @@ static enum ks_error start(struct worker *worker, const char *backend)
 
 enum ks_error worker_administer(const struct worker_wish *wish, json_t **answer)
 {
-	struct worker worker = {.token = wish->token != NULL ? wish->token : "the token",
+	struct worker worker = {.token = wish->token != NULL ? wish->token : SOME_TOKEN,
 		.token_given = wish->token != NULL};
 	enum ks_error error = start(&worker, wish->backend);
 
@@ -351,5 +400,6 @@ enum ks_error worker_administer(const struct worker_wish *wish, json_t **answer)
 		child_end(worker.pid, GRACE_MS);
 	}
 	config_deinit(&worker.config);
+	forget_labels(&worker);
 	return error;
 }
