@@ -96,6 +96,20 @@ KS_MUST_CHECK enum ks_error admin_put_public(json_t *object, const TPMT_PUBLIC *
 /* The same into the answer, and the text of the file as "file". */
 KS_MUST_CHECK enum ks_error admin_put_file(struct admin *admin, const struct tpm_key_file *file);
 
+/* ---- Handles of keys that stay in the TPM ---- */
+
+#define ADMIN_OWNER_LAST 0x817fffffU /* above are the platform's, which gives nothing back */
+
+/* The request's "handle"; said where it is none. */
+KS_MUST_CHECK enum ks_error admin_handle(const struct admin *admin, TPM2_HANDLE *out);
+/* TPM2_EvictControl: a loaded object is put at the handle, or the one that is there taken out. */
+TSS2_RC admin_evict_control(
+	struct admin *admin, const TPM2B_AUTH *owner, ESYS_TR object, TPM2_HANDLE handle);
+/* Something is at that handle. */
+bool admin_is_taken(TSS2_RC code);
+/* Another PIN for a key at a handle, see admin_passwd_persistent.c. */
+KS_MUST_CHECK enum ks_error admin_passwd_persistent(struct admin *admin);
+
 /* Base64 in JSON texts. Decoding fails on anything else. */
 json_t *admin_base64(struct bytes bytes);
 KS_MUST_CHECK enum ks_error admin_from_base64(const json_t *text, struct buf *out);

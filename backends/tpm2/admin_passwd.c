@@ -66,8 +66,11 @@ static enum ks_error change_pin(struct admin *admin, struct tpm_key *key)
 enum ks_error admin_passwd(struct admin *admin)
 {
 	struct tpm_key key;
-	enum ks_error error = admin_key(admin, &key);
+	enum ks_error error;
 
+	if (json_object_get(admin->request, "handle") != NULL)
+		return admin_passwd_persistent(admin);
+	error = admin_key(admin, &key);
 	if (error != KS_OK)
 		return error;
 	error = change_pin(admin, &key);

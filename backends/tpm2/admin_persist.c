@@ -9,8 +9,6 @@
 #include "admin.h"
 #include "session.h"
 
-#define OWNER_LAST 0x817fffffU /* above are the platform's, which gives nothing back */
-
 struct eviction {
 	TPM2_HANDLE handle;
 	TPM2B_AUTH owner;
@@ -21,7 +19,7 @@ struct eviction {
 	bool is_storage; /* and was not forced: left where it is */
 };
 
-static enum ks_error read_handle(const struct admin *admin, TPM2_HANDLE *out)
+enum ks_error admin_handle(const struct admin *admin, TPM2_HANDLE *out)
 {
 	const char *text = admin_text(admin, "handle");
 	char *end = NULL;
@@ -29,27 +27,40 @@ static enum ks_error read_handle(const struct admin *admin, TPM2_HANDLE *out)
 
 	*out = (TPM2_HANDLE)handle;
 	if (strncmp(text, "0x", 2) == 0 && *end == '\0' && handle >= TPM_PERSISTENT_FIRST &&
-		handle <= OWNER_LAST)
+		handle <= ADMIN_OWNER_LAST)
 		return KS_OK;
 	ks_explain(admin->operation, "a handle is from 0x%08x to 0x%08x", TPM_PERSISTENT_FIRST,
-		OWNER_LAST);
+		ADMIN_OWNER_LAST);
 	return KS_BAD_INPUT;
+}
+
+TSS2_RC admin_evict_control(
+	struct admin *admin, const TPM2B_AUTH *owner, ESYS_TR object, TPM2_HANDLE handle)
+{
+	ESYS_CONTEXT *esys = admin->held.tpm.esys;
+	ESYS_TR moved = ESYS_TR_NONE;
+	TSS2_RC code = Esys_TR_SetAuth(esys, ESYS_TR_RH_OWNER, owner);
+
+	if (code == TSS2_RC_SUCCESS)
+		code = Esys_EvictControl(esys, ESYS_TR_RH_OWNER, object, admin->held.session,
+			ESYS_TR_NONE, ESYS_TR_NONE, handle, &moved);
+	tpm_clear_auth(esys, ESYS_TR_RH_OWNER);
+	if (code == TSS2_RC_SUCCESS && moved != ESYS_TR_NONE)
+		tpm_forget(esys, &moved);
+	return code;
+}
+
+bool admin_is_taken(TSS2_RC code)
+{
+	return (code & ~TSS2_RC_LAYER_MASK) == TPM2_RC_NV_DEFINED;
 }
 
 static TSS2_RC evict_control(struct admin *admin, ESYS_TR object, struct eviction *eviction)
 {
-	ESYS_CONTEXT *esys = admin->held.tpm.esys;
-	ESYS_TR moved = ESYS_TR_NONE;
-	TSS2_RC code = Esys_TR_SetAuth(esys, ESYS_TR_RH_OWNER, &eviction->owner);
+	TSS2_RC code = admin_evict_control(admin, &eviction->owner, object, eviction->handle);
 
-	if (code == TSS2_RC_SUCCESS)
-		code = Esys_EvictControl(esys, ESYS_TR_RH_OWNER, object, admin->held.session,
-			ESYS_TR_NONE, ESYS_TR_NONE, eviction->handle, &moved);
-	tpm_clear_auth(esys, ESYS_TR_RH_OWNER);
 	eviction->is_refused = admin_is_refusal(code);
-	eviction->is_taken = (code & ~TSS2_RC_LAYER_MASK) == TPM2_RC_NV_DEFINED;
-	if (code == TSS2_RC_SUCCESS && moved != ESYS_TR_NONE)
-		tpm_forget(esys, &moved);
+	eviction->is_taken = admin_is_taken(code);
 	return code;
 }
 
@@ -90,7 +101,7 @@ static enum ks_error put_key(struct admin *admin, struct eviction *eviction)
 enum ks_error admin_persist(struct admin *admin)
 {
 	struct eviction eviction = {0};
-	enum ks_error error = read_handle(admin, &eviction.handle);
+	enum ks_error error = admin_handle(admin, &eviction.handle);
 
 	if (error == KS_OK)
 		error = admin_new_pin(admin, "owner_pin", &eviction.owner);
@@ -164,7 +175,7 @@ static enum ks_error take_out(struct admin *admin, struct eviction *eviction)
 enum ks_error admin_evict(struct admin *admin)
 {
 	struct eviction eviction = {.force = admin_flag(admin, "force")};
-	enum ks_error error = read_handle(admin, &eviction.handle);
+	enum ks_error error = admin_handle(admin, &eviction.handle);
 
 	if (error == KS_OK)
 		error = admin_new_pin(admin, "owner_pin", &eviction.owner);

@@ -32,6 +32,8 @@ static const char usage[] =
 	"       keystile tpm list [--json] [FILE]\n"
 	"                                 the keys in ~/.ssh/*.tpm, and in the TPM itself\n"
 	"       keystile tpm passwd [--no-pin] [--pin | --empty] [--parent-password] FILE\n"
+	"       keystile tpm passwd [--no-pin] [--pin | --empty] [--parent PARENT]\n"
+	"                           [--rsa-parent] [--parent-password] [--owner-password] HANDLE\n"
 	"                                 change the PIN of a key, or take it away\n"
 	"       keystile tpm persist [--parent-password] [--owner-password] FILE HANDLE\n"
 	"                                 put a key into the TPM to stay, at 0x81......\n"
@@ -70,7 +72,7 @@ static const struct verb {
 	{"verify", "NRcaj", TAKES_FILE, tpm_verify},
 	{"info", "j", 0, tpm_info},
 	{"list", "j", MAY_HAVE_FILE, tpm_list},
-	{"passwd", "nieP", TAKES_FILE, tpm_passwd},
+	{"passwd", "nieprPo", TAKES_FILE, tpm_passwd},
 	{"persist", "Po", TAKES_FILE | TAKES_SECOND, tpm_persist},
 	{"evict", "oF", TAKES_FILE, tpm_evict},
 };

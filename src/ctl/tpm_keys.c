@@ -44,6 +44,13 @@ static enum ks_error ask_new_pin(const struct tpm_wish *wish, struct secret *row
 	return error;
 }
 
+static void warn_uncounted(const struct tpm_wish *wish, const json_t *answer)
+{
+	if (!wish->no_pin && json_is_true(json_object_get(answer, "uncounted")))
+		complain("this key was made without a PIN, so the TPM does not count wrong ones: a "
+			 "long one is needed, or a new key");
+}
+
 static enum ks_error replace_file(const struct tpm_wish *wish, const json_t *answer)
 {
 	const char *text = json_string_value(json_object_get(answer, "file"));
@@ -59,21 +66,41 @@ static enum ks_error replace_file(const struct tpm_wish *wish, const json_t *ans
 	complain("the PIN is another one from now on; copies of the old %s still go with the old "
 		 "PIN",
 		wish->file);
-	if (!wish->no_pin && json_is_true(json_object_get(answer, "uncounted")))
-		complain("this key was made without a PIN, so the TPM does not count wrong ones: a "
-			 "long one is needed, or a new key");
+	warn_uncounted(wish, answer);
+	return KS_OK;
+}
+
+static bool is_handle(const char *text)
+{
+	return strncmp(text, "0x", 2) == 0;
+}
+
+static json_t *request_for_handle(const struct tpm_wish *wish)
+{
+	return json_pack("{s:s, s:b, s:b}", "handle", wish->file, "has_pin", wish->has_pin,
+		"has_none", wish->has_none);
+}
+
+static enum ks_error finish_change(const struct tpm_wish *wish, const json_t *answer)
+{
+	if (!is_handle(wish->file))
+		return replace_file(wish, answer);
+	complain("the PIN is another one from now on; a file of the same key goes on with its own");
+	warn_uncounted(wish, answer);
 	return KS_OK;
 }
 
 int tpm_passwd(const struct tpm_wish *wish)
 {
-	json_t *request = tpm_request_for_file(wish);
+	json_t *request =
+		is_handle(wish->file) ? request_for_handle(wish) : tpm_request_for_file(wish);
 	json_t *answer = NULL;
 	struct secret secrets = {0};
 	enum ks_error error;
 
 	if (request == NULL)
 		return TPM_EXIT_FAILED;
+	tpm_put_parent(wish, request);
 	error = tpm_ask_passwords(wish, request, &secrets);
 	if (error == KS_OK)
 		error = ask_new_pin(wish, &secrets);
@@ -83,7 +110,7 @@ int tpm_passwd(const struct tpm_wish *wish)
 	json_decref(request);
 	secret_deinit(&secrets);
 	if (error == KS_OK)
-		error = replace_file(wish, answer);
+		error = finish_change(wish, answer);
 	json_decref(answer);
 	return error == KS_OK ? TPM_EXIT_FINE : TPM_EXIT_FAILED;
 }

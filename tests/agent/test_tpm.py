@@ -1,4 +1,5 @@
 """keystile tpm: keys are made, brought in and changed, in files that other programs take as well."""
+import itertools
 import json
 import os
 import threading
@@ -223,6 +224,84 @@ class Change(CommandTest):
         self.refuse("--owner-password", "evict", "0x81000012")
         self.types("evict", "--owner-password", "0x81000012", answers=answers)
         self.assertEqual(self.tpm.handles("persistent"), [])
+
+
+class ChangePersistent(CommandTest):
+    """passwd with a handle: the key is at some handle whatever happens meanwhile."""
+
+    HANDLE, SPARE = "0x81000010", "0x817fff00"
+
+    def tearDown(self):
+        self.tpm.bus.answer = None
+        for handle in self.tpm.handles("persistent"):
+            self.tpm.tool("tpm2_evictcontrol", "-Q", "-C", "o", "-c", handle)
+        super().tearDown()
+
+    def persist(self, *options):
+        """A key without a PIN, of which no file is left."""
+        key = self.create("key.tpm", "--force", *options)
+        self.call("persist", key.name, self.HANDLE)
+        os.unlink(key)
+
+    def at_eviction(self, number, response, times=1000):
+        """From that one on, so many times, the TPM answers so when something is put or taken out."""
+        seen = itertools.count(1)
+        numbers = range(number, number + times)
+        self.tpm.bus.answer = lambda command: (
+            response if tpm.code_of(command) == tpm.EVICT_CONTROL and next(seen) in numbers else None)
+
+    def test_another_pin_takes_the_place_of_the_first(self):
+        key = self.create_with_pin()
+        self.call("persist", key.name, self.HANDLE)
+        self.tpm.bus.clear()
+        self.refuse("--pin where it has one", "passwd", "--no-pin", self.HANDLE)
+        self.types("passwd", "--pin", self.HANDLE, answers=[("A new PIN", OTHER_PIN), ("once more", OTHER_PIN),
+                                                            ("The PIN of", PIN)])
+        self.assertFalse([one for one in self.tpm.bus.passed if PIN.encode() in one or OTHER_PIN.encode() in one])
+        self.assertEqual(self.tpm.handles("persistent"), [self.HANDLE])
+        self.sign_by_openssl(f"handle:{self.HANDLE}?pass", self.path / "pin.pub", pin=OTHER_PIN)
+        self.assertEqual(self.tpm.failures(), 0)
+
+    def test_the_key_is_somewhere_whenever_the_tpm_goes(self):
+        left = ([self.HANDLE], [self.HANDLE, self.SPARE], [self.SPARE], [self.HANDLE, self.SPARE])
+        for number, handles in enumerate(left, 1):
+            with self.subTest(number):
+                self.persist()
+                self.at_eviction(number, False)
+                self.call("passwd", "--no-pin", self.HANDLE, status=1)
+                self.tpm.bus.answer = None
+                self.tpm.flush()
+                self.assertEqual([handle.lower() for handle in self.tpm.handles("persistent")], handles)
+                for handle in handles:
+                    self.sign_by_openssl(f"handle:{handle}", self.path / "key.pub")
+                    self.call("evict", handle)
+
+    def test_where_it_stopped_is_told(self):
+        self.persist()
+        self.at_eviction(3, tpm.failure(tpm.RC_NV_UNAVAILABLE))
+        self.refuse("is at 0x817fff00 now", "passwd", "--no-pin", self.HANDLE)
+
+    def test_a_moment_in_which_nothing_can_be_written_is_waited_for(self):
+        self.persist()
+        for number in range(1, 5):
+            with self.subTest(number):
+                self.at_eviction(number, tpm.failure(tpm.RC_NV_RATE), times=2)
+                self.call("passwd", "--no-pin", self.HANDLE)
+                self.assertEqual(self.tpm.handles("persistent"), [self.HANDLE])
+
+    def test_a_spare_handle_that_is_taken_is_left_alone(self):
+        self.persist()
+        self.call("persist", self.create("other.tpm").name, self.SPARE)
+        self.call("passwd", "--no-pin", self.HANDLE)
+        self.sign_by_openssl(f"handle:{self.SPARE}", self.path / "other.pub")
+        self.assertEqual(len(self.tpm.handles("persistent")), 2)
+
+    def test_keys_that_can_not_be_changed_so_are_told(self):
+        self.persist("--rsa-parent")
+        self.refuse("has another parent", "passwd", "--no-pin", self.HANDLE)
+        self.call("passwd", "--no-pin", "--rsa-parent", self.HANDLE)
+        self.refuse("nothing is at that handle", "passwd", "--no-pin", "0x81000055")
+        self.refuse("a handle is from", "passwd", "--no-pin", "0x80000000")
 
 
 class LastTry(CommandTest):

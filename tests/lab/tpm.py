@@ -17,7 +17,8 @@ from . import place
 NO_SESSIONS, SESSIONS = 0x8001, 0x8002
 (CREATE_PRIMARY, NV_READ, LOAD, SIGN, RSA_DECRYPT, FLUSH_CONTEXT, READ_PUBLIC, START_AUTH_SESSION, GET_CAPABILITY,
  IMPORT, STARTUP) = (0x131, 0x14e, 0x157, 0x15d, 0x159, 0x165, 0x173, 0x176, 0x17a, 0x156, 0x144)
-SHUTDOWN = 0x145
+SHUTDOWN, EVICT_CONTROL = 0x145, 0x120
+RC_NV_RATE, RC_NV_UNAVAILABLE = 0x920, 0x923
 HEADER = struct.Struct(">HII")
 PASSWORD_SESSION = struct.pack(">I", 0x40000009)
 
@@ -36,6 +37,11 @@ def read_message(sock):
     """A command or a response: both say their length."""
     head = _read(sock, HEADER.size)
     return head + _read(sock, HEADER.unpack(head)[1] - HEADER.size)
+
+
+def code_of(command):
+    """Which command it is."""
+    return HEADER.unpack(command[:HEADER.size])[2]
 
 
 def failure(code):
