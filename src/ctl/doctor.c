@@ -23,6 +23,16 @@ static const char *const verdicts[] = {
 	[DOCTOR_FAIL] = "fail",
 };
 
+void doctor_add(struct doctor *doctor, json_t *finding)
+{
+	const char *verdict = json_string_value(json_object_get(finding, "verdict"));
+
+	for (enum doctor_verdict i = DOCTOR_PASS; verdict != NULL && i <= DOCTOR_FAIL; i++)
+		if (strcmp(verdict, verdicts[i]) == 0 && i > doctor->worst)
+			doctor->worst = i;
+	json_array_append(doctor->findings, finding);
+}
+
 void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *check,
 	const char *remedy, const char *format, ...)
 {
@@ -34,11 +44,13 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
 	words = text_format_list(format, arguments);
 	va_end(arguments);
 	safe = words != NULL ? page_escape(words, false) : NULL;
-	if (verdict > doctor->worst)
-		doctor->worst = verdict;
-	json_array_append_new(doctor->findings,
+
+	json_t *finding =
 		json_pack("{s:s,s:s,s:s,s:s}", "check", check, "verdict", verdicts[verdict],
-			"found", safe != NULL ? safe : "out of memory", "remedy", remedy));
+			"found", safe != NULL ? safe : "out of memory", "remedy", remedy);
+
+	doctor_add(doctor, finding);
+	json_decref(finding);
 }
 
 static void print_finding(struct page *page, const json_t *finding)

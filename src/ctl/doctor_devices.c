@@ -1,23 +1,20 @@
 /*
- * Devices as the kernel shows them in /sys, and what stands between them and the agent: pcscd and
- * its driver, permissions of nodes.
+ * Devices as the kernel shows them in /sys: permissions of nodes, and versions of firmware.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <keystile/cleanup.h>
 #include <keystile/text.h>
 
 #include "doctor.h"
+#include "firmware.h"
 
-#define CCID_CLASS "0b" /* of USB interfaces: smart card readers */
-#define PCSCD_SOCKET "/run/pcscd/pcscd.comm"
+#define YUBICO "1050" /* of USB */
 
 /* HID report descriptors of security keys begin with this: usage page FIDO alliance, 0xf1d0. */
 static const uint8_t fido_page[] = {0x06, 0xd0, 0xf1};
@@ -31,7 +28,7 @@ static size_t read_start(const char *path, void *start, size_t len)
 	return got > 0 ? (size_t)got : 0;
 }
 
-static bool begins_with(const char *path, const void *bytes, size_t len)
+bool doctor_file_begins(const char *path, const void *bytes, size_t len)
 {
 	uint8_t start[8] = {0};
 
@@ -39,82 +36,13 @@ static bool begins_with(const char *path, const void *bytes, size_t len)
 	       memcmp(start, bytes, len) == 0;
 }
 
-static bool any_file(const char *pattern)
+bool doctor_any_file(const char *pattern)
 {
 	glob_t found = {0};
 	bool any = glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
 
 	globfree(&found);
 	return any;
-}
-
-/* ---- Card readers ---- */
-
-static bool reader_plugged_in(void)
-{
-	glob_t found = {0};
-	bool any = false;
-
-	if (glob("/sys/bus/usb/devices/*/bInterfaceClass", GLOB_NOSORT, NULL, &found) == 0)
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			any |= begins_with(found.gl_pathv[i], CCID_CLASS, strlen(CCID_CLASS));
-	globfree(&found);
-	return any;
-}
-
-static bool pcscd_installed(void)
-{
-	return access("/usr/sbin/pcscd", F_OK) == 0 || access("/usr/bin/pcscd", F_OK) == 0;
-}
-
-static bool ccid_driver_installed(void)
-{
-	return any_file("/usr/lib*/pcsc/drivers/*ccid*") ||
-	       any_file("/usr/lib/*/pcsc/drivers/*ccid*");
-}
-
-/* 0, or errno of connecting; nothing is sent, and the queue is not waited for. */
-static int connect_to_pcscd(void)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = PCSCD_SOCKET};
-	AUTO(fd) fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return errno;
-	return connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
-}
-
-static void check_pcscd(struct doctor *doctor, int trouble)
-{
-	if (trouble == 0 || trouble == EAGAIN)
-		doctor_say(doctor, DOCTOR_PASS, "card readers", "", "pcscd answers at %s",
-			PCSCD_SOCKET);
-	else if (!pcscd_installed())
-		doctor_say(doctor, DOCTOR_FAIL, "card readers", "sudo apt install pcscd",
-			"a reader is plugged in, but pcscd, which serves readers, is not "
-			"installed");
-	else
-		doctor_say(doctor, DOCTOR_FAIL, "card readers",
-			trouble == EACCES ? "ls -l " PCSCD_SOCKET
-					  : "sudo systemctl enable --now pcscd.socket",
-			"a reader is plugged in, but pcscd can't be reached at %s: %s",
-			PCSCD_SOCKET, strerror(trouble));
-}
-
-static void check_readers(struct doctor *doctor)
-{
-	int trouble;
-
-	if (!reader_plugged_in()) {
-		doctor_say(doctor, DOCTOR_PASS, "card readers", "",
-			"no USB card reader is plugged in");
-		return;
-	}
-	trouble = connect_to_pcscd();
-	check_pcscd(doctor, trouble);
-	if (pcscd_installed() && !ccid_driver_installed())
-		doctor_say(doctor, DOCTOR_FAIL, "card readers", "sudo apt install libccid",
-			"pcscd has no driver for USB readers (CCID)");
 }
 
 /* ---- Security keys ---- */
@@ -126,7 +54,7 @@ static void check_security_key(struct doctor *doctor, const char *node)
 	AUTO(text) device = text_format("/dev/%s", strrchr(node, '/') + 1);
 
 	if (descriptor == NULL || device == NULL ||
-		!begins_with(descriptor, fido_page, sizeof(fido_page)))
+		!doctor_file_begins(descriptor, fido_page, sizeof(fido_page)))
 		return;
 	if (access(device, R_OK | W_OK) == 0)
 		doctor_say(doctor, DOCTOR_PASS, "security keys", "", "%s can be used", device);
@@ -152,30 +80,38 @@ static void check_security_keys(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_PASS, "security keys", "", "none is plugged in");
 }
 
-/* ---- TPM ---- */
-
-static void check_tpm(struct doctor *doctor)
+/* Whatever its parts are used for, its firmware is one. idVendor is a file of one in /sys. */
+static void check_yubikey(struct doctor *doctor, const char *vendor)
 {
-	static const char node[] = "/dev/tpmrm0";
+	AUTO(text) path =
+		text_format("%.*s/bcdDevice", (int)(strrchr(vendor, '/') - vendor), vendor);
+	const struct firmware_weakness *weakness;
+	char version[5] = {0};
 
-	if (!any_file("/sys/class/tpm/tpm0"))
-		doctor_say(doctor, DOCTOR_PASS, "TPM", "", "this machine has none");
-	else if (!begins_with("/sys/class/tpm/tpm0/tpm_version_major", "2", 1))
-		doctor_say(doctor, DOCTOR_WARN, "TPM", "", "it is older than version 2: no use");
-	else if (access(node, R_OK | W_OK) == 0)
-		doctor_say(doctor, DOCTOR_PASS, "TPM", "", "%s can be used", node);
-	else if (errno == EACCES)
-		doctor_say(doctor, DOCTOR_WARN, "TPM",
-			"sudo usermod -a -G tss \"$USER\", then log in anew",
-			"you may not use %s: you are not in its group", node);
-	else
-		doctor_say(doctor, DOCTOR_WARN, "TPM", "sudo modprobe tpm_crb tpm_tis",
-			"%s can't be used: %s", node, strerror(errno));
+	if (!doctor_file_begins(vendor, YUBICO, strlen(YUBICO)) || path == NULL ||
+		read_start(path, version, sizeof(version) - 1) != sizeof(version) - 1)
+		return;
+	weakness = firmware_weakness_of_yubikey(version);
+	if (weakness != NULL)
+		doctor_say(doctor, DOCTOR_WARN, "YubiKey", weakness->remedy,
+			"firmware %c.%c.%c: %s", version[1], version[2], version[3],
+			weakness->words);
+}
+
+static void check_yubikeys(struct doctor *doctor)
+{
+	glob_t found = {0};
+
+	if (glob("/sys/bus/usb/devices/*/idVendor", 0, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			check_yubikey(doctor, found.gl_pathv[i]);
+	globfree(&found);
 }
 
 void doctor_check_devices(struct doctor *doctor)
 {
-	check_readers(doctor);
+	doctor_check_readers(doctor);
 	check_security_keys(doctor);
-	check_tpm(doctor);
+	check_yubikeys(doctor);
+	doctor_check_tpm(doctor);
 }

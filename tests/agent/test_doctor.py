@@ -181,7 +181,7 @@ class Devices(Doctor):
 
     def test_pcscd_without_a_driver_for_usb(self):
         found = self.tried(READER + self.SERVED % "666" + "mount -t tmpfs tmpfs /usr/lib/pcsc/drivers\n")
-        self.assertFinding(found["card readers"][0], "pass", "pcscd answers", "")
+        self.assertFinding(found["card readers"][0], "fail", "does not answer", "systemctl restart pcscd")
         self.assertFinding(found["card readers"][1], "fail", "no driver", "apt install libccid")
 
     def test_a_security_key_that_the_person_may_not_use(self):
@@ -195,7 +195,20 @@ class Devices(Doctor):
         node = EMPTY_DEV + "mknod -m %s /dev/tpmrm0 c 1 3\n"
         self.assertFinding(self.tried(TPM + node % "660")["TPM"][0], "warn", "not in its group", "usermod -a -G tss")
         self.assertFinding(self.tried(TPM + EMPTY_DEV)["TPM"][0], "warn", "No such file", "modprobe")
-        self.assertFinding(self.tried(TPM + node % "666")["TPM"][0], "pass", "can be used", "")
+        self.assertFinding(self.tried(TPM + node % "666")["TPM"][0], "warn", "/dev/tpmrm0 is there, but can't be used",
+                           "keystile tpm info")
+
+    def test_a_yubikey_with_firmware_that_is_known_to_be_weak(self):
+        def yubikey(version, vendor="1050"):
+            folder = "/sys/bus/usb/devices/1-2"
+            return self.tried(f"mkdir {folder}; echo {vendor} > {folder}/idVendor; echo {version} > {folder}/bcdDevice\n")
+
+        for version, words in (("0426", "firmware 4.2.6: RSA keys"), ("0434", "ROCA"), ("0500", "EUCLEAK"),
+                               ("0543", "firmware 5.4.3: who has it")):
+            self.assertFinding(yubikey(version)["YubiKey"][0], "warn", words, "firmware" if "5" in version else "RSA")
+        for version in ("0425", "0435", "0570", "0574"):
+            self.assertNotIn("YubiKey", yubikey(version))
+        self.assertNotIn("YubiKey", yubikey("0543", vendor="1209"))
 
 
 class Session(Doctor):
