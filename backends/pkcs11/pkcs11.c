@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include <keystile/backend.h>
-#include <keystile/library_path.h>
 #include <keystile/log.h>
 
 #include "provider.h"
@@ -39,7 +38,9 @@ static enum ks_error pkcs11_open(struct ks_worker *worker, struct ks_operation *
 	if (!provider)
 		return KS_NO_MEMORY;
 	provider_init(provider, worker);
-	error = module_open(&provider->module, operation, canonical);
+	error = uri_of(canonical, &provider->uri);
+	if (error == KS_OK)
+		error = module_open(&provider->module, operation, uri_module_path(canonical));
 	if (error != KS_OK) {
 		pkcs11_close(provider);
 		return error;
@@ -146,7 +147,7 @@ KS_BACKEND(pkcs11) = {
 	.version = KEYSTILE_BACKEND_VERSION,
 	.needs = &ks_needs_pkcs11,
 	.parallel = PARALLEL,
-	.locate = library_path_locate,
+	.locate = uri_locate,
 	.open = pkcs11_open,
 	.list = pkcs11_list,
 	.login = pkcs11_login,

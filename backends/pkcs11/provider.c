@@ -26,6 +26,7 @@ void provider_deinit(struct provider *provider)
 	module_close(&provider->module);
 	for (size_t i = 0; i < provider->count; i++)
 		token_free(&provider->tokens[i]);
+	uri_free(provider->uri);
 	gate_deinit(&provider->scan);
 	pthread_mutex_destroy(&provider->lock);
 }

@@ -7,6 +7,7 @@
 #define KEYSTILE_PKCS11_PROVIDER_H
 
 #include "token.h"
+#include "uri.h"
 
 /* Different tokens in a worker's life; and slots of a module. */
 #define PROVIDER_TOKENS_MAX 256
@@ -19,7 +20,8 @@ enum refresh_extent {
 struct provider {
 	struct ks_worker *worker; /* borrowed */
 	struct module module;
-	struct gate scan; /* who looks through the slots is alone */
+	struct p11_kit_uri *uri; /* which tokens are meant; NULL: all */
+	struct gate scan;	 /* who looks through the slots is alone */
 	pthread_mutex_t lock;
 	struct token *tokens[PROVIDER_TOKENS_MAX];
 	size_t count;

@@ -42,8 +42,9 @@ static CK_RV list_slots(struct module *module, CK_SLOT_ID *slots, CK_ULONG *coun
 	return value;
 }
 
-/* False for slots whose token can't be used: none in it, unknown, not set up yet. */
-static bool look(struct module *module, CK_SLOT_ID slot, struct sighting *sighting)
+/* False for slots whose token can't be used: none in it, unknown, not set up yet, not meant. */
+static bool look(const struct provider *provider, struct module *module, CK_SLOT_ID slot,
+	struct sighting *sighting)
 {
 	CK_SLOT_INFO slot_info = {0};
 	CK_TOKEN_INFO info;
@@ -55,7 +56,7 @@ static bool look(struct module *module, CK_SLOT_ID slot, struct sighting *sighti
 		log_info("slot %lu: C_GetTokenInfo: %s", slot, return_value_name(value, name));
 		return false;
 	}
-	if (!(info.flags & CKF_TOKEN_INITIALIZED))
+	if (!(info.flags & CKF_TOKEN_INITIALIZED) || !uri_means(provider->uri, &info))
 		return false;
 	sighting->slot = slot;
 	sighting->flags = info.flags;
@@ -165,7 +166,7 @@ enum ks_error slots_scan(struct provider *provider, struct ks_operation *operati
 	for (CK_ULONG i = 0; i < count; i++) {
 		struct token *token;
 
-		if (!look(&provider->module, slots[i], &sighting))
+		if (!look(provider, &provider->module, slots[i], &sighting))
 			continue;
 		token = match(provider, &sighting, seen);
 		if (!token)

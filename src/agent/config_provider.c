@@ -23,6 +23,9 @@ static int check_load(cfg_t *cfg, cfg_opt_t *option)
 		return config_refuse(cfg, option,
 			"the value must be what ssh-add -s takes: a path that begins with /, "
 			"or a name such as tpm2:");
+	if (strstr(value, "pin-value=") != NULL || strstr(value, "pin-source=") != NULL)
+		return config_refuse(
+			cfg, option, "a PIN has no place here: it is asked for when it is needed");
 	return config_check_text(cfg, option);
 }
 

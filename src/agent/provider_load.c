@@ -261,9 +261,14 @@ static void open_located(struct operation *operation, struct provider *provider)
 		fail_with(operation, KS_NO_MEMORY, bytes_of(NULL));
 }
 
-/* A name without the path that it should have is never allowed. */
+/*
+ * A name without the path that it should have is never allowed. That of a PKCS#11 URI is its
+ * last part, as it is: see backends/pkcs11/uri.h.
+ */
 static bool may_load(const struct provider *provider, const char *name)
 {
+	static const char uri_scheme[] = "pkcs11:";
+	static const char uri_module[] = "?module-path=";
 	const char *scheme = provider->needs->scheme;
 	const char *path = name;
 
@@ -275,6 +280,11 @@ static bool may_load(const struct provider *provider, const char *name)
 		if (strncmp(name, scheme, len) != 0 || name[len] != ':')
 			return false;
 		path = name + len + 1;
+	}
+	if (strncmp(name, uri_scheme, strlen(uri_scheme)) == 0) {
+		const char *mark = strstr(name, uri_module);
+
+		path = mark != NULL ? mark + strlen(uri_module) : "";
 	}
 	return path[0] == '/' && agent_provider_allowed(provider->agent, path);
 }
