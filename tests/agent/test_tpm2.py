@@ -1,5 +1,6 @@
 """Keys of a TPM in an agent: logins by the real ssh, from here and forwarded, and the host keys of a real sshd."""
 import unittest
+from concurrent import futures
 
 import lab
 from lab import client as c
@@ -106,6 +107,52 @@ class Logins(TpmAgentTest):
             self.tpm.bus.drop()
             self.tpm.flush()
             lab.wait_for("it signs again", lambda: client.sign(blob, b"data"))
+
+
+class ADevice(TpmAgentTest):
+    def test_a_tpm_behind_a_device_signs_with_one_command_and_is_given_back(self):
+        device = tpm.Device(self.tpm.bus)
+        self.addCleanup(device.close)
+        config = (f'worker tpm2 {{\n\tenvironment = {{"KEYSTILE_TPM2_TCTI=device:{device.path}"}}\n'
+                  f'\tgrant-write = {{"{device.path}"}}\n}}\n')
+        self.agent = lab.Agent(askpass=self.askpass, config=config)
+        self.addCleanup(self.agent.stop)
+        provider = f"tpm2:{self.tpm.openssl_key('device.tpm')}"
+        self.load(provider)
+        with lab.AgentClient(self.agent) as client:
+            blob = client.list()[0].blob
+            client.sign(blob, b"data")
+            self.tpm.bus.clear()
+            lab.verify(blob, client.sign(blob, b"more"), b"more")
+        self.assertEqual(self.tpm.bus.codes(), [tpm.SIGN])
+        self.assertEqual(self.agent.run("ssh-add", "-e", provider).returncode, 0)
+        lab.wait_for("it is given back", lambda: not self.tpm.handles("transient"))
+
+
+class ManyAtOnce(TpmAgentTest):
+    def test_ten_clients_sign_with_two_keys_and_one_command_each(self):
+        self.start()
+        folder = self.agent.home / ".ssh"
+        folder.mkdir(mode=0o700)
+        for name in ("a.tpm", "b.tpm"):
+            self.tpm.openssl_key(name, folder=folder)
+        self.load("tpm2:")
+        with lab.AgentClient(self.agent) as client:
+            blobs = [key.blob for key in client.list()]
+            for blob in blobs:
+                client.sign(blob, b"data")
+        self.tpm.bus.clear()
+        with futures.ThreadPoolExecutor(10) as pool:
+            done = [pool.submit(self.sign_five, blobs[number % 2], number) for number in range(10)]
+            for one in done:
+                one.result()
+        self.assertEqual(self.tpm.bus.codes(), [tpm.SIGN] * 50)
+
+    def sign_five(self, blob, number):
+        with lab.AgentClient(self.agent) as client:
+            for index in range(5):
+                data = f"{number} {index}".encode()
+                lab.verify(blob, client.sign(blob, data), data)
 
 
 class WhatIsHeld(TpmAgentTest):

@@ -13,6 +13,8 @@ class KeyFilesOfOtherPrograms(TpmTest):
     def test_keys_of_tpm2_tools_sign_with_each_of_their_algorithms(self):
         for algorithm, names in (("ecc256", ["ecdsa-sha2-nistp256"]), ("ecc384", ["ecdsa-sha2-nistp384"]),
                                  ("ecc521", ["ecdsa-sha2-nistp521"]),
+                                 ("ecc256:ecdsa-sha256", ["ecdsa-sha2-nistp256"]),
+                                 ("rsa2048:rsassa-sha512", ["rsa-sha2-512"]),
                                  ("rsa2048", ["rsa-sha2-256", "rsa-sha2-512"]),
                                  ("rsa3072", ["rsa-sha2-256", "rsa-sha2-512"])):
             started = self.start(self.key(algorithm=algorithm))

@@ -1,11 +1,13 @@
 """The tpm2 backend with a TPM that loses things, is busy, lies, goes, and with files that are not right."""
 import os
+import signal
 import struct
 import unittest
 
 import lab
 from lab import tpm, worker
-from tpm2_bed import (HASH, INITIALIZE, NV_RATE, OBJECT_MEMORY, PIN, RETRY, TESTING, YIELDED, TpmTest, refuse)
+from tpm2_bed import (HASH, INITIALIZE, KEY_HANDLE, NV_RATE, OBJECT_MEMORY, PIN, REFERENCE_KEY, REFERENCE_SESSION, RETRY,
+                      SESSION_HANDLE, TESTING, YIELDED, TpmTest, refuse)
 
 COMMANDS_MOST = 100  # what one request may cause at the most
 
@@ -33,6 +35,43 @@ class WhatIsLost(TpmTest):
                 self.assert_signs(started)
         self.stop()
         self.assert_nothing_left()
+
+    def test_what_the_tpm_says_is_gone_is_loaded_again(self):
+        started = self.start(self.key())
+        for code in (KEY_HANDLE, SESSION_HANDLE, REFERENCE_KEY, REFERENCE_SESSION):
+            with self.subTest(hex(code)):
+                self.assert_signs(started)
+                self.tpm.bus.clear()
+                self.tpm.bus.answer = refuse(code, tpm.SIGN)
+                self.assert_signs(started)
+                missed = tpm.LOAD if code in (KEY_HANDLE, REFERENCE_KEY) else tpm.START_AUTH_SESSION
+                self.assertEqual(self.tpm.bus.codes().count(missed), 1)
+                started.call(worker.RELEASE, worker.u32(0))
+                self.tpm.flush()  # it was a lie
+
+    def test_a_tpm_that_says_so_each_time_is_not_asked_for_ever(self):
+        started = self.start(self.key())
+        for code in (KEY_HANDLE, SESSION_HANDLE, REFERENCE_KEY, REFERENCE_SESSION):
+            with self.subTest(hex(code)):
+                self.tpm.bus.clear()
+                self.tpm.bus.answer = refuse(code, tpm.SIGN, times=10000)
+                self.assertNotEqual(started.sign(started.key())[1].error, worker.OK)
+                self.assertLess(len(self.tpm.bus.passed), COMMANDS_MOST)
+                self.tpm.bus.answer = None
+                started.call(worker.RELEASE, worker.u32(0))
+                self.tpm.flush()
+        self.assert_signs(started)
+
+    def test_a_tpm_that_stands_still_for_a_while_is_waited_for(self):
+        started = self.start(self.key())
+        self.assert_signs(started)
+        self.tpm.process.send_signal(signal.SIGSTOP)
+        try:
+            operation = started.begin_sign(started.key())
+            lab.wait_for("it waits", lambda: len(self.tpm.bus.passed) > len(self.tpm.bus.answered))
+        finally:
+            self.tpm.process.send_signal(signal.SIGCONT)
+        self.assertEqual(started.finish(operation)[1].error, worker.OK)
 
     def test_a_restarted_tpm_is_no_obstacle(self):
         started = self.start(self.key(PIN), KEYSTILE_TPM2_PIN_MINUTES="5")

@@ -11,6 +11,7 @@ import socket
 import struct
 import subprocess
 import threading
+import tty
 
 from . import place
 
@@ -97,18 +98,22 @@ class Bus:
 
     def _serve(self, client):
         while True:
-            command = read_message(client)
-            with self._turn:
-                self.passed.append(command)
-                instead = self.answer(command) if self.answer else None
-                response = self._forward(command) if instead is None else instead
-                if instead is None and self.alter:
-                    response = self.alter(command, response)
-                self.answered.append(response)
+            response = self.take(read_message(client))
             if response is False:
                 return
             if response is not True:
                 client.sendall(response)
+
+    def take(self, command):
+        """What it is answered with, see above."""
+        with self._turn:
+            self.passed.append(command)
+            instead = self.answer(command) if self.answer else None
+            response = self._forward(command) if instead is None else instead
+            if instead is None and self.alter:
+                response = self.alter(command, response)
+            self.answered.append(response)
+        return response
 
     def _forward(self, command):
         if self._upstream is None:
@@ -158,6 +163,34 @@ class Bus:
             listener.close()
         self.drop()
         self.restart()
+
+
+class Device:
+    """A device node through which a bus is reached, as /dev/tpm0: what is written is a command, what is read the answer."""
+
+    def __init__(self, bus):
+        self._bus = bus
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.path = os.ttyname(self._slave)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        try:
+            while True:
+                os.write(self._master, self._bus.take(self._command()))
+        except (EOFError, OSError):
+            pass
+
+    def _command(self):
+        data = b""
+        while len(data) < HEADER.size or len(data) < HEADER.unpack(data[:HEADER.size])[1]:
+            data += os.read(self._master, 4096)
+        return data
+
+    def close(self):
+        os.close(self._slave)
+        os.close(self._master)
 
 
 class Tpm:
