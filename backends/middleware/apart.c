@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@
 #include <keystile/log.h>
 #include <keystile/text.h>
 
+#include "report.h"
+
 #define PROGRAM "keystile-library-call"
 #define FIRST_FREE_FD (LIBRARY_CALL_SECRET_FD + 1)
 /* To load a library takes no person's time: who waits for ssh-add hears of it before giving up. */
@@ -25,7 +28,10 @@
 
 struct child {
 	pid_t pid;
-	int answers;	   /* reading end */
+	struct channel answers;
+	struct incoming received;
+	bool confined;	   /* it has said how */
+	unsigned denials;  /* that it has told of */
 	int requests;	   /* writing end; -1 once there is no more to write */
 	struct bytes left; /* to write */
 };
@@ -112,6 +118,19 @@ static int spawn(char *program, const struct given *given, pid_t *pid)
 	return error;
 }
 
+/* Likewise; each of its answers is a message of its own. */
+static bool make_socket(int *here, int *there)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		return false;
+	*here = ends[0];
+	*there = fcntl(ends[1], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+	close(ends[1]);
+	return *there >= 0;
+}
+
 static enum ks_error not_started(struct ks_operation *operation, int error)
 {
 	log_error("%s can't be started: %s", PROGRAM, strerror(error));
@@ -130,7 +149,7 @@ static enum ks_error child_start(
 	AUTO(text) program = program_path();
 	int error;
 
-	if (program == NULL || !make_pipe(&answers_here, &answers_there) ||
+	if (program == NULL || !make_socket(&answers_here, &answers_there) ||
 		!make_pipe(&request_there, &request_here) ||
 		fcntl(request_here, F_SETFL, O_NONBLOCK) != 0)
 		return not_started(operation, errno);
@@ -140,7 +159,8 @@ static enum ks_error child_start(
 		program, &(struct given){answers_there, request_there, secret_there}, &child->pid);
 	if (error != 0)
 		return not_started(operation, error);
-	child->answers = TAKE_FD(answers_here);
+	channel_init(&child->answers, TAKE_FD(answers_here));
+	incoming_init(&child->received);
 	child->requests = TAKE_FD(request_here);
 	child->left = request;
 	return KS_OK;
@@ -165,30 +185,42 @@ static void send_request(struct child *child)
 	child->requests = -1;
 }
 
-/* True when all of the answer is there: a string. */
-static bool complete(const struct buf *received)
+/*
+ * How it is confined is told once, before the library is loaded; what the library was kept from
+ * may come at any time, and is told by the library itself if it likes.
+ */
+static bool may_pass(struct child *child)
 {
-	struct reader in = reader_of(buf_bytes(received));
-
-	reader_string(&in);
-	return !in.failed;
+	switch (child->received.frame.type) {
+	case FRAME_MEMORY:
+		return !child->confined;
+	case FRAME_CONFINED:
+		if (child->confined)
+			return false;
+		child->confined = true;
+		return true;
+	case FRAME_DENIED:
+		return child->confined && child->denials++ < REPORT_DENIALS_MAX;
+	default:
+		return false;
+	}
 }
 
-/* False at the end of the pipe, and for more than an answer may have. */
-static bool receive(const struct child *child, struct buf *received)
+/* The agent takes it as if it came from this process. */
+static enum ks_error pass_on(struct child *child, struct ks_operation *operation)
 {
-	uint8_t *room = buf_reserve(received, LIBRARY_ANSWER_MAX - received->len);
-	ssize_t got;
+	return may_pass(child)
+		       ? report_for_program(operation, &child->received.frame, child->received.fd)
+		       : KS_OK;
+}
 
-	if (room == NULL || received->len == LIBRARY_ANSWER_MAX)
-		return false;
-	do {
-		got = read(child->answers, room, LIBRARY_ANSWER_MAX - received->len);
-	} while (got < 0 && errno == EINTR);
-	if (got <= 0)
-		return false;
-	received->len += (size_t)got;
-	return true;
+/* KS_DEVICE_FAILED at the end of the socket, and for what is no frame. */
+static enum ks_error receive(struct child *child, struct ks_operation *operation, bool *answered)
+{
+	if (channel_receive_message(&child->answers, &child->received) != CHANNEL_FRAME)
+		return KS_DEVICE_FAILED;
+	*answered = child->received.frame.type == FRAME_DONE;
+	return *answered ? KS_OK : pass_on(child, operation);
 }
 
 static int64_t now_ms(void)
@@ -210,12 +242,14 @@ static int wait_ms(const struct ks_operation *operation, int64_t end)
 	return left < most ? (int)left : most;
 }
 
-/* KS_TIMEOUT when end has come. */
-static enum ks_error await_answer(
-	struct child *child, struct ks_operation *operation, int64_t end, struct buf *received)
+/* KS_TIMEOUT when end has come. With KS_OK the answer is what was received last. */
+static enum ks_error await_answer(struct child *child, struct ks_operation *operation, int64_t end)
 {
-	while (!complete(received)) {
-		struct pollfd events[] = {{.fd = child->answers, .events = POLLIN},
+	enum ks_error error = KS_OK;
+	bool answered = false;
+
+	while (error == KS_OK && !answered) {
+		struct pollfd events[] = {{.fd = child->answers.fd, .events = POLLIN},
 			{.fd = ks_cancel_fd(operation), .events = POLLIN},
 			{.fd = child->requests, .events = POLLOUT}};
 		int count = poll(events, 3, wait_ms(operation, end));
@@ -228,10 +262,10 @@ static enum ks_error await_answer(
 			return KS_TIMEOUT;
 		if (count > 0 && events[2].revents != 0)
 			send_request(child);
-		if (count > 0 && events[0].revents != 0 && !receive(child, received))
-			return KS_DEVICE_FAILED;
+		if (count > 0 && events[0].revents != 0)
+			error = receive(child, operation, &answered);
 	}
-	return KS_OK;
+	return error;
 }
 
 /* ---- Its end ---- */
@@ -247,7 +281,6 @@ static int child_end(struct child *child)
 	do {
 		pid = waitpid(child->pid, &status, 0);
 	} while (pid < 0 && errno == EINTR);
-	close(child->answers);
 	if (child->requests >= 0)
 		close(child->requests);
 	return status;
@@ -283,12 +316,38 @@ static enum ks_error encode(
 	return buf_status(request);
 }
 
+static void child_deinit(struct child *child)
+{
+	incoming_clear(&child->received);
+	buf_deinit(&child->received.body);
+	buf_deinit(&child->answers.out);
+	pthread_mutex_destroy(&child->answers.writing);
+	close(child->answers.fd);
+}
+
+/* Until it has ended, for better or worse. */
+static enum ks_error serve(struct child *child, struct ks_operation *operation,
+	enum library_call_kind kind, struct buf *answer)
+{
+	int64_t end = kind == LIBRARY_CHECK ? now_ms() + CHECK_SECONDS * 1000 : INT64_MAX;
+	enum ks_error error = await_answer(child, operation, end);
+	/* At the end of the socket the child is as good as ended: its own end is what is told. */
+	int status = child_end(child);
+
+	if (error == KS_DEVICE_FAILED)
+		explain_end(operation, status);
+	if (error == KS_TIMEOUT)
+		return explain_slowness(operation);
+	if (error != KS_OK)
+		return error;
+	buf_put(answer, child->received.frame.done.result);
+	return buf_status(answer);
+}
+
 enum ks_error apart_call(struct ks_operation *operation, const struct library_call *call,
 	int secret, struct buf *answer)
 {
-	int64_t end = call->kind == LIBRARY_CHECK ? now_ms() + CHECK_SECONDS * 1000 : INT64_MAX;
-	struct child child;
-	AUTO(buf) received = {.max = LIBRARY_ANSWER_MAX};
+	struct child child = {0};
 	AUTO(buf) request = {.max = LIBRARY_CALL_MAX};
 	enum ks_error error = encode(operation, call, &request);
 
@@ -296,16 +355,7 @@ enum ks_error apart_call(struct ks_operation *operation, const struct library_ca
 		error = child_start(&child, operation, secret, buf_bytes(&request));
 	if (error != KS_OK)
 		return error;
-	error = await_answer(&child, operation, end, &received);
-	/* At the end of the pipe the child is as good as ended: its own end is what is told. */
-	int status = child_end(&child);
-	if (error == KS_DEVICE_FAILED)
-		explain_end(operation, status);
-	if (error == KS_TIMEOUT)
-		return explain_slowness(operation);
-	if (error != KS_OK)
-		return error;
-	struct reader in = reader_of(buf_bytes(&received));
-	buf_put(answer, reader_string(&in));
-	return buf_status(answer);
+	error = serve(&child, operation, call->kind, answer);
+	child_deinit(&child);
+	return error;
 }

@@ -2,7 +2,7 @@
  * keystile-library-call: loads one security key library, makes one call into it and ends. It is a
  * program and not a forked part of the worker, so that nothing of the worker's is in its memory and
  * no lock that another thread of the worker held at that moment is held for ever in here.
- * It gives up its rights before it reads a byte, and keeps but the pipe of its answer from there
+ * It gives up its rights before it reads a byte, and keeps but the socket of its answer from there
  * on.
  */
 #include <errno.h>
@@ -15,28 +15,33 @@
 #include <keystile/cleanup.h>
 #include <keystile/log.h>
 
+#include "channel.h"
 #include "confine.h"
 #include "harden.h"
 #include "library.h"
+#include "report.h"
 
 extern KS_NEEDS(middleware);
 
 #define READ_BYTES ((size_t)64 * 1024)
 
-/* What its library starts gets no end of the pipe by exec(). */
-static bool keep_descriptors(void)
+/* What its library starts gets no end of the socket by exec(). */
+static bool keep_descriptors(bool memory)
 {
+	int last = memory ? LIBRARY_CALL_MEMORY_FD : LIBRARY_CALL_SECRET_FD;
+
 	return fcntl(LIBRARY_CALL_ANSWER_FD, F_SETFD, FD_CLOEXEC) == 0 &&
-	       close_range(LIBRARY_CALL_SECRET_FD + 1, ~0U, 0) == 0;
+	       close_range((unsigned)last + 1, ~0U, 0) == 0;
 }
 
 /* NULL, or what could not be given up. */
-static const char *give_up(void)
+static const char *give_up(bool memory)
 {
 	const char *kept = harden_program(true);
 
-	if (kept == NULL && !keep_descriptors())
-		return "descriptors other than its pipes";
+	harden_explain_crashes();
+	if (kept == NULL && !keep_descriptors(memory))
+		return "descriptors other than its own";
 	if (kept == NULL && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
 		return "a life after the worker's";
 	return kept;
@@ -75,16 +80,35 @@ static void sign(const struct library_call *call, struct buf *answer)
 	secret_deinit(&secret);
 }
 
-/* It may need a file that a library has by now: after the request, before the library. */
-static bool confined(const struct library_call *call)
+/* As a worker that runs a library itself: the agent gets the memory, and hears what is refused. */
+static enum ks_error hand_over_memory(struct channel *channel, bool memory, bool brokered)
 {
-	struct frame_confined told;
+	const struct frame frame = {.type = FRAME_MEMORY, .operation = LIBRARY_CALL_OPERATION};
+	enum ks_error error = KS_OK;
 
-	return confine_process(&ks_needs_middleware, call->path, call->grants, &told, NULL) ==
-	       KS_OK;
+	if (memory && brokered)
+		error = channel_send_with(channel, &frame, LIBRARY_CALL_MEMORY_FD);
+	if (memory)
+		close(LIBRARY_CALL_MEMORY_FD);
+	return error;
 }
 
-static void carry_out(struct buf *answer)
+/* It may need a file that a library has by now: after the request, before the library. */
+static bool confined(struct channel *channel, bool memory, const struct library_call *call)
+{
+	struct frame frame = {.type = FRAME_CONFINED, .operation = LIBRARY_CALL_OPERATION};
+	bool brokered = confine_is_brokered(call->grants);
+	AUTO(fd) notifications = -1;
+
+	if (hand_over_memory(channel, memory, brokered) != KS_OK ||
+		confine_process(&ks_needs_middleware, call->path, call->grants, &frame.confined,
+			brokered ? &notifications : NULL) != KS_OK)
+		return false;
+	report_denials(channel);
+	return channel_send_with(channel, &frame, notifications) == KS_OK;
+}
+
+static void carry_out(struct channel *channel, bool memory, struct buf *answer)
 {
 	AUTO(buf) request = {0};
 	struct library_call call;
@@ -100,7 +124,7 @@ static void carry_out(struct buf *answer)
 	/* PR_SET_PDEATHSIG came too late for a worker that had ended before. */
 	else if (getppid() != (pid_t)call.worker)
 		_exit(1);
-	else if (!confined(&call))
+	else if (!confined(channel, memory, &call))
 		library_answer_error(answer, KS_DEVICE_FAILED, "the library could not be confined");
 	else if (call.kind == LIBRARY_SIGN)
 		sign(&call, answer);
@@ -108,36 +132,26 @@ static void carry_out(struct buf *answer)
 		library_check(&call, answer);
 }
 
-static void write_all(struct bytes bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t written = write(LIBRARY_CALL_ANSWER_FD, bytes.data, bytes.len);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return;
-		bytes.data += written;
-		bytes.len -= (size_t)written;
-	}
-}
-
-/* An answer is a string, so that the worker sees when all of it is there. */
 int main(void)
 {
+	bool memory = confine_open_memory(LIBRARY_CALL_MEMORY_FD);
+	const char *kept = give_up(memory);
 	AUTO(buf) answer = {0};
-	const char *kept = give_up();
+	struct channel channel;
 
 	if (kept != NULL) {
 		fprintf(stderr, "keystile-library-call: can't give up %s\n", kept);
 		return 2;
 	}
 	log_start("keystile-library-call", LOG_LEVEL_WARNING);
+	channel_init(&channel, LIBRARY_CALL_ANSWER_FD);
 	buf_init(&answer, LIBRARY_ANSWER_MAX);
-	size_t opened = buf_open_string(&answer);
-	carry_out(&answer);
-	buf_close_string(&answer, opened);
-	if (buf_status(&answer) == KS_OK)
-		write_all(buf_bytes(&answer));
+	carry_out(&channel, memory, &answer);
+	const struct frame done = {.type = FRAME_DONE,
+		.operation = LIBRARY_CALL_OPERATION,
+		.done = {.result = buf_bytes(&answer)}};
+	/* Who does not get it sees the end of the socket. */
+	if (buf_status(&answer) != KS_OK || channel_send(&channel, &done) != KS_OK)
+		_exit(1);
 	_exit(0); /* what the library wants done at exit is not waited for */
 }

@@ -7,13 +7,21 @@
 
 #include <keystile/backend.h>
 
-/* Where the program finds its three pipes. */
-enum { LIBRARY_CALL_ANSWER_FD = 3, LIBRARY_CALL_REQUEST_FD, LIBRARY_CALL_SECRET_FD };
+/* Where the program finds its socket and its two pipes, and puts its own memory. */
+enum {
+	LIBRARY_CALL_ANSWER_FD = 3,
+	LIBRARY_CALL_REQUEST_FD,
+	LIBRARY_CALL_SECRET_FD,
+	LIBRARY_CALL_MEMORY_FD
+};
+
+/* What its answers, which are frames, give as their operation. */
+#define LIBRARY_CALL_OPERATION 1
 
 /* Worker and program may be of two versions while a new one is being installed. */
-#define LIBRARY_CALL_VERSION 1
-#define LIBRARY_CALL_MAX BUF_MAX_DEFAULT  /* of a request; what is signed fits into a frame */
-#define LIBRARY_ANSWER_MAX ((size_t)4096) /* with its length */
+#define LIBRARY_CALL_VERSION 2
+#define LIBRARY_CALL_MAX BUF_MAX_DEFAULT /* of a request; what is signed fits into a frame */
+#define LIBRARY_ANSWER_MAX ((size_t)4096)
 #define LIBRARY_SECRET_MAX ((size_t)4096) /* key handle, PIN, and what stands around them */
 
 enum library_call_kind {

@@ -29,6 +29,7 @@
 #include "broker_address.h"
 #include "command_channel.h"
 #include "denials.h"
+#include "peer.h"
 
 #define STACK ((size_t)256 * 1024)
 #define CONNECT_SECONDS 5
@@ -216,7 +217,9 @@ static int judge_thread(const struct broker *broker)
 
 /* ---- Everything else is refused ---- */
 
-static void note_call(const struct broker *broker, const struct seccomp_data *call)
+/* An error. What is a newer way to do the same seems not to be there, so that the older is taken.
+ */
+static int refuse_call(const struct broker *broker, const struct seccomp_data *call)
 {
 	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, call->nr);
 	char text[SYSCALL_TEXT_MAX];
@@ -230,6 +233,7 @@ static void note_call(const struct broker *broker, const struct seccomp_data *ca
 		snprintf(text, sizeof(text), "%s", name);
 	free(name);
 	note_denial(broker, DENIAL_CALL, text);
+	return call->nr == SYS_openat2 ? ENOSYS : EPERM;
 }
 
 /* ---- The thread ---- */
@@ -279,7 +283,7 @@ static bool serve(struct broker *broker)
 	else if (thread)
 		error = judge_thread(broker);
 	else
-		note_call(broker, &notification.is.data);
+		error = refuse_call(broker, &notification.is.data);
 	throttle(broker, error == 0 ? COST_OF_CONNECTION : COST_OF_REFUSAL);
 	answer.is.id = notification.is.id;
 	answer.is.error = -error;
@@ -317,6 +321,20 @@ struct broker *broker_new(struct denials *denials, const char *backend, const ch
 		return broker;
 	broker_free(broker);
 	return NULL;
+}
+
+struct broker *broker_copy(const struct broker *broker)
+{
+	struct broker *copy =
+		broker == NULL ? NULL
+			       : broker_new(broker->denials, broker->backend, broker->provider);
+
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy->granted, broker->granted, sizeof(copy->granted));
+	copy->count = broker->count;
+	copy->tcp = broker->tcp;
+	return copy;
 }
 
 void broker_free(struct broker *broker)
@@ -379,13 +397,32 @@ static bool is_file(int fd, const char *name)
 	return len == (ssize_t)strlen(name) && memcmp(found, name, (size_t)len) == 0;
 }
 
-static bool descriptors_fit(const struct broker *broker, pid_t pid)
+/* Whose memory it is; 0: it is none. */
+static pid_t memory_owner(int fd)
 {
-	char memory[64];
+	char path[64];
+	char found[64] = "";
+	int pid = 0;
 
-	snprintf(memory, sizeof(memory), "/proc/%d/mem", (int)pid);
-	return is_file(broker->notifications, "anon_inode:seccomp notify") &&
-	       (broker->memory < 0 || is_file(broker->memory, memory));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (readlink(path, found, sizeof(found) - 1) < 0 || sscanf(found, "/proc/%d/", &pid) != 1)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	return is_file(fd, path) ? pid : 0;
+}
+
+/* Without a memory a child is not known, and its threads are not counted. */
+static bool descriptors_fit(struct broker *broker, const struct broker_watched *watched)
+{
+	pid_t owner = broker->memory < 0 ? 0 : memory_owner(broker->memory);
+
+	broker->pid = watched->child ? owner : watched->pid;
+	if (!is_file(broker->notifications, "anon_inode:seccomp notify"))
+		return false;
+	if (broker->memory < 0)
+		return true;
+	return watched->child ? owner > 0 && peer_parent(owner) == watched->pid
+			      : owner == watched->pid;
 }
 
 static bool start_thread(struct broker *broker)
@@ -412,18 +449,19 @@ static bool start_thread(struct broker *broker)
 	return error == 0;
 }
 
-enum ks_error broker_start(struct broker *broker, pid_t pid, int notifications_fd, int memory_fd)
+enum ks_error broker_start(struct broker *broker, const struct broker_watched *watched)
 {
 	enum ks_error error = KS_OK;
 
-	broker->pid = pid;
-	broker->notifications = notifications_fd;
-	broker->memory = memory_fd;
-	if (!descriptors_fit(broker, pid))
+	broker->notifications = watched->notifications_fd;
+	broker->memory = watched->memory_fd;
+	if (descriptors_fit(broker, watched)) {
+		error = start_thread(broker) ? KS_OK : KS_NO_MEMORY;
+		if (error == KS_OK)
+			return KS_OK;
+	} else if (!watched->child) { /* which may have ended, and is not known then */
 		error = KS_BAD_INPUT;
-	else if (!start_thread(broker))
-		error = KS_NO_MEMORY;
-	if (error != KS_OK)
-		broker_free(broker);
+	}
+	broker_free(broker);
 	return error;
 }

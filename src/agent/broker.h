@@ -34,11 +34,22 @@ bool broker_grant_command(struct broker *broker, const char *text, unsigned numb
 void broker_set_commands(struct broker *broker, int channel);
 void broker_free(struct broker *broker); /* one that was not started; NULL is fine */
 
+/* One with the same grants, not started. NULL: no memory. */
+struct broker *broker_copy(const struct broker *broker);
+
+/* Whom it is to answer. */
+struct broker_watched {
+	pid_t pid;
+	bool child; /* a child of that process, whose number its memory tells */
+	int notifications_fd;
+	int memory_fd; /* -1: nothing can be connected */
+};
+
 /*
- * From here on it is on its own. Takes all three in any case; memory_fd may be -1, then nothing can
- * be connected. KS_BAD_INPUT: the descriptors are not what they should be, of the process pid.
+ * From here on it is on its own. Takes it and the descriptors in any case. KS_BAD_INPUT: these are
+ * not what they should be, of that process.
  */
 KS_MUST_CHECK enum ks_error broker_start(
-	struct broker *broker, pid_t pid, int notifications_fd, int memory_fd);
+	struct broker *broker, const struct broker_watched *watched);
 
 #endif

@@ -11,8 +11,8 @@
 
 #include <keystile/error.h>
 
-#define DENIALS_KEPT 48
-#define DENIALS_KEPT_EACH 16 /* of one provider */
+#define DENIALS_KEPT 192
+#define DENIALS_KEPT_EACH 128 /* of one provider */
 
 enum denial_kind {
 	DENIAL_CONNECT, /* what: an address, as broker_address_text() writes it */

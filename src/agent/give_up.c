@@ -3,21 +3,33 @@
  * fonts, themes, the X authority and whatever else a desktop has. So are namespaces and mounts, as
  * a prompt program may be one that a sandbox of its own starts. The command that is started with
  * the agent is its parent, and free of all of this.
+ *
+ * Workers inherit the filter and add their own, by which the agent is asked for what is refused
+ * (broker.h). Of two filters the stricter answer counts, and to refuse at once is stricter than to
+ * ask. So this one says "ask" too, of whom there is nobody: then a call fails with ENOSYS here and
+ * in prompt programs, and is told of in workers, as among equals the newer filter is heard.
  */
 #include "give_up.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 
 #include <keystile/capabilities.h>
 #include <keystile/log.h>
 
 #define LOCKED_MAX ((rlim_t)1 << 30)
+#define INSTRUCTIONS_MAX 1024
 
 /* Root's agent tells who its clients are, locks PINs in memory, and asks in others' terminals. */
 #define CAPABILITIES_KEPT                                                                          \
@@ -63,10 +75,10 @@ static const int refused[] = {
 };
 
 /* An error ends the agent's own work in no way, as it makes none of these calls. */
-static bool add_rules(scmp_filter_ctx filter)
+static bool add_rules(scmp_filter_ctx filter, uint32_t refuse)
 {
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		int error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
+		int error = seccomp_rule_add(filter, refuse, refused[i], 0);
 
 		/* Unknown to this libseccomp or this processor. */
 		if (error != 0 && error != -EDOM && error != -EFAULT)
@@ -76,13 +88,42 @@ static bool add_rules(scmp_filter_ctx filter)
 	       seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) == 0;
 }
 
+/* A kernel that does not know of asking would kill. */
+static uint32_t way_to_refuse(void)
+{
+	uint32_t ask = SECCOMP_RET_USER_NOTIF;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &ask) == 0 ? SCMP_ACT_NOTIFY
+									    : SCMP_ACT_ERRNO(EPERM);
+}
+
+/* Not by libseccomp, which would make somebody to be asked: then workers could have nobody. */
+static bool load(scmp_filter_ctx filter)
+{
+	struct sock_filter instructions[INSTRUCTIONS_MAX];
+	struct sock_fprog program = {.filter = instructions};
+	ssize_t got = -1;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+		return false;
+	if (seccomp_export_bpf(filter, ends[1]) == 0)
+		got = read(ends[0], instructions, sizeof(instructions));
+	close(ends[0]);
+	close(ends[1]);
+	if (got <= 0 || (size_t)got >= sizeof(instructions))
+		return false;
+	program.len = (unsigned short)((size_t)got / sizeof(instructions[0]));
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
 static bool give_up_system_calls(void)
 {
 #ifdef KEYSTILE_SANITIZED /* LeakSanitizer starts a process and traces this one with it */
 	return false;
 #else
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-	bool loaded = filter != NULL && add_rules(filter) && seccomp_load(filter) == 0;
+	bool loaded = filter != NULL && add_rules(filter, way_to_refuse()) && load(filter);
 
 	seccomp_release(filter);
 	return loaded;

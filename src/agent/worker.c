@@ -139,16 +139,20 @@ static void on_process_exit(uv_process_t *process, int64_t status, int signal_nu
 {
 	struct worker *worker = process->data;
 	AUTO(text) why = NULL;
+	/* We did not: who it was is not to be learnt, but it is a worker that the kernel takes. */
+	bool by_others = signal_number == SIGKILL && !worker->killed;
 
 	children_ended(&worker->agent->children, worker->pid);
 
 	worker->exit_status = (int)status & 0xff;
 	worker->exit_signal = signal_number;
 	if (worker->state != WORKER_ENDED) {
-		why = signal_number != 0 ? text_format("it was ended by signal %d (%s)",
-						   signal_number, strsignal(signal_number))
-					 : text_format("it ended by itself with status %d",
-						   worker->exit_status);
+		why = signal_number != 0
+			      ? text_format("it was ended by signal %d (%s)%s", signal_number,
+					strsignal(signal_number),
+					by_others ? ", as when the machine has no memory left" : "")
+			      : text_format(
+					"it ended by itself with status %d", worker->exit_status);
 		worker_fail(worker, why != NULL ? why : "it ended by itself");
 	}
 	if (uv_is_active((uv_handle_t *)&worker->clock))
@@ -204,10 +208,16 @@ static enum ks_error hello(struct worker *worker, const struct frame *frame)
 	return KS_OK;
 }
 
+/* Once; where its library runs in programs of their own, each of these. */
+static bool may_be_confined(const struct worker *worker)
+{
+	return !worker->confinement.told || worker->needs->library_apart;
+}
+
 /* Once, before it is confined. */
 static enum ks_error memory(struct worker *worker)
 {
-	if (worker->confinement.told || worker->memory_fd >= 0)
+	if (!may_be_confined(worker) || worker->memory_fd >= 0)
 		return KS_BAD_INPUT;
 	worker->memory_fd = TAKE_FD(worker->incoming_fd);
 	return KS_OK;
@@ -215,13 +225,17 @@ static enum ks_error memory(struct worker *worker)
 
 static enum ks_error start_broker(struct worker *worker)
 {
-	struct broker *broker = worker->broker;
+	bool apart = worker->needs->library_apart;
+	struct broker *broker = apart ? broker_copy(worker->broker) : worker->broker;
 
 	if (broker == NULL)
-		return KS_BAD_INPUT;
-	worker->broker = NULL;
-	return broker_start(
-		broker, worker->pid, TAKE_FD(worker->incoming_fd), TAKE_FD(worker->memory_fd));
+		return apart ? KS_NO_MEMORY : KS_BAD_INPUT;
+	if (!apart)
+		worker->broker = NULL;
+	return broker_start(broker, &(struct broker_watched){.pid = worker->pid,
+					    .child = apart,
+					    .notifications_fd = TAKE_FD(worker->incoming_fd),
+					    .memory_fd = TAKE_FD(worker->memory_fd)});
 }
 
 /* Once, and never later than the end of open(): see provider_load.c. */
@@ -229,7 +243,7 @@ static enum ks_error confined(struct worker *worker, const struct frame *frame)
 {
 	struct worker_confinement *confinement = &worker->confinement;
 
-	if (confinement->told)
+	if (!may_be_confined(worker))
 		return KS_BAD_INPUT;
 	confinement->told = true;
 	confinement->filtered = frame->confined.filtered;
@@ -318,18 +332,27 @@ static int next_frame(struct worker *worker)
 }
 
 /*
- * Its exit status says more than the end of its socket, but may come never. One that has ended
- * already keeps the status that it ended with.
+ * Its exit status says more than the end of its socket, but may come never: it has two ticks of the
+ * clock for it. One that has ended already keeps the status that it ended with.
  */
 static void await_exit(struct worker *worker)
 {
-	uv_process_kill(&worker->process, SIGKILL);
+	if (worker->hung_up == 0)
+		worker->hung_up = 1;
+}
+
+static void end_hung_up(struct worker *worker)
+{
+	if (worker->hung_up > 0 && ++worker->hung_up > 2) {
+		worker->killed = true;
+		uv_process_kill(&worker->process, SIGKILL);
+	}
 }
 
 /* The kernel gives one call no more than those of one message, which is one frame. */
 static bool keep_descriptor(struct worker *worker, int fd)
 {
-	if (worker->confinement.told || worker->incoming_fd >= 0) {
+	if (!may_be_confined(worker) || worker->incoming_fd >= 0) {
 		close(fd);
 		return false;
 	}
@@ -396,6 +419,7 @@ static void on_clock(uv_timer_t *clock)
 	if (worker->unasked > UNASKED_MAX && worker->state != WORKER_ENDED)
 		stream_read(&worker->stream, true);
 	worker->unasked = 0;
+	end_hung_up(worker);
 	operations_check_deadlines(worker);
 }
 

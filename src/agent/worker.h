@@ -106,6 +106,8 @@ struct worker {
 	pid_t pid;
 	int exit_status;
 	int exit_signal;
+	unsigned hung_up; /* ticks of the clock since its socket ended, and one; 0: it has not */
+	bool killed;	  /* by us, as it did not end */
 	struct buf in;
 	struct operation *operations; /* oldest first */
 	unsigned running;

@@ -82,28 +82,39 @@ static bool take_control(struct incoming *incoming, struct msghdr *message)
 	return good;
 }
 
-/* Reads exactly len bytes, so that no other frame's bytes or descriptor are taken with them. */
-static enum channel_result receive_exactly(
-	struct channel *channel, struct incoming *incoming, uint8_t *out, size_t len)
+/* As many bytes as came and fit, with what came along. Not good: more came than may. */
+static ssize_t receive_some(int fd, struct incoming *incoming, uint8_t *out, size_t len, bool *good)
 {
 	union {
 		struct cmsghdr aligned;
 		char bytes[CMSG_SPACE(2 * sizeof(int))];
 	} control;
+	struct iovec room = {.iov_base = out, .iov_len = len};
+	struct msghdr message = {.msg_iov = &room,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes)};
+	ssize_t got;
 
+	do {
+		got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	} while (got < 0 && errno == EINTR);
+	*good = got <= 0 ||
+		(take_control(incoming, &message) && (message.msg_flags & MSG_TRUNC) == 0);
+	return got;
+}
+
+/* Reads exactly len bytes, so that no other frame's bytes or descriptor are taken with them. */
+static enum channel_result receive_exactly(
+	struct channel *channel, struct incoming *incoming, uint8_t *out, size_t len)
+{
 	while (len > 0) {
-		struct iovec room = {.iov_base = out, .iov_len = len};
-		struct msghdr message = {.msg_iov = &room,
-			.msg_iovlen = 1,
-			.msg_control = control.bytes,
-			.msg_controllen = sizeof(control.bytes)};
-		ssize_t got = recvmsg(channel->fd, &message, MSG_CMSG_CLOEXEC);
+		bool good;
+		ssize_t got = receive_some(channel->fd, incoming, out, len, &good);
 
-		if (got < 0 && errno == EINTR)
-			continue;
 		if (got <= 0)
 			return CHANNEL_END;
-		if (!take_control(incoming, &message))
+		if (!good)
 			return CHANNEL_BAD;
 		out += got;
 		len -= (size_t)got;
@@ -129,6 +140,25 @@ enum channel_result channel_receive(struct channel *channel, struct incoming *in
 		return result;
 	incoming->body.len = len;
 	if (frame_decode(buf_bytes(&incoming->body), &incoming->frame) != KS_OK)
+		return CHANNEL_BAD;
+	incoming->decoded = true;
+	return frame_has_fd(&incoming->frame) == (incoming->fd >= 0) ? CHANNEL_FRAME : CHANNEL_BAD;
+}
+
+enum channel_result channel_receive_message(struct channel *channel, struct incoming *incoming)
+{
+	incoming_clear(incoming);
+	uint8_t *room = buf_reserve(&incoming->body, CHANNEL_MESSAGE_MAX);
+	bool good;
+	if (room == NULL)
+		return CHANNEL_BAD;
+	ssize_t got = receive_some(channel->fd, incoming, room, CHANNEL_MESSAGE_MAX, &good);
+	if (got <= 0)
+		return CHANNEL_END;
+	incoming->body.len = (size_t)got;
+	struct reader reader = reader_of(buf_bytes(&incoming->body));
+	struct bytes frame = reader_string(&reader);
+	if (!good || reader_end(&reader) != KS_OK || frame_decode(frame, &incoming->frame) != KS_OK)
 		return CHANNEL_BAD;
 	incoming->decoded = true;
 	return frame_has_fd(&incoming->frame) == (incoming->fd >= 0) ? CHANNEL_FRAME : CHANNEL_BAD;

@@ -38,6 +38,10 @@ void channel_init(struct channel *channel, int fd);
 /* Blocks for one frame, which replaces what incoming held. Reads nothing beyond its end. */
 KS_MUST_CHECK enum channel_result channel_receive(
 	struct channel *channel, struct incoming *incoming);
+/* The same from a SOCK_SEQPACKET socket, where each frame is a message of at most this size. */
+#define CHANNEL_MESSAGE_MAX ((size_t)16 * 1024)
+KS_MUST_CHECK enum channel_result channel_receive_message(
+	struct channel *channel, struct incoming *incoming);
 void incoming_init(struct incoming *incoming);
 void incoming_clear(struct incoming *incoming); /* wipes, closes the descriptor; keeps memory */
 

@@ -17,6 +17,11 @@
  */
 KS_MUST_CHECK enum ks_error confine_process(const struct ks_needs *needs, const char *library,
 	struct bytes grants, struct frame_confined *out, int *notifications);
+/*
+ * To be read by the agent, which so sees where foreign code wants to connect to; once the process
+ * is not dumpable nobody can open it. Without it nothing foreign gets a connection. True: fd is it.
+ */
+KS_MUST_CHECK bool confine_open_memory(int fd);
 /* Among the grants is that the agent connects for the process. */
 bool confine_is_brokered(struct bytes grants);
 /* Confines nothing: what confine_process() would tell in a process of the same kind. */

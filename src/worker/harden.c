@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -23,6 +24,7 @@
 #include <keystile/capabilities.h>
 
 #define DESCRIPTORS_MAX 256
+#define MEMORY_PROBE ((size_t)16 << 20) /* a crash with less left than this is for want of it */
 #define FILE_SIZE_MAX ((rlim_t)256 << 20)
 /*
  * Threads are counted for the user as a whole, so this is far above what anybody runs: it only
@@ -188,6 +190,32 @@ static bool reset_signals(void)
 	       sigemptyset(&none) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 
+/* A process that can't have this much more ends by its limit. All of it may be called anywhere. */
+static void on_crash(int number)
+{
+	static const char words[] = "it used up the memory that it may have\n";
+	void *piece = mmap(NULL, MEMORY_PROBE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (piece == MAP_FAILED && write(STDERR_FILENO, words, sizeof(words) - 1) < 0)
+		return;
+	if (piece != MAP_FAILED)
+		munmap(piece, MEMORY_PROBE);
+	/* Back where it was, it happens again, and ends the process. */
+	(void)signal(number, SIG_DFL);
+}
+
+void harden_explain_crashes(void)
+{
+#ifndef KEYSTILE_SANITIZED /* memory is not limited, and a sanitizer explains better */
+	static const int numbers[] = {SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGILL};
+	struct sigaction action = {.sa_handler = on_crash};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		(void)sigaction(numbers[i], &action, NULL);
+#endif
+}
+
 static bool narrow_umask(void)
 {
 	umask(077);
@@ -235,6 +263,8 @@ const char *harden(int channel, int last, bool foreign_code)
 {
 	const char *kept = harden_program(foreign_code);
 
+	if (foreign_code)
+		harden_explain_crashes();
 	if (kept == NULL && !close_other_descriptors(channel, last))
 		kept = "descriptors other than the agent's socket";
 	for (size_t i = 0; kept == NULL && i < sizeof(channel_rights) / sizeof(channel_rights[0]);

@@ -21,6 +21,11 @@
 const char *harden_program(bool foreign_code);
 
 /*
+ * Where foreign code runs: a crash for want of memory says so on standard error, by which the agent
+ * tells the person. Code that handles such signals itself is not told of.
+ */
+void harden_explain_crashes(void);
+/*
  * A worker: gives everything up but stdin, stdout, stderr, descriptor channel and those from there
  * up to last. NULL when all of it worked, otherwise the name of what was kept, with errno set; the
  * process must then end.

@@ -11,10 +11,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <keystile/log.h>
 
 #include "report.h"
 
@@ -29,8 +32,20 @@ static bool only_we_refuse(const char *path, bool writes)
 	return access(path, writes ? W_OK : R_OK) == 0 || (writes && errno == ENOENT);
 }
 
+/* Said once; to be refused more of them is no reason for more lines. */
+static void say_limit(void)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&said))
+		log_warning("code in this process wanted more descriptors than it may have");
+	errno = EMFILE;
+}
+
 static void look_at(const char *path, bool writes)
 {
+	if (errno == EMFILE)
+		say_limit();
 	if (errno != EACCES)
 		return;
 	if (path != NULL && path[0] == '/' && only_we_refuse(path, writes))

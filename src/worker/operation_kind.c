@@ -124,7 +124,7 @@ static enum ks_error prepare(struct ks_operation *operation)
 	if (error == KS_OK)
 		error = channel_send_with(&worker->channel, &frame, notifications);
 	if (error == KS_OK && !worker->backend->needs->library_apart)
-		report_denials(worker);
+		report_denials(&worker->channel);
 	return error == KS_OK ? worker_start_threads(worker) : error;
 }
 

@@ -10,8 +10,6 @@
 
 #include <keystile/log.h>
 
-#define DENIALS_TOLD_MAX 64
-
 /* ---- Log ---- */
 
 void report_init(struct ks_worker *worker)
@@ -82,28 +80,36 @@ void report_log(enum log_level level, const char *line, void *context)
 
 /* ---- Files that stayed closed ---- */
 
-/* Who calls open() has no worker to hand over: the one exception to having no globals. */
+/* Who calls open() has no channel to hand over: the one exception to having no globals. */
 static struct {
-	_Atomic(struct ks_worker *) worker;
+	_Atomic(struct channel *) channel;
 	atomic_uint told;
 } denials;
 
-void report_denials(struct ks_worker *worker)
+void report_denials(struct channel *channel)
 {
-	atomic_store(&denials.worker, worker);
+	atomic_store(&denials.channel, channel);
 }
 
 void report_denial(const char *path, bool writes)
 {
-	struct ks_worker *worker = atomic_load(&denials.worker);
+	struct channel *channel = atomic_load(&denials.channel);
 	const struct frame frame = {
 		.type = FRAME_DENIED, .denied = {.writes = writes, .path = bytes_of(path)}};
 
-	if (worker == NULL || atomic_fetch_add(&denials.told, 1) >= DENIALS_TOLD_MAX)
+	if (channel == NULL || atomic_fetch_add(&denials.told, 1) >= REPORT_DENIALS_MAX)
 		return;
 	/* One that can't be told is refused all the same. */
-	if (channel_send(&worker->channel, &frame) != KS_OK)
+	if (channel_send(channel, &frame) != KS_OK)
 		return;
+}
+
+enum ks_error report_for_program(struct ks_operation *operation, const struct frame *frame, int fd)
+{
+	struct frame ours = *frame;
+
+	ours.operation = operation->id;
+	return channel_send_with(&operation->worker->channel, &ours, fd);
 }
 
 /* ---- Tokens ---- */

@@ -359,7 +359,8 @@ static void refuse_set_id_files(struct rules *rules)
 			when(2, SCMP_CMP_MASKED_EQ, mode, mode));
 	}
 	/* It hides its mode in memory; nobody relies on it. */
-	add(rules, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2));
+	add(rules, rules->refuse == SCMP_ACT_NOTIFY ? rules->refuse : SCMP_ACT_ERRNO(ENOSYS),
+		SCMP_SYS(openat2));
 }
 
 /* What changes a file, or keeps others from it, by a descriptor that only reads. */
@@ -398,6 +399,7 @@ static void refuse_undoing(struct rules *rules)
 		add_if(rules, rules->refuse, SCMP_SYS(prctl),
 			when(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, options[i]));
 	add_if(rules, rules->refuse, SCMP_SYS(prlimit64), when(0, SCMP_CMP_NE, 0, 0));
+	add_if(rules, rules->refuse, SCMP_SYS(get_robust_list), when(0, SCMP_CMP_NE, 0, 0));
 }
 
 /* Unix streams, and TCP: not its relations that connect by other calls than connect(). */

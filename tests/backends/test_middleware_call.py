@@ -2,6 +2,7 @@
 import os
 import pathlib
 import shutil
+import socket
 import struct
 import unittest
 
@@ -15,7 +16,7 @@ from middleware_bed import Case, Worker
 PROGRAM = lab.LIBEXEC / "keystile-library-call"
 WORKER = lab.LIBEXEC / "keystile-worker-middleware"
 SANITIZED = b"__asan_init" in PROGRAM.read_bytes()
-VERSION, CHECK, SIGN = 1, 1, 2
+VERSION, CHECK, SIGN = 2, 1, 2
 ANSWER, REQUEST, SECRET = 3, 4, 5
 # What a pipe holds is less: the rest has to be written while the program reads.
 LONG = b"data" * 50000
@@ -62,13 +63,13 @@ class Call(Case):
         return child.pid
 
     @unittest.skipIf(os.getuid() != 0, "only root can look into a process that can't be dumped")
-    def test_the_library_is_in_a_process_of_another_program_that_has_but_its_answers_pipe(self):
+    def test_the_library_is_in_a_process_of_another_program_that_has_but_its_answers_socket(self):
         call = self.waiting()
         self.assertEqual(os.readlink(f"/proc/{call}/exe"), str(PROGRAM))
         self.assertEqual(pathlib.Path(f"/proc/{call}/cmdline").read_bytes(), os.fsencode(PROGRAM) + b"\0")
         kept = {number: os.readlink(f"/proc/{call}/fd/{number}") for number in os.listdir(f"/proc/{call}/fd")}
         self.assertEqual(sorted(kept), ["0", "1", "2", "3"])
-        self.assertTrue(kept["3"].startswith("pipe:"), kept)
+        self.assertTrue(kept["3"].startswith("socket:"), kept)
         for number in ("0", "1", "2"):
             self.assertEqual(kept[number], os.readlink(f"/proc/{self.one.pid}/fd/{number}"))
 
@@ -146,8 +147,8 @@ class Program(unittest.TestCase):
 
     def run_it(self, request, secret):
         """What it wrote as its answer, and how it ended."""
-        answer, theirs = os.pipe()
-        given = {ANSWER: theirs, REQUEST: w.pipe_with(request), SECRET: w.pipe_with(secret)}
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        given = {ANSWER: theirs.detach(), REQUEST: w.pipe_with(request), SECRET: w.pipe_with(secret)}
         # Moved out of the way of the numbers they shall have.
         high = {number: os.dup2(fd, 100 + number) for number, fd in given.items()}
         env = {name: os.environ[name] for name in lab.place.PASSED_ON if name in os.environ}
@@ -155,9 +156,14 @@ class Program(unittest.TestCase):
             (os.POSIX_SPAWN_DUP2, fd, number) for number, fd in high.items()])
         for fd in (*given.values(), *high.values()):
             os.close(fd)
-        with open(answer, "rb") as file:
-            said = file.read()
-        return said, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        answer = b""
+        with ours:
+            while said := ours.recv(1 << 16):
+                frame = Reader(Reader(said).string())
+                if frame.u8() == w.DONE:
+                    frame.u32()
+                    answer = w.READERS[w.DONE](frame).result
+        return answer, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def request(self, kind=CHECK, path=AUTHENTICATOR, version=VERSION, worker=None):
         return u32(version) + u32(os.getpid() if worker is None else worker) + bytes([kind]) + text(path) + string("")
@@ -166,7 +172,7 @@ class Program(unittest.TestCase):
         """The error and the words, from an answer that is whole."""
         said, code = self.run_it(request, secret)
         self.assertEqual(code, 0)
-        reader = Reader(Reader(said).string())
+        reader = Reader(said)
         return reader.u32(), reader.string().decode()
 
     def test_it_says_whether_a_library_can_be_used(self):
@@ -180,14 +186,14 @@ class Program(unittest.TestCase):
         request = self.request(SIGN) + u32(1) + text("ssh:") + bytes([TOUCH, 0]) + string(b"data")
         said, code = self.run_it(request, string(key.seed))
         self.assertEqual(code, 0)
-        reader = Reader(Reader(said).string())
+        reader = Reader(said)
         self.assertEqual((reader.u32(), reader.string(), reader.u8(), reader.u32()), (w.OK, b"", TOUCH, 7))
         signature = string(keys.SK_ED25519) + string(reader.string()) + struct.pack(">BI", TOUCH, 7)
         self.assertEqual(reader.string(), b"")
         keys.verify(key.blob, signature, b"data")
 
     def test_a_request_of_another_version_is_answered_in_words(self):
-        error, words = self.answer(self.request(version=2))
+        error, words = self.answer(self.request(version=1))
         self.assertEqual(error, w.DEVICE_FAILED)
         self.assertIn("upgraded", words)
 

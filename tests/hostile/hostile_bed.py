@@ -47,6 +47,7 @@ class Case(unittest.TestCase):
         self.folder = lab.Folder()
         self.addCleanup(self.folder.close)
         self.notes, self.secret = self.folder.path / "notes", self.folder.path / "ssh" / "id_ed25519"
+        self.pace = self.folder.path / "pace"
         self.state, self.readable = self.folder.path / "state", self.folder.path / "readable"
         self.hostile = ""  # the backend whose worker is not the real one
 
@@ -68,16 +69,19 @@ class Case(unittest.TestCase):
         self.addCleanup(victim.kill)
         return victim.pid
 
-    def start(self, backend, user=None, hostile=None, act=None, more="", readable=(), options=()):
+    def start(self, backend, user=None, hostile=None, act=None, more="", readable=(), paced=False, options=()):
         """An agent; hostile is a backend whose worker is the hostile one, act what it does instead of trying all."""
         env = {"HOSTILE_NOTES": self.notes, "HOSTILE_SECRET": self.secret, "HOSTILE_VICTIM": self.set_traps(user),
                "HOSTILE_ABSTRACT": ABSTRACT, "HOSTILE_STATE": self.state, "HOSTILE_READABLE": self.readable}
         self.hostile = hostile or ""
         if act is not None:
             env["HOSTILE_ACT"] = act
+        if paced:
+            env["HOSTILE_PACE"] = self.pace
+            self.pace.write_text("")
         words = ", ".join(f'"{name}={value}"' for name, value in env.items())
         reads = ", ".join(f'"{path}"' for path in (self.readable, *readable))
-        config = ("operation-timeout = 3\n"
+        config = (f"operation-timeout = {int(60 * lab.PATIENCE) if paced else 3}\n"
                   f'worker {backend} {{\n environment = {{{words}}}\n grant-write = {{"{self.notes}", "{self.state}"}}\n'
                   f" grant-read = {{{reads}}}\n{more}}}\n")
         program = self.agent_with(hostile) if hostile is not None else None

@@ -23,7 +23,7 @@ static bool opens_descriptors(void)
 	static int opened[DESCRIPTORS];
 	int count = 0;
 
-	while (count < DESCRIPTORS && (opened[count] = dup(STDERR_FILENO)) >= 0)
+	while (count < DESCRIPTORS && (opened[count] = open("/dev/null", O_RDONLY)) >= 0)
 		count++;
 	for (int i = 0; i < count; i++)
 		close(opened[i]);

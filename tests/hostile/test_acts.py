@@ -46,7 +46,19 @@ class Acts(bed.Case):
         self.is_told("talk nonsense", "no sense")
 
     def test_a_worker_that_hangs_up_is_ended(self):
-        self.is_told("hang up", "signal 9")
+        agent = self.is_told("hang up", "signal 9")
+        self.assertNotIn("no memory left", agent.refusals()[0])
+
+    def test_a_worker_that_somebody_else_killed_is_told_of_as_such(self):
+        agent = self.start("pkcs11", act="hold out")
+        with agent.connect() as one:
+            one.send(c.ADD_TOKEN, lab.keys.string(str(bed.MODULE)) + lab.keys.string(""))
+            lab.wait_for("it has begun", lambda: self.notes.read_text() == "hold out\n")
+            (worker,) = lab.descendants(agent.pid)
+            os.kill(worker.pid, signal.SIGKILL)
+            self.assertEqual(one.receive()[0], c.FAILURE)
+        self.assertIn("no memory left", agent.refusals()[0])
+        self.unharmed(agent)
 
     def test_a_worker_that_stops_is_ended(self):
         self.is_told("stop", "in time")
@@ -61,7 +73,7 @@ class Acts(bed.Case):
     def test_a_worker_that_takes_memory_without_end_crashes_alone(self):
         for user in bed.USERS:
             with self.subTest(user=user):
-                self.is_told("take memory", "signal 11", user=user)
+                self.is_told("take memory", "signal 11", "used up the memory", user=user)
 
 
 class Floods(bed.Case):
