@@ -197,12 +197,11 @@ static void on_crash(int number)
 	void *piece = mmap(NULL, MEMORY_PROBE, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (piece == MAP_FAILED && write(STDERR_FILENO, words, sizeof(words) - 1) < 0)
-		return;
-	if (piece != MAP_FAILED)
-		munmap(piece, MEMORY_PROBE);
-	/* Back where it was, it happens again, and ends the process. */
 	(void)signal(number, SIG_DFL);
+	if (piece == MAP_FAILED && write(STDERR_FILENO, words, sizeof(words) - 1) < 0)
+		errno = 0; /* who does not hear it knows the signal */
+	/* Held until this returns, it then ends the process, also where nothing happens again. */
+	raise(number);
 }
 
 void harden_explain_crashes(void)
