@@ -166,7 +166,7 @@ class Misdeeds(Case):
             self.refuses(self.one, key, w.DEVICE_FAILED, words="without the touch", demand=demand)
         self.assertEqual(self.signs(self.one, self.given("untouched", flags=0)), ([], 0))
 
-    def test_the_library_finds_no_socket(self):
+    def test_the_library_finds_no_socket_but_that_of_its_answers(self):
         self.signs(self.one, self.given("socket"))
 
     def test_nobody_touching_it_is_cancelled_and_the_keys_stay(self):

@@ -16,6 +16,7 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
+#include "library_call.h"
 #include "sk_api.h"
 
 #ifndef LOADED_VERSION
@@ -85,7 +86,7 @@ static bool sign_well(const uint8_t *seed, const char *application, const uint8_
 	return good;
 }
 
-/* The agent's socket is nothing that a library may find. */
+/* The agent's socket is nothing that a library may find; that of its answers leads to its worker. */
 static bool finds_a_socket(void)
 {
 	bool found = false;
@@ -93,7 +94,8 @@ static bool finds_a_socket(void)
 	for (int fd = 0; fd < 1024; fd++) {
 		struct stat status;
 
-		found |= fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+		found |= fd != LIBRARY_CALL_ANSWER_FD && fstat(fd, &status) == 0 &&
+			 S_ISSOCK(status.st_mode);
 	}
 	return found;
 }
