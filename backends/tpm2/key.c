@@ -15,7 +15,8 @@
 
 #include "key_blob.h"
 
-#define CERTIFICATE_FILE_MAX 32768
+#define PUBLIC_FILE_MAX 32768
+#define COMMENT_MAX 1000
 
 void tpm_key_deinit(struct tpm_key *key)
 {
@@ -73,16 +74,16 @@ static enum ks_error take_public(
 	return KS_OK;
 }
 
-/* ---- Certificates ---- */
+/* ---- Files beside ---- */
 
-/* "/home/joe/.ssh/id.tpm" has "/home/joe/.ssh/id-cert.pub". */
-static char *certificate_path(const char *path)
+/* "/home/joe/.ssh/id.tpm" has "/home/joe/.ssh/id-cert.pub" and "/home/joe/.ssh/id.pub". */
+static char *path_beside(const char *path, const char *ending)
 {
 	size_t len = strlen(path);
 
 	if (len > strlen(".tpm") && strcmp(path + len - strlen(".tpm"), ".tpm") == 0)
 		len -= strlen(".tpm");
-	return text_format("%.*s-cert.pub", (int)len, path);
+	return text_format("%.*s%s", (int)len, path, ending);
 }
 
 /* The second word of a line, out of base64. */
@@ -104,6 +105,44 @@ static enum ks_error decode_line(const char *line, struct buf *out)
 	return KS_OK;
 }
 
+/* What begins with the third word of a line, or NULL; the caller frees it. */
+static char *comment_of(const char *line)
+{
+	for (int words = 0; words < 2; words++) {
+		line += strcspn(line, " \t\r\n");
+		line += strspn(line, " \t");
+	}
+	const size_t len = strcspn(line, "\r\n");
+
+	return len > 0 && len <= COMMENT_MAX ? strndup(line, len) : NULL;
+}
+
+/* The first PUBLIC_FILE_MAX bytes, NULL where there is no such file; the caller frees it. */
+static char *read_public(const char *path)
+{
+	AUTO(text) text = calloc(1, PUBLIC_FILE_MAX + 1);
+	AUTO(fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || text == NULL || read(fd, text, PUBLIC_FILE_MAX) <= 0)
+		return NULL;
+	return TAKE_TEXT(text);
+}
+
+/* As ssh-keygen leaves it: the comment of NAME.pub, if that is the same key. */
+static void take_comment(struct tpm_key *key, const char *key_path)
+{
+	AUTO(text) path = path_beside(key_path, ".pub");
+	AUTO(text) line = path != NULL ? read_public(path) : NULL;
+	AUTO(text) comment = line != NULL ? comment_of(line) : NULL;
+	AUTO(buf) blob = {0};
+
+	if (comment == NULL || decode_line(line, &blob) != KS_OK ||
+		!bytes_equal(buf_bytes(&blob), buf_bytes(&key->blob)))
+		return;
+	free(key->label);
+	key->label = TAKE_TEXT(comment);
+}
+
 static enum ks_error check_certificate(const struct tpm_key *key, struct bytes blob)
 {
 	struct public_key *parsed = NULL;
@@ -118,13 +157,12 @@ static enum ks_error check_certificate(const struct tpm_key *key, struct bytes b
 
 static void take_certificate(struct tpm_key *key, const char *key_path)
 {
-	AUTO(text) path = certificate_path(key_path);
-	AUTO(text) line = calloc(1, CERTIFICATE_FILE_MAX + 1);
-	AUTO(fd) fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+	AUTO(text) path = path_beside(key_path, "-cert.pub");
+	AUTO(text) line = path != NULL ? read_public(path) : NULL;
 	AUTO(buf) blob = {0};
 	char quoted[TEXT_QUOTED_MAX];
 
-	if (fd < 0 || line == NULL || read(fd, line, CERTIFICATE_FILE_MAX) <= 0)
+	if (line == NULL)
 		return;
 	if (decode_line(line, &blob) == KS_OK && check_certificate(key, buf_bytes(&blob)) == KS_OK)
 		buf_put(&key->certificate, buf_bytes(&blob));
@@ -168,11 +206,13 @@ enum ks_error tpm_key_from_file(struct tpm_key *key, const char *path, const cha
 		return error;
 	error = take_file(key, &file, path, wrong);
 	tpm_key_file_deinit(&file);
-	if (error == KS_OK)
-		take_certificate(key, path);
-	else
+	if (error != KS_OK) {
 		tpm_key_deinit(key);
-	return error;
+		return error;
+	}
+	take_comment(key, path);
+	take_certificate(key, path);
+	return KS_OK;
 }
 
 enum ks_error tpm_key_from_handle(

@@ -24,7 +24,7 @@ static const char *const environment[] = {
 
 static const char *const read_paths[] = {
 	"$HOME/.ssh/*.tpm",
-	"$HOME/.ssh/*-cert.pub",
+	"$HOME/.ssh/*.pub", /* comments, and certificates */
 	"$KEYSTILE_TPM2_PARENT_AUTH",
 	NULL,
 };

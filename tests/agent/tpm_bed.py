@@ -1,5 +1,6 @@
 """What the tests of `keystile tpm` stand on: the command at a TPM in software, with and without a terminal."""
 import base64
+import contextlib
 import os
 import stat
 import subprocess
@@ -99,14 +100,20 @@ class CommandTest(unittest.TestCase):
                              self.path / "data"])
         self.assertIn("Verified OK", done.stdout)
 
-    def sign_by_worker(self, name, algorithm="ecdsa-sha2-nistp256"):
-        """The agent's worker signs with a file, and the signature is verified."""
+    @contextlib.contextmanager
+    def worker(self, what):
+        """The agent's worker, which has loaded it."""
         pairs = [f"{key}={value}" for key, value in self.env().items() if key.startswith("KEYSTILE_") or key == "HOME"]
         started = worker.Worker(program="tpm2", wrapper=["/usr/bin/env", *pairs])
         started.grants = [(worker.GRANT_CONNECT, self.tpm.bus.path + end) for end in ("", ".ctrl")]
         with started:
             started.greet()
-            started.open(f"tpm2:{self.path / name}")
+            started.open(f"tpm2:{what}")
+            yield started
+
+    def sign_by_worker(self, name, algorithm="ecdsa-sha2-nistp256"):
+        """The agent's worker signs with a file, and the signature is verified."""
+        with self.worker(self.path / name) as started:
             key = started.key()
             self.assertEqual(base64.b64encode(key).decode(), self.blob(name))
             lab.verify(key, started.sign(key, data=b"data", algorithm=algorithm)[1].result, b"data")
