@@ -58,6 +58,13 @@ static void grant(struct walls *walls, const char *path, enum landlock_access ac
 		walls->error = landlock_grant(&walls->landlock, path, access);
 }
 
+/* A name that was resolved and judged: a link that came since then leads to something else. */
+static void grant_exactly(struct walls *walls, const char *path, enum landlock_access access)
+{
+	if (walls->error == KS_OK)
+		walls->error = landlock_grant_exactly(&walls->landlock, path, access);
+}
+
 /*
  * "$NAME/rest" with the variable's value, which must be an absolute path; the text itself when it
  * does not begin so. NULL: not set, or no memory, and then nothing is granted.
@@ -171,13 +178,13 @@ static void grant_library(struct walls *walls, const char *library)
 	AUTO(text) real_home = home != NULL ? realpath(home, NULL) : NULL;
 	size_t len = folder != NULL ? strlen(folder) : 0;
 
-	grant(walls, library, LANDLOCK_READ);
+	grant_exactly(walls, library, LANDLOCK_READ);
 	if (folder == NULL)
 		return;
 	if (real_home != NULL && strncmp(real_home, folder, len) == 0 &&
 		(real_home[len] == '\0' || real_home[len] == '/'))
 		return;
-	grant(walls, folder, LANDLOCK_READ);
+	grant_exactly(walls, folder, LANDLOCK_READ);
 }
 
 /* A file that is no library, and the certificate beside it; not its folder, which may hold keys. */

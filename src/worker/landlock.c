@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <linux/landlock.h>
+#include <linux/openat2.h>
 
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE /* version 3 */
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
@@ -108,29 +109,45 @@ enum ks_error landlock_init(struct landlock *landlock, struct landlock_leave lea
 	return KS_OK;
 }
 
-enum ks_error landlock_grant(
-	struct landlock *landlock, const char *path, enum landlock_access access)
+/* What is at the descriptor, which is closed. */
+static enum ks_error grant_opened(struct landlock *landlock, int fd, enum landlock_access access)
 {
-	struct landlock_path_beneath_attr rule = {.allowed_access = granted[access]};
+	struct landlock_path_beneath_attr rule = {
+		.allowed_access = granted[access], .parent_fd = fd};
 	struct stat status;
 	long result = -1;
 
-	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
-	if (rule.parent_fd < 0)
+	if (fd < 0)
 		return errno == ENOMEM || errno == EMFILE || errno == ENFILE ? KS_NO_MEMORY : KS_OK;
-	if (fstat(rule.parent_fd, &status) == 0) {
+	if (fstat(fd, &status) == 0) {
 		if (!S_ISDIR(status.st_mode))
 			rule.allowed_access &= RIGHTS_OF_FILES;
 		rule.allowed_access &= landlock->rights;
 		if (rule.allowed_access == 0) { /* a file where a folder was meant */
-			close(rule.parent_fd);
+			close(fd);
 			return KS_OK;
 		}
 		result = syscall(SYS_landlock_add_rule, landlock->ruleset,
 			LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 	}
-	close(rule.parent_fd);
+	close(fd);
 	return result == 0 ? KS_OK : KS_DEVICE_FAILED;
+}
+
+enum ks_error landlock_grant(
+	struct landlock *landlock, const char *path, enum landlock_access access)
+{
+	return grant_opened(landlock, open(path, O_PATH | O_CLOEXEC), access);
+}
+
+/* A kernel with Landlock has openat2(). */
+enum ks_error landlock_grant_exactly(
+	struct landlock *landlock, const char *path, enum landlock_access access)
+{
+	const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+
+	return grant_opened(landlock, fd, access);
 }
 
 enum ks_error landlock_enforce(struct landlock *landlock)

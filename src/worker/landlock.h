@@ -40,6 +40,9 @@ KS_MUST_CHECK enum ks_error landlock_init(struct landlock *landlock, struct land
 /* One file, or a folder with all that is below. A path that isn't there is granted nothing. */
 KS_MUST_CHECK enum ks_error landlock_grant(
 	struct landlock *landlock, const char *path, enum landlock_access access);
+/* The same, but nothing where a symbolic link is on the way: what lies at that very name. */
+KS_MUST_CHECK enum ks_error landlock_grant_exactly(
+	struct landlock *landlock, const char *path, enum landlock_access access);
 /* From here on it holds. PR_SET_NO_NEW_PRIVS must be set. Closes the ruleset in any case. */
 KS_MUST_CHECK enum ks_error landlock_enforce(struct landlock *landlock);
 

@@ -69,7 +69,8 @@ class Case(unittest.TestCase):
         self.addCleanup(victim.kill)
         return victim.pid
 
-    def start(self, backend, user=None, hostile=None, act=None, more="", readable=(), paced=False, options=()):
+    def start(self, backend, user=None, hostile=None, act=None, more="", readable=(), paced=False,
+              allowed=f"{lab.BUILD}/*,/usr/lib/*"):
         """An agent; hostile is a backend whose worker is the hostile one, act what it does instead of trying all."""
         env = {"HOSTILE_NOTES": self.notes, "HOSTILE_SECRET": self.secret, "HOSTILE_VICTIM": self.set_traps(user),
                "HOSTILE_ABSTRACT": ABSTRACT, "HOSTILE_STATE": self.state, "HOSTILE_READABLE": self.readable}
@@ -85,7 +86,7 @@ class Case(unittest.TestCase):
                   f'worker {backend} {{\n environment = {{{words}}}\n grant-write = {{"{self.notes}", "{self.state}"}}\n'
                   f" grant-read = {{{reads}}}\n{more}}}\n")
         program = self.agent_with(hostile) if hostile is not None else None
-        agent = Agent(options=["-P", f"{lab.BUILD}/*,/usr/lib/*", *options], config=config, user=user, program=program)
+        agent = Agent(options=["-P", allowed], config=config, user=user, program=program)
         self.addCleanup(agent.stop)
         if user is not None:
             agent.actor = actor_of(user)

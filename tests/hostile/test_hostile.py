@@ -1,11 +1,13 @@
 """Code that was taken over, a module or a backend, tries to get out of its worker; a worker's confinement is shown."""
 import os
 import pathlib
+import shutil
+import threading
 import unittest
 
 import hostile_bed as bed
 import lab
-from lab import client as c
+from lab import client as c, worker as w
 from lab.added import AddedKey
 
 SANITIZED = "asan" in lab.run(["ldd", lab.AGENT]).stdout
@@ -87,6 +89,88 @@ class Escapes(bed.Case):
         with self.abstract(), agent.connect() as one:
             self.assertEqual(one.add_token(bed.MODULE), c.FAILURE)
         self.nothing_succeeds(agent)
+
+
+class Loading(bed.Case):
+    """What is loaded is what was checked and allowed, and nothing of the agent's environment."""
+
+    def swap(self, folder, other, over):
+        """The folder is now itself and now a link to the other, as fast as that can be."""
+        aside = folder.with_name("aside")
+        while not over.is_set():
+            folder.rename(aside)
+            folder.symlink_to(other)
+            folder.unlink()
+            aside.rename(folder)
+
+    def test_a_path_that_changes_while_it_is_loaded_never_leads_to_another_library(self):
+        allowed, forbidden = self.folder.path / "allowed" / "lib", self.folder.path / "forbidden"
+        for one, module in ((allowed, bed.MODULE.with_name("reaching.so")), (forbidden, bed.MODULE)):
+            one.mkdir(parents=True)
+            shutil.copy(module, one / "module.so")
+            (one / "module.so").chmod(0o644)
+        agent = self.start("pkcs11", allowed=f"{allowed.parent}/*")
+        over = threading.Event()
+        swapping = threading.Thread(target=self.swap, args=(allowed, forbidden, over))
+        swapping.start()
+        try:
+            with agent.connect() as one:
+                for _ in range(60):
+                    self.assertEqual(one.add_token(allowed / "module.so"), c.FAILURE)
+        finally:
+            over.set()
+            swapping.join()
+        self.assertEqual(self.notes.read_text(), "")
+        with agent.connect() as one:  # the other would have been loaded, were it not for its place
+            self.assertEqual(one.add_token(forbidden / "module.so"), c.FAILURE)
+        self.assertEqual(self.notes.read_text(), "")
+        self.assertIn("allowed providers", agent.refusals()[0])
+
+    def test_a_path_that_leads_elsewhere_when_it_is_loaded_is_not_granted(self):
+        good, evil = self.folder.path / "good", self.folder.path / "evil"
+        for one in (good, evil):
+            one.mkdir()
+            shutil.copy(bed.MODULE, one / "module.so")
+            (one / "module.so").chmod(0o644)
+        self.set_traps(None)
+        with w.Worker(None, "pkcs11") as worker:
+            worker.greet()
+            self.assertEqual(worker.call(w.LOCATE, lab.keys.string(str(good / "module.so")))[1].error, w.OK)
+            good.rename(self.folder.path / "aside")
+            good.symlink_to(evil)
+            done = worker.call(w.OPEN)[1]
+            self.assertEqual(done.error, w.NOT_ALLOWED, done)
+
+    @unittest.skipIf(SANITIZED, "a sanitizer wants to be loaded first")
+    def test_what_the_loader_takes_from_the_environment_is_not_handed_to_workers(self):
+        note = self.folder.path / "loaded"
+        code = self.folder.path / "note.c"
+        library = self.folder.path / "note.so"
+        code.write_text("""
+            #include <stdio.h>
+            #include <unistd.h>
+            unsigned la_version(unsigned version) { return version; }
+            __attribute__((constructor)) static void note(void)
+            {
+                char name[256] = "";
+                FILE *file = fopen(NOTE, "ae");
+                if (file != NULL && readlink("/proc/self/exe", name, sizeof(name) - 1) > 0)
+                    fprintf(file, "%s\\n", name);
+                if (file != NULL)
+                    fclose(file);
+            }
+        """)
+        lab.run_well(["cc", "-shared", "-fPIC", f'-DNOTE="{note}"', "-o", library, code])
+        for name in ("LD_PRELOAD", "LD_AUDIT"):
+            with self.subTest(name):
+                note.write_text("")
+                with lab.Agent(env={name: str(library), "GCONV_PATH": str(self.folder.path), "LD_LIBRARY_PATH": "/nonexistent",
+                                    "OPENSSL_CONF": "/nonexistent"}) as agent, lab.AgentClient(agent) as one:
+                    self.assertEqual(one.add_token("fake:demo"), c.SUCCESS)
+                    self.assertEqual(one.call(c.ADD, AddedKey("ed25519").body())[0], c.SUCCESS)
+                    programs = {pathlib.Path(line).name for line in note.read_text().split()}
+                    self.assertIn("keystile-agent", programs)
+                    self.assertEqual({one for one in programs if "worker" in one}, set())
 
 
 @unittest.skipIf(SANITIZED, "there is no filter of system calls")

@@ -6,7 +6,8 @@ import threading
 import unittest
 
 import lab
-from lab import client as c
+from lab import client as c, keys
+from lab.security_key import Instructed
 
 MODULE = lab.BUILD / "tests" / "modules" / "reaching.so"
 AROUND = {"a datagram", "a message with a name", "a socket of sequences", "binding", "an SCTP socket", "an MPTCP socket",
@@ -67,10 +68,23 @@ class Case(unittest.TestCase):
         port = listening.address[1]
         return f"tcp:[{host}]:{port}" if family == socket.AF_INET6 else f"tcp:{host}:{port}", listening
 
+    backend = "pkcs11"
+
+    def load(self, one):
+        self.assertEqual(one.add_token(MODULE), c.FAILURE)
+
+    def broker_threads(self):
+        """One that ends meanwhile is none."""
+        names = []
+        for thread in pathlib.Path(f"/proc/{self.agent.pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                names.append((thread / "comm").read_text())
+        return names.count("ks-broker\n")
+
     def config(self, granted):
         words = ", ".join(f'"{name}={value}"' for name, value in self.env.items())
         addresses = ", ".join(f'"{address}"' for address in granted)
-        return (f"worker pkcs11 {{\n environment = {{{words}}}\n grant-write = {{\"{self.notes}\"}}\n"
+        return (f"worker {self.backend} {{\n environment = {{{words}}}\n grant-write = {{\"{self.notes}\"}}\n"
                 f" grant-read = {{\"{self.list}\"}}\n grant-connect = {{{addresses}}}\n}}\n")
 
     def start(self, granted=()):
@@ -89,7 +103,7 @@ class Case(unittest.TestCase):
     def outcomes(self, *addresses):
         self.list.write_text("".join(f"{address}\n" for address in addresses))
         with lab.AgentClient(self.agent) as one:
-            self.assertEqual(one.add_token(MODULE), c.FAILURE)
+            self.load(one)
         lab.wait_for("it has tried all", lambda: self.notes.read_text().endswith("end\n"), seconds=120)
         return dict(line.rsplit(": ", 1) for line in self.notes.read_text().splitlines() if line != "end")
 
@@ -165,13 +179,40 @@ class Reaching(Case):
             self.assertEqual(one.remove_token("fake:demo"), c.SUCCESS)
             lab.wait_for("it is gone", lambda: self.broker_threads() == 0)
 
-    def broker_threads(self):
-        """One that ends meanwhile is none."""
-        names = []
-        for thread in pathlib.Path(f"/proc/{self.agent.pid}/task").iterdir():
-            with contextlib.suppress(OSError):
-                names.append((thread / "comm").read_text())
-        return names.count("ks-broker\n")
+
+class Library(Case):
+    """One for security keys, which is run by a program of its own."""
+
+    backend = "middleware"
+
+    def load(self, one):
+        self.assertEqual(one.call(c.ADD_CONSTRAINED, Instructed().private + keys.string("a key") + c.constraint(
+            "sk-provider@openssh.com", keys.string(str(MODULE))))[0], c.FAILURE)
+
+    def test_a_library_reaches_what_is_granted_and_is_told_of_what_is_not(self):
+        granted, listening = self.local("granted.sock")
+        forbidden, at_forbidden = self.local("forbidden.sock")
+        agent = self.start([granted])
+        if not self.brokered():
+            return
+        self.assertEqual(self.outcomes(granted, forbidden, agent.socket, "read:/etc/shadow"),
+                         {granted: "reached", forbidden: "Permission denied", agent.socket: "Permission denied",
+                          "read:/etc/shadow": "Permission denied"}, agent.log())
+        self.assertEqual((listening.peers, at_forbidden.peers), ([agent.pid], []))
+        told = {one["what"]: one["backend"] for one in agent.status()["denials"]}
+        self.assertEqual({forbidden: "middleware", agent.socket: "middleware"},
+                         {what: backend for what, backend in told.items() if what != "/etc/shadow"})
+
+    def test_each_call_is_watched_and_nobody_is_left_who_watches(self):
+        granted, listening = self.local("granted.sock")
+        agent = self.start([granted])
+        if not self.brokered():
+            return
+        for number in range(1, 6):
+            self.notes.write_text("")
+            self.assertEqual(self.outcomes(granted), {granted: "reached"}, agent.log())
+            self.assertEqual(listening.peers, [agent.pid] * number)
+        lab.wait_for("all are gone", lambda: self.broker_threads() == 0)
 
 
 class Shown(Case):
