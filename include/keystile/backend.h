@@ -147,6 +147,8 @@ struct bytes ks_grants(const struct ks_operation *operation);
 enum ks_syscalls {
 	KS_SYSCALLS_COMMON, /* all but those that reach others: for foreign code, which does
 			       anything */
+	KS_SYSCALLS_DEVICE, /* of these only what a library that is known needs, with files, threads
+			       and sockets as they are granted */
 	KS_SYSCALLS_LISTED, /* only what keys in memory need */
 };
 

@@ -30,6 +30,8 @@
 #include <linux/prctl.h>
 #include <seccomp.h>
 
+#include "syscall_list.h"
+
 #define SOCKET_TYPE_MASK 0xf
 /* Newer than our floor's headers and libseccomp; of one number everywhere. */
 #define SYSCALL_FCHMODAT2 452
@@ -453,7 +455,7 @@ static void refuse_sockets(struct rules *rules, const struct syscall_filter *fil
 	refuse_fast_open(rules);
 }
 
-/* ---- The two kinds of filter ---- */
+/* ---- The kinds of filter ---- */
 
 /* Where it is granted, what others have made can be used, and nothing be made. */
 static void refuse_shared_memory(struct rules *rules, bool granted)
@@ -533,18 +535,42 @@ bool syscall_filter_can_notify(void)
 	return major > 5 || (major == 5 && minor >= 9);
 }
 
-static int add_rules(struct rules *rules, const struct syscall_filter *filter)
+/*
+ * What is not in it seems not to be there, so that libraries fall back on what is. What the other
+ * filter refuses is let through to it: it tells somebody.
+ */
+static void allow_for_device(struct rules *rules)
 {
-	if (filter->needs->syscalls == KS_SYSCALLS_LISTED)
-		allow_known(rules);
-	else
-		refuse_dangerous(rules, filter);
+	add_list(rules, SCMP_ACT_ALLOW, allowed, sizeof(allowed) / sizeof(allowed[0]));
+	add_list(rules, SCMP_ACT_ALLOW, syscall_list_device, syscall_list_device_count);
+	add_list(rules, SCMP_ACT_ALLOW, refused, sizeof(refused) / sizeof(refused[0]));
+	add_list(rules, SCMP_ACT_ALLOW, refused_alone,
+		sizeof(refused_alone) / sizeof(refused_alone[0]));
+}
+
+static int set_attributes(struct rules *rules)
+{
 	if (rules->error == 0)
 		rules->error = seccomp_attr_set(
 			rules->context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (rules->error == 0) /* a tree instead of a list */
 		rules->error = seccomp_attr_set(rules->context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	return rules->error;
+}
+
+/* Before the other filter, which keeps it from loading any. */
+static enum ks_error load_device_list(void)
+{
+	struct rules rules = {.context = seccomp_init(SCMP_ACT_ERRNO(ENOSYS))};
+	enum ks_error outcome = KS_DEVICE_FAILED;
+
+	if (rules.context == NULL)
+		return KS_NO_MEMORY;
+	allow_for_device(&rules);
+	if (set_attributes(&rules) == 0)
+		outcome = seccomp_load(rules.context) == 0 ? KS_OK : KS_UNSUPPORTED;
+	seccomp_release(rules.context);
+	return outcome;
 }
 
 /* KS_UNSUPPORTED: the kernel does not take it. */
@@ -558,7 +584,11 @@ static enum ks_error load(struct syscall_filter *filter)
 	rules.context = seccomp_init(listed ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW);
 	if (rules.context == NULL)
 		return KS_NO_MEMORY;
-	if (add_rules(&rules, filter) == 0)
+	if (listed)
+		allow_known(&rules);
+	else
+		refuse_dangerous(&rules, filter);
+	if (set_attributes(&rules) == 0)
 		outcome = seccomp_load(rules.context) == 0 ? KS_OK : KS_UNSUPPORTED;
 	if (outcome == KS_OK && notify)
 		filter->notifications = seccomp_notify_fd(rules.context);
@@ -568,7 +598,7 @@ static enum ks_error load(struct syscall_filter *filter)
 
 enum ks_error syscall_filter_enforce(struct syscall_filter *filter)
 {
-	enum ks_error error = KS_UNSUPPORTED;
+	enum ks_error error = KS_OK;
 
 	filter->notifications = -1;
 	if (!syscall_filter_possible())
@@ -577,6 +607,11 @@ enum ks_error syscall_filter_enforce(struct syscall_filter *filter)
 	if (filter->connect == FILTER_CONNECT_BROKERED &&
 		filter->needs->syscalls == KS_SYSCALLS_LISTED)
 		filter->connect = FILTER_CONNECT_NEVER;
+	if (filter->needs->syscalls == KS_SYSCALLS_DEVICE)
+		error = load_device_list();
+	if (error != KS_OK)
+		return error;
+	error = KS_UNSUPPORTED;
 	if (filter->connect == FILTER_CONNECT_BROKERED && syscall_filter_can_notify())
 		error = load(filter);
 	if (error != KS_UNSUPPORTED)

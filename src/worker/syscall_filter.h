@@ -1,8 +1,9 @@
 /*
  * Which system calls this process may make from now on, by seccomp. What is not allowed fails with
- * EPERM, so that a module goes on without; a call in a foreign ABI (32 bits, x32) ends the process.
- * Where foreign code runs the kernel asks somebody (the agent, seccomp_unotify(2)) instead, who so
- * knows what was refused, and makes the connections that are granted.
+ * EPERM, so that a module goes on without, or seems not to be there; a call in a foreign ABI (32
+ * bits, x32) ends the process. Where foreign code runs the kernel asks somebody (the agent,
+ * seccomp_unotify(2)) instead, who so knows what was refused, and makes the connections that are
+ * granted.
  */
 #ifndef KEYSTILE_WORKER_SYSCALL_FILTER_H
 #define KEYSTILE_WORKER_SYSCALL_FILTER_H

@@ -232,6 +232,12 @@ static bool reads_kernel_log(void)
 	return klogctl(10 /* SYSLOG_ACTION_SIZE_BUFFER */, NULL, 0) >= 0;
 }
 
+/* Harmless, and on no list of what a worker needs: it asks which version of Landlock there is. */
+static bool makes_a_rare_call(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
+}
+
 static bool loads_kernel_module(void)
 {
 	return syscall(SYS_init_module, "", 0, "") == 0;
@@ -270,6 +276,7 @@ const struct attempt attempts_on_the_kernel[] = {
 	{"run in real time", runs_in_real_time},
 	{"change the machine's name", changes_host_name},
 	{"read the kernel's log", reads_kernel_log},
+	{"make a rare call", makes_a_rare_call},
 	{"load a kernel module", loads_kernel_module},
 	{NULL, NULL},
 };
