@@ -32,6 +32,9 @@ UNTOLD = {
     "lock memory without end", "fill the disk", "map a file to write", "cut a file by a descriptor",
     "have a timer signal the agent", *RARE,
     "clone a process by clone3"}  # which the C library tries for each thread
+if not ROOT:  # these belong to root, and are kept from everybody else by that
+    UNTOLD |= {"open its own memory as a file", "open the agent's memory as a file", "change where dumps go",
+               "be spared when memory runs out", "read /etc/shadow"}
 
 
 class Escapes(bed.Case):
