@@ -55,6 +55,15 @@ class Loading(Case):
         self.assertEqual(self.signs(plain), TOUCH)
         self.assertEqual(self.signs(other), TOUCH)
 
+    def test_a_login_with_a_verify_required_one(self):
+        key = self.resident("verify-required")
+        self.loads_well()
+        with lab.Sshd() as host:
+            host.allow("verify-required " + keys.line_of(key.blob))
+            done = self.agent.run(*host.ssh("lab", "echo", "I am in"))
+            self.assertEqual((done.stdout, done.returncode), ("I am in\n", 0), done.stderr)
+        self.assertEqual((len(self.asks.prompts()), self.token.tries), (1, 8))
+
     def test_comments_say_the_application_and_whose_it_is(self):
         self.resident(), self.resident("application=ssh:odd", "user=joe")
         self.loads_well()
@@ -213,6 +222,72 @@ class Returning(Case):
         self.signs(added)
         self.assertEqual(self.token.counts()["init"], 1)
         self.assertEqual(self.blobs(), [added.blob])
+
+
+class Lying(Case):
+    """A token that says of itself what is not so."""
+
+    LISTING = "credential_management_preview"
+
+    def test_spoilt_lists_are_refused_and_cost_nothing(self):
+        key = self.resident()
+        for kind in ("truncated", "oversized", "empty", "malformed", "status", "channel"):
+            with self.subTest(kind):
+                self.token.fault(kind, 1, self.LISTING)
+                self.loads()
+                self.token.fault("none")
+                self.assertEqual(self.token.tries, 8)
+        self.token.pull()
+        self.back()
+        self.loads_well()
+        self.waits_for(key.blob)
+
+    def test_a_hundred_thousand_applications_that_never_come_are_refused(self):
+        self.resident()
+        claimed = bytes.fromhex("00a3 03a1 626964 64 7373683a 04 5820") + bytes(32) + bytes.fromhex("05 1a000186a0")
+        self.token.replies(claimed, 1, self.LISTING)
+        self.assertFalse(self.loads())
+        self.token.fault("none")
+        self.assertEqual((self.blobs(), self.token.tries), ([], 8))
+        self.loads_well()
+
+    def test_a_key_that_it_does_not_sign_with_is_not_listed(self):
+        self.resident()
+        self.token.fault("signature", 9, "get_assertion")
+        self.assertFalse(self.loads())
+        self.refused_with("no resident key")
+        self.assertEqual(self.blobs(), [])
+
+    def test_a_token_that_comes_back_and_does_not_sign_shows_nothing(self):
+        self.resident()
+        self.loads_well()
+        self.token.pull()
+        self.waits_for()
+        self.token.fault("signature", 9, "get_assertion")
+        self.token.count_anew()
+        self.token.insert()
+        lab.wait_for("it was asked", lambda: self.token.counts().get("get_assertion") == 1)
+        lab.wait_for("that is over", lambda: "can't show it" in self.agent.log())
+        self.assertEqual(self.blobs(), [])
+
+    def test_what_would_move_a_terminal_is_no_application(self):
+        self.resident("application=ssh:a\x1b[2J")
+        self.assertFalse(self.loads())
+        self.refused_with("no resident key")
+
+    def test_a_file_of_nonsense_is_as_good_as_none(self):
+        key = self.resident()
+        self.loads_well()
+        whole = self.file.read_text()
+        for text in ("", "[]", "{}", '{"keys": 7}', '{"keys": [7, {}, {"key": "AAAA"}]}', whole[:200], "x" * 3000000):
+            with self.subTest(text[:40]):
+                self.file.write_text(text)
+                with lab.AgentClient(self.agent) as one:
+                    one.remove_token(PROVIDER)
+                self.waits_for()
+                self.assertFalse(self.loads(""))
+        self.loads_well()
+        self.waits_for(key.blob)
 
 
 class Worker(Case):
