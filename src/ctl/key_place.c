@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +40,31 @@ static bool is_free(const char *path)
 	return false;
 }
 
+static char *folder_of(const char *path)
+{
+	AUTO(text) copy = strdup(path);
+
+	return copy != NULL ? strdup(dirname(copy)) : NULL;
+}
+
+/* Before a PIN is typed, or a TPM makes an RSA key for a minute. */
+static bool may_be_written(const char *path)
+{
+	AUTO(text) folder = folder_of(path);
+
+	if (folder != NULL && access(folder, W_OK | X_OK) == 0)
+		return true;
+	complain(
+		"%s can't be written: %s: %s", path, folder != NULL ? folder : "", strerror(errno));
+	return false;
+}
+
 bool key_place_is_free(const char *path, bool force)
 {
 	AUTO(text) public = key_place_public(path);
 
-	return public != NULL && (force || (is_free(path) && is_free(public)));
+	return public != NULL && may_be_written(path) &&
+	       (force || (is_free(path) && is_free(public)));
 }
 
 /* ---- Writing ---- */
@@ -65,9 +86,8 @@ static bool write_all(int fd, struct bytes content)
 /* The name is on the disk as well; where that can't be had the file is there all the same. */
 static void sync_folder(const char *path)
 {
-	AUTO(text) copy = strdup(path);
-	AUTO(fd) folder =
-		copy != NULL ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	AUTO(text) name = folder_of(path);
+	AUTO(fd) folder = name != NULL ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
 	if (folder >= 0)
 		(void)fsync(folder);
@@ -81,24 +101,54 @@ static bool give_name(const char *made, const char *path, bool force)
 	return link(made, path) == 0 && unlink(made) == 0;
 }
 
-enum ks_error key_place_write(const char *path, struct bytes content, mode_t mode, bool force)
+/* What a new file of that mode would have. */
+static mode_t masked(mode_t mode)
+{
+	const mode_t mask = umask(S_IRWXG | S_IRWXO);
+
+	umask(mask);
+	return mode & ~mask;
+}
+
+/* 0, or why not; what was begun is gone then. */
+static int write_file(const char *path, struct bytes content, mode_t mode, bool force)
 {
 	AUTO(text) made = text_format("%s.XXXXXX", path);
 	AUTO(fd) fd = made != NULL ? mkostemp(made, O_CLOEXEC) : -1;
 	int trouble = 0;
 
-	if (fd < 0) {
-		complain("%s can't be written: %s", path, strerror(errno));
-		return KS_NOT_ALLOWED;
-	}
-	if (fchmod(fd, mode) != 0 || !write_all(fd, content) || fsync(fd) != 0 ||
+	if (fd < 0)
+		return errno;
+	if (fchmod(fd, masked(mode)) != 0 || !write_all(fd, content) || fsync(fd) != 0 ||
 		!give_name(made, path, force))
 		trouble = errno;
-	if (trouble == 0) {
+	if (trouble == 0)
 		sync_folder(path);
+	else
+		unlink(made);
+	return trouble;
+}
+
+/* Ctrl-C waits until it is there or not. */
+static int write_undisturbed(const char *path, struct bytes content, mode_t mode, bool force)
+{
+	sigset_t all, before;
+	int trouble;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	trouble = write_file(path, content, mode, force);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return trouble;
+}
+
+enum ks_error key_place_write(const char *path, struct bytes content, mode_t mode, bool force)
+{
+	AUTO(text) real = force ? realpath(path, NULL) : NULL;
+	const int trouble = write_undisturbed(real != NULL ? real : path, content, mode, force);
+
+	if (trouble == 0)
 		return KS_OK;
-	}
-	unlink(made);
 	if (trouble == EEXIST)
 		complain("%s is there already; --force replaces it", path);
 	else

@@ -13,10 +13,14 @@
 /* "id_ecdsa.tpm" has "id_ecdsa.pub", anything else "NAME.pub"; the caller frees it. */
 char *key_place_public(const char *path);
 
-/* Whether both may be written; said where not. */
+/* Whether both may be written, as far as that can be told before; said where not. */
 bool key_place_is_free(const char *path, bool force);
 
-/* Writes a whole file, which then has these contents or is what it was. What failed was said. */
+/*
+ * Writes a whole file, which then has these contents or is what it was. With force it replaces what
+ * a symbolic link leads to, and leaves the link. The mode is one before the umask. What failed was
+ * said.
+ */
 KS_MUST_CHECK enum ks_error key_place_write(
 	const char *path, struct bytes content, mode_t mode, bool force);
 

@@ -84,9 +84,11 @@ enum ks_error made_write(
 		return KS_DEVICE_FAILED;
 	}
 	error = key_place_write(path, bytes_of(text), 0600, wish->force);
-	if (error == KS_OK)
-		error = key_place_write(public, bytes_of(line), 0644, wish->force);
-	if (error == KS_OK && (fputs(line, stdout) < 0 || fflush(stdout) != 0))
+	if (error != KS_OK)
+		return error;
+	/* The key is there: its public part is printed even where it can't be written. */
+	error = key_place_write(public, bytes_of(line), 0644, wish->force);
+	if (fputs(line, stdout) < 0 || tpm_finish() != TPM_EXIT_FINE)
 		error = KS_DEVICE_FAILED;
 	return error;
 }
