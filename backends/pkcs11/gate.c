@@ -23,7 +23,7 @@ enum ks_error gate_wait(
 {
 	struct timespec until;
 
-	if (ks_cancelled(operation))
+	if (operation && ks_cancelled(operation))
 		return ks_time_left_ms(operation) > 0 ? KS_CANCELLED : KS_TIMEOUT;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += WAIT_MS * 1000000L;
@@ -76,6 +76,18 @@ enum ks_error gate_enter_alone(struct gate *gate, struct ks_operation *operation
 		pthread_cond_broadcast(&gate->changed);
 	pthread_mutex_unlock(&gate->lock);
 	return error;
+}
+
+bool gate_try_alone(struct gate *gate)
+{
+	bool alone;
+
+	pthread_mutex_lock(&gate->lock);
+	alone = !gate->alone && !gate->inside && !gate->waiting_alone;
+	if (alone)
+		gate->alone = true;
+	pthread_mutex_unlock(&gate->lock);
+	return alone;
 }
 
 void gate_leave(struct gate *gate)

@@ -21,9 +21,14 @@ struct gate {
 
 void gate_init(struct gate *gate);
 void gate_deinit(struct gate *gate);
-/* KS_OK, KS_CANCELLED, or KS_TIMEOUT when the deadline passed first. */
+/*
+ * KS_OK, KS_CANCELLED, or KS_TIMEOUT when the deadline passed first. operation may be NULL, here
+ * and below: then nobody's request it is, and it waits for as long as it takes.
+ */
 KS_MUST_CHECK enum ks_error gate_enter(struct gate *gate, struct ks_operation *operation);
 KS_MUST_CHECK enum ks_error gate_enter_alone(struct gate *gate, struct ks_operation *operation);
+/* Alone, where nobody is inside or waits. */
+bool gate_try_alone(struct gate *gate);
 void gate_leave(struct gate *gate);
 
 /*

@@ -18,8 +18,10 @@ void login_deinit(struct login *login)
 	login->wrong_count = 0;
 }
 
-bool login_has_pin(const struct login *login)
+bool login_has_pin(struct login *login)
 {
+	if (login->pin.len > 0 && token_departures(login->token) != login->departures)
+		secret_deinit(&login->pin);
 	return login->pin.len > 0;
 }
 
@@ -97,9 +99,16 @@ static enum ks_error another_token(struct ks_operation *operation)
 
 enum ks_error login_guard(struct login *login)
 {
+	bool had_pin = login->pin.len > 0;
 	CK_TOKEN_INFO info;
 	CK_RV value;
 	enum ks_error error = look(login, &info, &value);
+
+	if (had_pin && !login_has_pin(login)) {
+		ks_explain(login->operation,
+			"the token was taken out after its PIN was typed; nothing was sent to it");
+		return KS_NO_TOKEN;
+	}
 
 	if (error == KS_OK)
 		error = judge(login->operation, info.flags);
@@ -123,7 +132,7 @@ static bool is_known_wrong(const struct login *login)
 
 static void take_wrong_pin(struct login *login)
 {
-	if (login->wrong_count < LOGIN_TRIES && login_has_pin(login)) {
+	if (login->wrong_count < LOGIN_TRIES && login->pin.len > 0) {
 		login->wrong[login->wrong_count++] = login->pin;
 		login->pin = (struct secret){0};
 	}
@@ -133,7 +142,7 @@ static void take_wrong_pin(struct login *login)
 /* A prompt program that remembers the PIN must not spend the tries. */
 static enum ks_error take_answer(struct login *login)
 {
-	if (!login_has_pin(login))
+	if (!login->pin.len)
 		return KS_REFUSED;
 	if (!is_known_wrong(login))
 		return KS_OK;
@@ -159,6 +168,7 @@ enum ks_error login_ask(struct login *login)
 	view = token_view(token); /* its texts change under scan alone, or never */
 	pthread_mutex_unlock(&token->lock);
 	login->asked++;
+	login->departures = token_departures(token);
 	error = ks_ask_pin(login->operation, &view, login->was_wrong, &login->pin);
 	return error == KS_OK ? take_answer(login) : error;
 }

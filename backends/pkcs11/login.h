@@ -16,10 +16,11 @@ struct login {
 	struct provider *provider;
 	struct token *token;
 	struct ks_operation *operation;
-	struct secret pin; /* typed for this request and right, or not sent yet; may be empty */
-	unsigned asked;	   /* how often the person was */
-	unsigned sent;	   /* how often a PIN was */
-	bool was_wrong;	   /* the PIN before */
+	struct secret pin;   /* typed for this request and right, or not sent yet; may be empty */
+	unsigned departures; /* the token's, when it was typed */
+	unsigned asked;	     /* how often the person was */
+	unsigned sent;	     /* how often a PIN was */
+	bool was_wrong;	     /* the PIN before */
 	struct secret wrong[LOGIN_TRIES]; /* those that the token refused */
 	unsigned wrong_count;
 };
@@ -28,8 +29,8 @@ void login_deinit(struct login *login);
 
 /*
  * To be called before every PIN is asked for and again before it is sent: the same token
- * is still in its slot and has more than one try left. KS_PIN_LAST_TRY, KS_PIN_BLOCKED,
- * KS_NO_TOKEN. A PIN in hand that the token calls too short or too
+ * is still in its slot, since the PIN in hand was typed, and has more than one try left.
+ * KS_PIN_LAST_TRY, KS_PIN_BLOCKED, KS_NO_TOKEN. A PIN in hand that the token calls too short or too
  * long is KS_PIN_WRONG without having been sent, and wiped. Words are given.
  */
 KS_MUST_CHECK enum ks_error login_guard(struct login *login);
@@ -44,7 +45,8 @@ KS_MUST_CHECK enum ks_error login_ask(struct login *login);
  * that it can't be sent again.
  */
 CK_RV login_send(struct login *login, CK_SESSION_HANDLE session, CK_USER_TYPE user);
-bool login_has_pin(const struct login *login);
+/* One that was typed before the token went is wiped: it is not for the one that came back. */
+bool login_has_pin(struct login *login);
 /* True for the return values by which a token says that the PIN was not the right one. */
 bool login_was_wrong(CK_RV value);
 

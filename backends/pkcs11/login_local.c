@@ -76,7 +76,7 @@ static enum ks_error send_pin(struct login *login, bool pad)
 		if (error == KS_OK)
 			error = send_once(login, pad, &generation, &value);
 		gate_leave(&login->token->use);
-		if (error != KS_NO_TOKEN || i)
+		if (error != KS_NO_TOKEN || i || (!pad && !login_has_pin(login)))
 			break;
 		error = provider_recover(
 			login->provider, login->token, generation, login->operation);
@@ -198,6 +198,7 @@ static enum ks_error take_copy(struct login *login, const struct secret *pin)
 
 	if (error != KS_OK)
 		return error;
+	login->departures = token_departures(login->token);
 	memcpy(login->pin.data, pin->data, pin->len);
 	login->pin.len = pin->len;
 	return KS_OK;

@@ -85,8 +85,8 @@ static CK_RV initialize(struct module *module)
 	CK_C_INITIALIZE_ARGS arguments = {.flags = CKF_OS_LOCKING_OK};
 	CK_RV value;
 
-	module->threads = true;
-	value = CALL(module, C_Initialize, &arguments);
+	module->threads = !module->locks_badly;
+	value = CALL(module, C_Initialize, module->threads ? &arguments : NULL);
 	if (value != CKR_CANT_LOCK)
 		return value;
 	log_info("the module can't lock for threads: its calls are made one by one");
@@ -94,27 +94,58 @@ static CK_RV initialize(struct module *module)
 	return CALL(module, C_Initialize, NULL);
 }
 
-enum ks_error module_open(struct module *module, struct ks_operation *operation, const char *path)
+/*
+ * OpenSC (0.23 at least) leaves a lock of its own closed when a card is pulled while it signs, and
+ * then waits for it for good. It lets one call in at a time anyway.
+ */
+static bool locks_badly(struct module *module)
 {
-	enum ks_error error;
-	CK_RV value;
+	static const char maker[] = "OpenSC Project";
+	CK_INFO info = {0};
 
-	pthread_mutex_init(&module->one_by_one, NULL);
-	error = load(module, operation, path);
-	if (error != KS_OK)
-		return error;
-	value = initialize(module);
+	return CALL(module, C_GetInfo, &info) == CKR_OK &&
+	       memcmp(info.manufacturerID, maker, strlen(maker)) == 0;
+}
+
+static CK_RV initialize_without_locks(struct module *module)
+{
+	module->locks_badly = true;
+	CALL(module, C_Finalize, NULL);
+	return initialize(module);
+}
+
+enum ks_error module_initialize(struct module *module, struct ks_operation *operation)
+{
+	CK_RV value = initialize(module);
+
+	if (value == CKR_OK && module->threads && locks_badly(module))
+		value = initialize_without_locks(module);
 	if (value != CKR_OK)
 		return return_value_failed(operation, "C_Initialize", value);
 	module->initialized = true;
 	return KS_OK;
 }
 
+void module_finalize(struct module *module)
+{
+	if (module->initialized)
+		CALL(module, C_Finalize, NULL);
+	module->initialized = false;
+}
+
+enum ks_error module_open(struct module *module, struct ks_operation *operation, const char *path)
+{
+	enum ks_error error;
+
+	pthread_mutex_init(&module->one_by_one, NULL);
+	error = load(module, operation, path);
+	return error == KS_OK ? module_initialize(module, operation) : error;
+}
+
 void module_close(struct module *module)
 {
 	/* It stays in memory, where threads that it left behind may still run: the process ends. */
-	if (module->initialized)
-		CALL(module, C_Finalize, NULL);
+	module_finalize(module);
 	pthread_mutex_destroy(&module->one_by_one);
 	*module = (struct module){0};
 }

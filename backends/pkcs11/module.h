@@ -17,6 +17,7 @@ struct module {
 	CK_FUNCTION_LIST *functions;
 	bool initialized;
 	bool threads;		    /* it locks for itself */
+	bool locks_badly;	    /* it can, and must not */
 	pthread_mutex_t one_by_one; /* taken around each call when it does not */
 };
 
@@ -27,6 +28,10 @@ struct module {
 KS_MUST_CHECK enum ks_error module_open(
 	struct module *module, struct ks_operation *operation, const char *path);
 void module_close(struct module *module);
+/* The same file goes on being loaded; sessions, handles and the numbers of slots are void. */
+void module_finalize(struct module *module);
+KS_MUST_CHECK enum ks_error module_initialize(
+	struct module *module, struct ks_operation *operation);
 
 static inline void module_enter(struct module *module)
 {

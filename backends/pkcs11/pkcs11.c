@@ -10,6 +10,7 @@
 #include "provider.h"
 #include "return_value.h"
 #include "sign.h"
+#include "watch.h"
 
 /*
  * More than a token's sessions: those that wait for somebody to type a PIN do nothing, and
@@ -25,6 +26,7 @@ static void pkcs11_close(void *state)
 
 	if (!provider)
 		return;
+	watch_stop(provider->watch);
 	provider_deinit(provider);
 	free(provider);
 }
@@ -45,13 +47,20 @@ static enum ks_error pkcs11_open(struct ks_worker *worker, struct ks_operation *
 		pkcs11_close(provider);
 		return error;
 	}
+	provider->watch = watch_start(provider);
 	*state = provider;
 	return KS_OK;
 }
 
 static enum ks_error pkcs11_list(void *state, struct ks_operation *operation)
 {
-	return provider_refresh(state, operation, REFRESH_ALL);
+	enum ks_error error = provider_enter(state, operation);
+
+	if (error != KS_OK)
+		return error;
+	error = provider_refresh(state, operation, REFRESH_ALL);
+	provider_leave(state);
+	return error;
 }
 
 /* The one token that can be meant by a PIN of which nobody said where it belongs, or NULL. */
@@ -81,20 +90,89 @@ static struct token *only_token_with_pin(struct provider *provider)
 	return NULL;
 }
 
-static enum ks_error pkcs11_login(
-	void *state, struct ks_operation *operation, const struct secret *pin)
+static enum ks_error log_in(
+	struct provider *provider, struct ks_operation *operation, const struct secret *pin)
 {
-	struct login login = {.provider = state, .operation = operation};
-	enum ks_error error = provider_refresh(state, operation, REFRESH_ALL);
+	struct login login = {.provider = provider, .operation = operation};
+	enum ks_error error = provider_refresh(provider, operation, REFRESH_ALL);
 
 	if (error != KS_OK)
 		return error;
-	login.token = only_token_with_pin(state);
+	login.token = only_token_with_pin(provider);
 	if (!login.token)
 		return KS_OK;
 	error = login_with(&login, pin);
 	login_deinit(&login);
 	return error;
+}
+
+static enum ks_error pkcs11_login(
+	void *state, struct ks_operation *operation, const struct secret *pin)
+{
+	enum ks_error error = provider_enter(state, operation);
+
+	if (error != KS_OK)
+		return error;
+	error = log_in(state, operation, pin);
+	provider_leave(state);
+	return error;
+}
+
+static enum ks_error sign_inside(struct signing *signing)
+{
+	struct login *login = &signing->login;
+	enum ks_error error = provider_require(login->provider, login->token, login->operation);
+
+	if (error != KS_OK)
+		return error;
+	return signing->request->demand == KS_PRESENCE_NONE ? sign_locally(signing)
+							    : sign_with_presence(signing);
+}
+
+static enum ks_error sign_once(struct signing *signing)
+{
+	struct login *login = &signing->login;
+	enum ks_error error = provider_enter(login->provider, login->operation);
+
+	if (error != KS_OK)
+		return error;
+	error = sign_inside(signing);
+	provider_leave(login->provider);
+	return error;
+}
+
+/*
+ * A card may have been out for a moment, of which the news may come after the failure, or have lost
+ * its power while the machine slept, of which no news come. True where it is to be tried again.
+ */
+static bool card_may_be_back(struct login *login, unsigned departures, enum ks_error error)
+{
+	if (!login->provider->watch)
+		return false;
+	if (error != KS_DEVICE_FAILED && error != KS_NO_TOKEN && error != KS_NO_KEY)
+		return false;
+	if (token_departed(login->token, departures, login->operation))
+		token_await_return(login->token, login->operation);
+	else if (error == KS_DEVICE_FAILED)
+		provider_wear(login->provider);
+	else
+		return false;
+	return !ks_cancelled(login->operation);
+}
+
+/* Nobody is inside between the two: the module can begin anew. The PIN is asked for anew as well.
+ */
+static enum ks_error sign(struct signing *signing)
+{
+	struct login *login = &signing->login;
+	unsigned departures = token_departures(login->token);
+	enum ks_error error = sign_once(signing);
+
+	if (!card_may_be_back(login, departures, error))
+		return error;
+	secret_deinit(&login->pin);
+	login->sent = 0;
+	return sign_once(signing);
 }
 
 static enum ks_error pkcs11_sign(void *state, struct ks_operation *operation,
@@ -108,25 +186,20 @@ static enum ks_error pkcs11_sign(void *state, struct ks_operation *operation,
 	error = mechanism_prepare(&signing.mechanism, operation, request);
 	if (error == KS_OK)
 		error = provider_token(state, operation, request->token, &signing.login.token);
-	if (error == KS_OK)
-		error = provider_require(state, signing.login.token, operation);
 	if (error != KS_OK)
 		return error;
-	error = request->demand == KS_PRESENCE_NONE ? sign_locally(&signing)
-						    : sign_with_presence(&signing);
+	error = sign(&signing);
 	login_deinit(&signing.login);
 	return error;
 }
 
-static enum ks_error pkcs11_release(void *state, struct ks_operation *operation, uint32_t id)
+static enum ks_error release(
+	struct provider *provider, struct token *token, struct ks_operation *operation)
 {
 	struct session *session = NULL;
 	struct session_result taken;
-	struct token *token;
-	enum ks_error error = provider_token(state, operation, id, &token);
+	enum ks_error error = gate_enter_alone(&token->use, operation);
 
-	if (error == KS_OK)
-		error = gate_enter_alone(&token->use, operation);
 	if (error != KS_OK)
 		return error;
 	/* Closing the last session ends the login; modules that forget it are told. */
@@ -139,8 +212,22 @@ static enum ks_error pkcs11_release(void *state, struct ks_operation *operation,
 	}
 	token_drop_sessions(token, token_generation(token));
 	gate_leave(&token->use);
-	provider_report(state, token);
+	provider_report(provider, token);
 	return KS_OK;
+}
+
+static enum ks_error pkcs11_release(void *state, struct ks_operation *operation, uint32_t id)
+{
+	struct token *token;
+	enum ks_error error = provider_token(state, operation, id, &token);
+
+	if (error == KS_OK)
+		error = provider_enter(state, operation);
+	if (error != KS_OK)
+		return error;
+	error = release(state, token, operation);
+	provider_leave(state);
+	return error;
 }
 
 KS_BACKEND(pkcs11) = {

@@ -17,6 +17,7 @@
 void provider_init(struct provider *provider, struct ks_worker *worker)
 {
 	*provider = (struct provider){.worker = worker};
+	gate_init(&provider->calls);
 	gate_init(&provider->scan);
 	pthread_mutex_init(&provider->lock, NULL);
 }
@@ -28,6 +29,7 @@ void provider_deinit(struct provider *provider)
 		token_free(&provider->tokens[i]);
 	uri_free(provider->uri);
 	gate_deinit(&provider->scan);
+	gate_deinit(&provider->calls);
 	pthread_mutex_destroy(&provider->lock);
 }
 
@@ -43,16 +45,6 @@ enum ks_error provider_token(
 		return KS_OK;
 	ks_explain(operation, "the module has shown no such token");
 	return KS_NO_TOKEN;
-}
-
-static bool is_present(struct token *token)
-{
-	bool present;
-
-	pthread_mutex_lock(&token->lock);
-	present = token->present;
-	pthread_mutex_unlock(&token->lock);
-	return present;
 }
 
 /* The lock is held while the agent is told, so that two reports keep their order. */
@@ -71,6 +63,7 @@ void provider_report(struct provider *provider, struct token *token)
 			.flags = key->always_pin ? KS_KEY_ALWAYS_PIN : 0};
 	}
 	view = token_view(token);
+	token->owed = false;
 	if (!token->present)
 		ks_token_gone(provider->worker, token->id);
 	else if (keys)
@@ -198,7 +191,7 @@ enum ks_error provider_refresh(
 		/* The others are still good when one token can't be read; it was logged. */
 		if (wants_reading(provider->tokens[i], extent) &&
 			provider_read_keys(provider, provider->tokens[i], operation) != KS_OK &&
-			ks_cancelled(operation))
+			operation && ks_cancelled(operation))
 			error = KS_CANCELLED;
 	}
 	return error;
@@ -206,7 +199,7 @@ enum ks_error provider_refresh(
 
 static enum ks_error presence(struct token *token, struct ks_operation *operation)
 {
-	if (is_present(token))
+	if (token_is_present(token))
 		return KS_OK;
 	ks_explain(operation, "the token is not there; put it in and try again");
 	return KS_NO_TOKEN;
@@ -222,12 +215,23 @@ enum ks_error provider_recover(struct provider *provider, struct token *token, u
 	return error == KS_OK ? presence(token, operation) : error;
 }
 
+/* Present, and the agent was told: it asks nobody for the PIN of a token that it does not know. */
+static bool is_reported(struct token *token)
+{
+	bool reported;
+
+	pthread_mutex_lock(&token->lock);
+	reported = token->present && !token->unread;
+	pthread_mutex_unlock(&token->lock);
+	return reported;
+}
+
 enum ks_error provider_require(
 	struct provider *provider, struct token *token, struct ks_operation *operation)
 {
 	enum ks_error error;
 
-	if (is_present(token))
+	if (is_reported(token))
 		return KS_OK;
 	error = provider_refresh(provider, operation, REFRESH_CHANGED);
 	return error == KS_OK ? presence(token, operation) : error;

@@ -124,23 +124,9 @@ static void appear(struct token *token, const struct sighting *sighting)
 	if (moved) {
 		token->present = true;
 		token->unread = true;
+		pthread_cond_broadcast(&token->session_given);
 	}
 	pthread_mutex_unlock(&token->lock);
-}
-
-static void disappear(struct provider *provider, struct token *token)
-{
-	unsigned generation = token_generation(token);
-	bool was;
-
-	pthread_mutex_lock(&token->lock);
-	was = token->present;
-	token->present = false;
-	pthread_mutex_unlock(&token->lock);
-	if (!was)
-		return;
-	token_drop_sessions(token, generation);
-	provider_report(provider, token);
 }
 
 static size_t index_of(const struct provider *provider, const struct token *token)
@@ -178,6 +164,6 @@ enum ks_error slots_scan(struct provider *provider, struct ks_operation *operati
 	}
 	for (size_t i = 0; i < provider->count; i++)
 		if (!seen[i])
-			disappear(provider, provider->tokens[i]);
+			provider_token_gone(provider, provider->tokens[i]);
 	return KS_OK;
 }

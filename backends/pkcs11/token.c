@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The news that a card is out may come later than the failure of what was done with it. */
+#define NEWS_WAITS 10 /* of gate_wait() */
+
 struct token *token_new(struct module *module, uint32_t id, const struct token_identity *identity)
 {
 	struct token *token = calloc(1, sizeof(*token));
@@ -183,6 +186,48 @@ bool token_is_logged_in(struct token *token)
 	logged_in = token->logged_in;
 	pthread_mutex_unlock(&token->lock);
 	return logged_in;
+}
+
+bool token_is_present(struct token *token)
+{
+	bool present;
+
+	pthread_mutex_lock(&token->lock);
+	present = token->present;
+	pthread_mutex_unlock(&token->lock);
+	return present;
+}
+
+unsigned token_departures(struct token *token)
+{
+	unsigned departures;
+
+	pthread_mutex_lock(&token->lock);
+	departures = token->departures;
+	pthread_mutex_unlock(&token->lock);
+	return departures;
+}
+
+bool token_departed(struct token *token, unsigned departures, struct ks_operation *operation)
+{
+	bool departed;
+
+	pthread_mutex_lock(&token->lock);
+	for (int i = 0; i < NEWS_WAITS && token->departures == departures; i++)
+		if (gate_wait(&token->session_given, &token->lock, operation) != KS_OK)
+			break;
+	departed = token->departures != departures;
+	pthread_mutex_unlock(&token->lock);
+	return departed;
+}
+
+void token_await_return(struct token *token, struct ks_operation *operation)
+{
+	pthread_mutex_lock(&token->lock);
+	for (int i = 0; i < NEWS_WAITS && !token->present; i++)
+		if (gate_wait(&token->session_given, &token->lock, operation) != KS_OK)
+			break;
+	pthread_mutex_unlock(&token->lock);
 }
 
 unsigned token_generation(struct token *token)

@@ -41,16 +41,18 @@ struct token {
 	struct gate login;		/* who asks for the PIN is alone in it */
 	struct gate use;		/* local signatures share it, a remote one is alone */
 	pthread_mutex_t lock;		/* everything below */
-	pthread_cond_t session_given;
+	pthread_cond_t session_given;	/* or all of them were dropped */
 	struct session sessions[TOKEN_SESSIONS_MAX];
 	unsigned sessions_max; /* fewer where the token has fewer */
 	unsigned generation;   /* sessions of an earlier one are void */
 	unsigned logins;       /* how many there were so far */
+	unsigned departures;   /* how often it went */
 	unsigned login_waiting;
 	CK_SLOT_ID slot;
 	char location[65]; /* the slot's description */
 	CK_FLAGS flags;	   /* as CK_TOKEN_INFO had them last */
 	bool present;
+	bool owed;   /* it went, and the agent was not told yet */
 	bool unread; /* appeared or came back: the keys are to be read */
 	bool logged_in;
 	bool read_logged_in; /* keys were read with a login once */
@@ -87,6 +89,12 @@ void token_logged_out(struct token *token);
 void token_lost_login(struct token *token, unsigned logins);
 bool token_is_logged_in(struct token *token);
 unsigned token_generation(struct token *token);
+bool token_is_present(struct token *token);
+unsigned token_departures(struct token *token);
+/* False: it did not go since there were that many, and does not within a second. */
+bool token_departed(struct token *token, unsigned departures, struct ks_operation *operation);
+/* Waits a second for it to be back. */
+void token_await_return(struct token *token, struct ks_operation *operation);
 
 /* What token_take_session() came to. */
 struct session_result {

@@ -63,10 +63,28 @@ static struct operation *first_asking(const struct worker *worker, uint32_t toke
 	return NULL;
 }
 
+/*
+ * A library that waits for a token which is not there is not waited for. Where a key may be on any
+ * token, another one is looked for.
+ */
+static void hurry(struct worker *worker, uint32_t token)
+{
+	uint64_t soon = uv_now(&worker->agent->loop) + OPERATION_GRACE_MS;
+
+	if (worker->needs->keys_on_any_token)
+		return;
+	for (struct operation *operation = worker->operations; operation != NULL;
+		operation = operation->next)
+		if (operation->running && operation->token == token &&
+			operation->type == FRAME_SIGN && operation->deadline_ms > soon)
+			operation->deadline_ms = soon;
+}
+
 void operations_token_gone(struct worker *worker, uint32_t token)
 {
 	struct operation *operation;
 
+	hurry(worker, token);
 	/* Each of them ends, and with it what was asked. */
 	while ((operation = first_asking(worker, token)) != NULL)
 		operation->events->token_gone(operation);

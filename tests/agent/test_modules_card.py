@@ -4,45 +4,14 @@ import unittest
 import lab
 from lab import card, client
 
-import token_bed
-
-KINDS = {"9a": "rsa:2048", "9c": "p384", "9e": "p256"}
-SID = b"s" * 32
+import card_bed
 
 
 def setUpModule():
     lab.namespaces.enter()
 
 
-class Base(token_bed.Case):
-    """self.card is in the reader, self.agent has the module."""
-
-    module = reader = policies = None
-    yubikey = False
-
-    def setUp(self):
-        daemon = card.Pcscd(self.reader)
-        self.addCleanup(daemon.close)
-        self.card = card.Card(KINDS, self.policies, yubikey=self.yubikey)
-        self.addCleanup(self.card.close)
-        card.wait_until_seen()
-        self.asked = self.askpass(self.card.pin)
-        self.start(askpass=self.asked)
-        done = self.agent.add_token(self.module, self.card.pin)
-        self.assertEqual(done.returncode, 0, f"{done.stderr}{self.agent.log()}")
-
-    def signed(self, one, slot, data):
-        """A good signature with the key in that slot."""
-        blob = self.card.keys[slot]
-        algorithm = "rsa-sha2-256" if slot == "9a" else lab.keys.name_of(blob)
-        signature = one.sign(blob, data, 2 if slot == "9a" else 0)
-        self.assertIsNotNone(signature, f"{algorithm} in {slot}: {self.agent.log()[-3000:]}")
-        lab.verify(blob, signature, data)
-
-    def login(self, slot):
-        blob = self.card.keys[slot]
-        return lab.userauth(SID, "joe", blob, algorithm="rsa-sha2-256" if slot == "9a" else None)
-
+class Base(card_bed.Case):
     def signs_here(self):
         self.assertEqual(set(self.blobs()), set(self.card.keys.values()))
         with lab.AgentClient(self.agent) as one:
@@ -54,7 +23,7 @@ class Base(token_bed.Case):
     def signs_from_afar(self, slots):
         host = lab.HostKey()
         with lab.AgentClient(self.agent) as one:
-            self.assertEqual(one.bind(host, SID, forwarding=True), client.SUCCESS)
+            self.assertEqual(one.bind(host, card_bed.SID, forwarding=True), client.SUCCESS)
             for number, slot in enumerate(slots, 1):
                 self.card.forget()
                 self.signed(one, slot, self.login(slot))
@@ -67,6 +36,7 @@ class Base(token_bed.Case):
     def confined(self):
         (provider,) = self.agent.status()["providers"]
         self.assertGreaterEqual(provider["confinement"]["landlock"], 1)
+
 
 class Tests:
     """For each module."""
@@ -81,6 +51,15 @@ class Tests:
 
 class OpenSC(Tests, Base):
     module, reader = card.OPENSC, "Virtual PCD"
+
+    def test_a_signature_after_the_login_costs_two_commands(self):
+        """As docs/modules.md says."""
+        with lab.AgentClient(self.agent) as one:
+            self.signed(one, "9e", b"once")  # its object is looked for
+            for number in range(1, 4):
+                self.card.forget()
+                self.signed(one, "9e", b"%d" % number)
+                self.assertEqual(self.card.status()["commands"], {card.GET_DATA: 1, card.AUTHENTICATE: 1})
 
 
 class Ykcs11(Tests, Base):

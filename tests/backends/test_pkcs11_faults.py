@@ -80,7 +80,7 @@ class Recovery(Case):
             self.assertEqual(back[0].flags, worker.NEEDS_LOGIN)
             self.signs(one, "1234")
 
-    def test_a_token_put_back_while_the_pin_is_typed_takes_it(self):
+    def test_a_pin_that_was_asked_for_before_the_token_was_put_back_is_not_sent(self):
         with self.ready() as one:
             self.shim.fail("C_Sign", bed.USER_NOT_LOGGED_IN)
             operation = one.begin_sign(self.key.blob, token=1)
@@ -92,8 +92,11 @@ class Recovery(Case):
             self.shim.stop("removed")
             one.give_pin(operation, b"1234")
             _, done = one.finish(operation)
-            self.assertEqual(done.error, worker.OK, done)
-            self.assertEqual(self.shim.calls().count("C_Login"), 1)
+            self.assertEqual(done.error, worker.NO_TOKEN, done)
+            self.assertIn("taken out after its PIN was typed", done.words)
+            self.assertEqual(self.shim.calls().count("C_Login"), 0)
+            one.tokens()
+            self.signs(one, "1234")
 
     def test_a_pin_is_not_sent_to_another_card_than_it_was_typed_for(self):
         for demand in (0, worker.PIN):

@@ -62,6 +62,8 @@ static bool set_number(struct hand *hand, struct card *card, const char *name, i
 {
 	if (strcmp(name, "slow") == 0)
 		hand->slow_ms = value;
+	else if (strcmp(name, "port") == 0 && value <= UINT16_MAX)
+		hand->port = value;
 	else if (strcmp(name, "touch-time") == 0)
 		hand->touch_ms = value;
 	else if (strcmp(name, "pin-tries") == 0 && value <= (int)card->pin.most)

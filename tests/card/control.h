@@ -3,6 +3,7 @@
  *
  *   insert, remove         as they say
  *   touch                  a finger on it; an error where nobody waits for one
+ *   port N                 the reader that it is put into next
  *   slow MS                each answer comes that much later; 0: at once
  *   pin-tries N            so many are left; 0: blocked
  *   touch-time MS          how long a touch is waited for
@@ -18,6 +19,7 @@
 struct hand {
 	bool inserted; /* that it should be */
 	bool touch;    /* one was given and not taken yet */
+	int port;      /* of vpcd; 0: the one it was started with */
 	int slow_ms;
 	int touch_ms;
 };

@@ -87,6 +87,8 @@ static void advance(struct table *table)
 {
 	if (!table->hand.inserted && table->vpcd.fd >= 0)
 		take_out(table);
+	if (table->hand.port > 0 && table->vpcd.fd < 0)
+		table->vpcd.port = (uint16_t)table->hand.port;
 	if (table->hand.inserted && table->vpcd.fd < 0)
 		vpcd_insert(&table->vpcd);
 	if (table->card.touch_awaited && (table->hand.touch || card_now_ms() >= table->due_ms)) {

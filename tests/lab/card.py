@@ -170,6 +170,10 @@ class Card:
     def status(self):
         return json.loads(self.tell("status"))
 
+    def move_to(self, reader, slot=0):
+        """The reader, by its number at Pcscd, and its slot that the card is put into the next time."""
+        self.order(f"port {Pcscd.port(reader) + slot}")
+
     def wait_until(self, **wanted):
         """Until its status has these values."""
         place.wait_for(f"the card's {wanted}", lambda: wanted.items() <= self.status().items())
