@@ -1,4 +1,5 @@
 """keystile-agent in a home of its own, started in the foreground as ssh-agent -D -a is."""
+import functools
 import json
 import os
 import pathlib
@@ -7,6 +8,13 @@ import signal
 import subprocess
 
 from . import place
+
+
+@functools.cache
+def _schema():
+    """Of what keystile status says; the demo, which needs fewer packages, never asks."""
+    import jsonschema
+    return jsonschema.Draft7Validator(json.loads((place.ROOT / "docs" / "status.schema.json").read_text()))
 
 
 class Agent:
@@ -101,7 +109,9 @@ class Agent:
         done = place.wait_for("the agent answers keystile", self._status, place.ANSWER_SECONDS)
         if done.returncode != 0:
             raise AssertionError(f"keystile status ended with {done.returncode}: {done.stderr}")
-        return json.loads(done.stdout)
+        status = json.loads(done.stdout)
+        _schema().validate(status)
+        return status
 
     def _status(self):
         env = {"KEYSTILE_CONTROL": str(self.own_folder / "control.sock")}
