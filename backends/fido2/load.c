@@ -145,6 +145,7 @@ static void remember(struct loading *loading)
 	struct residents *residents = loading->residents;
 	struct fido_token *token = loading->signing.token;
 	unsigned place;
+	json_t *file;
 
 	pthread_mutex_lock(&residents->tokens->lock);
 	forget_old(loading);
@@ -156,10 +157,12 @@ static void remember(struct loading *loading)
 		loading->found[i] = NULL;
 	}
 	token->asked = true;
-	residents_write(residents);
+	file = residents_file_of(residents);
 	if (!token->gone)
 		residents_report(residents, token);
 	pthread_mutex_unlock(&residents->tokens->lock);
+	residents_file_write(file);
+	json_decref(file);
 }
 
 /* ---- One token ---- */

@@ -107,10 +107,17 @@ void residents_report(void *owner, const struct fido_token *token)
 static enum ks_error begin(struct residents *residents)
 {
 	enum ks_error error = KS_OK;
+	json_t *file = NULL;
+	bool read;
 
 	pthread_mutex_lock(&residents->tokens->lock);
+	read = residents->read;
+	pthread_mutex_unlock(&residents->tokens->lock);
+	if (!read)
+		file = residents_file_read();
+	pthread_mutex_lock(&residents->tokens->lock);
 	if (!residents->read)
-		residents_read(residents);
+		residents_take_file(residents, file);
 	residents->read = residents->wanted = true;
 	if (!residents->running) {
 		residents->running =
@@ -119,6 +126,7 @@ static enum ks_error begin(struct residents *residents)
 	}
 	pthread_cond_broadcast(&residents->tokens->freed);
 	pthread_mutex_unlock(&residents->tokens->lock);
+	json_decref(file);
 	return error;
 }
 

@@ -7,6 +7,8 @@
 #ifndef KEYSTILE_FIDO2_RESIDENTS_H
 #define KEYSTILE_FIDO2_RESIDENTS_H
 
+#include <jansson.h>
+
 #include "finder.h"
 
 #define RESIDENT_GROUP_TEXT 17
@@ -68,11 +70,14 @@ void resident_free(struct resident *resident);
 
 /* ---- residents_file.c ---- */
 
-/* Fills in what is free of residents->at. One that makes no sense is as good as none, and said so.
+/* The home may hang, so the first and the last are not called under the lock. NULL: there is none.
  */
-void residents_read(struct residents *residents);
+json_t *residents_file_read(void);
+/* Fills in what is free of residents->at; what makes no sense is left out, and said so. */
+void residents_take_file(struct residents *residents, const json_t *file);
+json_t *residents_file_of(const struct residents *residents);
 /* What can't be written is said in the log: until the agent ends everything works without. */
-void residents_write(const struct residents *residents);
+void residents_file_write(const json_t *file);
 
 /* ---- recognise.c ---- */
 

@@ -90,7 +90,7 @@ static int open_own(const char *path)
 	return -1;
 }
 
-void residents_read(struct residents *residents)
+json_t *residents_file_read(void)
 {
 	AUTO(text) folder = folder_path();
 	AUTO(text) path = folder == NULL ? NULL : text_format("%s/" FILE_NAME, folder);
@@ -100,9 +100,15 @@ void residents_read(struct residents *residents)
 
 	if (fd >= 0 && !json_is_array(keys))
 		log_warning("%s makes no sense: load resident keys again", path);
+	return file;
+}
+
+void residents_take_file(struct residents *residents, const json_t *file)
+{
+	const json_t *keys = json_object_get(file, "keys");
+
 	for (size_t i = 0; i < json_array_size(keys); i++)
 		read_key(residents, json_array_get(keys, i));
-	json_decref(file);
 }
 
 /* ---- Writing ---- */
@@ -118,7 +124,7 @@ static json_t *base64_of(struct bytes bytes)
 	return json_string(text);
 }
 
-static json_t *file_of(const struct residents *residents)
+json_t *residents_file_of(const struct residents *residents)
 {
 	json_t *keys = json_array();
 
@@ -165,15 +171,16 @@ static bool write_whole(const char *path, const json_t *file)
 	return written;
 }
 
-void residents_write(const struct residents *residents)
+void residents_file_write(const json_t *file)
 {
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	AUTO(text) folder = folder_path();
 	AUTO(text) path = folder == NULL ? NULL : text_format("%s/" FILE_NAME, folder);
-	json_t *file = file_of(residents);
 
+	pthread_mutex_lock(&one_at_a_time);
 	if (path == NULL || file == NULL || !make_folders(folder) || !write_whole(path, file))
 		log_warning("resident keys can't be remembered in %s: they are loaded again after "
 			    "the agent has started anew",
 			path != NULL ? path : "a file");
-	json_decref(file);
+	pthread_mutex_unlock(&one_at_a_time);
 }

@@ -172,6 +172,7 @@ static bool carry_out(struct hidraw *hidraw, fido_dev_t *device, const struct to
 	AUTO(buf) body = {.max = TOKEN_ANSWER_MAX - 64};
 	struct token_info info;
 	struct token_assertion assertion;
+	struct token_description said;
 	int code = FIDO_OK;
 
 	hidraw_begin(hidraw, PATIENCE_MS);
@@ -182,6 +183,8 @@ static bool carry_out(struct hidraw *hidraw, fido_dev_t *device, const struct to
 		require(token_info_decode(buf_bytes(&body), &info) == KS_OK);
 	if (call->kind == TOKEN_ASSERT)
 		require(token_assertion_decode(buf_bytes(&body), &assertion) == KS_OK);
+	if (call->kind == TOKEN_DESCRIBE)
+		require(token_description_decode(buf_bytes(&body), &said) == KS_OK);
 	return true;
 }
 
@@ -201,6 +204,10 @@ static void use(struct hidraw *hidraw, fido_dev_t *device)
 	(void)carry_out(hidraw, device, &call);
 	call.present = call.verified = true;
 	call.pin = bytes_of("1234");
+	(void)carry_out(hidraw, device, &call);
+	call.kind = TOKEN_RESIDENT;
+	(void)carry_out(hidraw, device, &call);
+	call.kind = TOKEN_DESCRIBE;
 	(void)carry_out(hidraw, device, &call);
 	(void)fido_dev_close(device);
 }
