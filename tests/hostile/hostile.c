@@ -29,7 +29,6 @@ static void try_all(const struct attempt *attempts, FILE *notes)
 {
 	static off_t made;
 
-
 	for (; attempts->name != NULL; attempts++) {
 		bool worked;
 
