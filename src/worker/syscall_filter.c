@@ -35,6 +35,7 @@
 #define SOCKET_TYPE_MASK 0xf
 /* Newer than our floor's headers and libseccomp; of one number everywhere. */
 #define SYSCALL_FCHMODAT2 452
+#define SYSCALL_LSM_SET_SELF_ATTR 460
 #define SYSCALL_SETXATTRAT 463
 #define SYSCALL_REMOVEXATTRAT 466
 #define SYSCALL_FILE_SETATTR 469
@@ -58,6 +59,11 @@ static const int refused[] = {
 	SCMP_SYS(io_uring_setup),
 	SCMP_SYS(io_uring_enter),
 	SCMP_SYS(io_uring_register),
+	SCMP_SYS(io_setup), /* of which the whole machine has only so many */
+	SCMP_SYS(io_submit),
+	SCMP_SYS(sync), /* everybody's files */
+	SCMP_SYS(syncfs),
+	SYSCALL_LSM_SET_SELF_ATTR,
 	SCMP_SYS(userfaultfd),
 	SCMP_SYS(memfd_create), /* memory that no limit counts */
 	SCMP_SYS(memfd_secret),

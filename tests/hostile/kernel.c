@@ -172,6 +172,26 @@ static bool changes_core_pattern(void)
 	return open("/proc/sys/kernel/core_pattern", O_WRONLY | O_CLOEXEC) >= 0;
 }
 
+/* The call returns nothing: refused, it leaves an error. */
+static bool writes_everybodys_files(void)
+{
+	return syscall(SYS_sync) == 0;
+}
+
+static bool takes_asynchronous_requests(void)
+{
+	unsigned long context = 0;
+
+	return syscall(SYS_io_setup, 1, &context) == 0;
+}
+
+/* What a security module holds it by; EFAULT, EINVAL or EOPNOTSUPP: it may ask. */
+static bool changes_its_label(void)
+{
+	return syscall(460 /* lsm_set_self_attr */, 100, NULL, 0, 0) == 0 || errno == EFAULT ||
+	       errno == EINVAL || errno == EOPNOTSUPP;
+}
+
 static bool raises_descriptor_limit(void)
 {
 	struct rlimit limit = {4096, 4096};
@@ -271,6 +291,9 @@ const struct attempt attempts_on_the_kernel[] = {
 	{"change its segments", changes_segments},
 	{"ask for quotas", asks_for_quotas},
 	{"change where dumps go", changes_core_pattern},
+	{"write everybody's files", writes_everybodys_files},
+	{"take requests that the machine shares", takes_asynchronous_requests},
+	{"change its label", changes_its_label},
 	{"raise the limit of descriptors", raises_descriptor_limit},
 	{"raise the limit of dumps", raises_core_limit},
 	{"run in real time", runs_in_real_time},
