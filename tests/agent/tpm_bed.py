@@ -64,9 +64,13 @@ class CommandTest(unittest.TestCase):
 
     def types(self, *words, answers, status=0):
         """Runs it in a terminal and answers its questions, each by the words that show it; what was shown."""
+        return self.converse([lab.CONTROL, "tpm", *map(str, words)], answers, status, env=self.env(), cwd=str(self.path))
+
+    def converse(self, words, answers, status=0, **options):
+        """The same with any command."""
         tty = lab.Tty()
         self.addCleanup(tty.close)
-        process = tty.run([lab.CONTROL, "tpm", *map(str, words)], env=self.env(), cwd=str(self.path))
+        process = tty.run(words, **options)
         for question, keys in answers:
             tty.wait_until_shown(question)
             tty.wait_until_shown(next((label for word, label in (("passphrase", "passphrase"), ("password", "Password: "))
