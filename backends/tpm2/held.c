@@ -9,10 +9,12 @@
 #include <keystile/log.h>
 
 #include "load.h"
+#include "wanted.h"
 
 /* A restarted TPM costs one for each of key, session, parent, and one for TPM2_Startup. */
 #define ATTEMPTS 8
 #define PAUSE_FIRST_MS 5
+#define FULL_LATER 2 /* other workers look each second whether room is wanted */
 
 void held_init(struct held *held, const struct tpm_settings *settings)
 {
@@ -141,7 +143,9 @@ static bool recover(
 		return true;
 	case TPM_FULL:
 		make_room(held, key);
-		pause_before(attempt);
+		if (attempt == 0)
+			wanted_ask(held->settings->state_folder);
+		pause_before(attempt + FULL_LATER);
 		return true;
 	case TPM_LATER:
 		pause_before(attempt);

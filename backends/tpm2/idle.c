@@ -8,6 +8,7 @@
 #include <keystile/log.h>
 
 #include "provider.h"
+#include "wanted.h"
 
 #define LOOK_EVERY_SECONDS 1
 #define LAST_WORDS_SECONDS 1 /* for the answers that are on their way */
@@ -57,6 +58,15 @@ static void end_outdated(struct tpm2 *tpm2)
 	_exit(0);
 }
 
+/* Nothing has used it for a while, or another worker finds no room. */
+static bool is_over(struct tpm2 *tpm2)
+{
+	const uint64_t idle_ms = tpm2->settings.idle_seconds * UINT64_C(1000);
+
+	return wanted_by_another(tpm2->settings.state_folder, &tpm2->wanted_seen) ||
+	       tpm2_now_ms() - tpm2->used_ms >= idle_ms;
+}
+
 static void *watch(void *argument)
 {
 	struct tpm2 *tpm2 = argument;
@@ -67,9 +77,7 @@ static void *watch(void *argument)
 		if (tpm2->outdated)
 			end_outdated(tpm2);
 		forget_old_pins(tpm2);
-		if (tpm2->held.tpm.esys != NULL &&
-			tpm2_now_ms() - tpm2->used_ms >=
-				tpm2->settings.idle_seconds * UINT64_C(1000)) {
+		if (tpm2->held.tpm.esys != NULL && is_over(tpm2)) {
 			log_debug("the TPM is given back");
 			held_release(&tpm2->held);
 		}

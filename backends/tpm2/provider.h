@@ -31,6 +31,7 @@ struct tpm2 {
 	struct tpm_device device; /* as it was when the process was confined */
 	bool outdated;		  /* it can't reach the one that is there now */
 	uint64_t used_ms;
+	struct timespec wanted_seen; /* when another worker last asked for room */
 };
 
 /* Of CLOCK_BOOTTIME, so that what lasts for a time does not last through a night's sleep. */

@@ -15,6 +15,7 @@
 #include "provider.h"
 #include "remembered.h"
 #include "sign.h"
+#include "wanted.h"
 
 #define SCHEME "tpm2:"
 #define HANDLE_LEN 10 /* 0x81000001 */
@@ -101,6 +102,7 @@ static enum ks_error tpm2_open(struct ks_worker *worker, struct ks_operation *op
 	error = tpm_settings_init(&tpm2->settings, operation);
 	held_init(&tpm2->held, &tpm2->settings);
 	tpm2->device = tpm_device_seen(tpm2->settings.tcti);
+	(void)wanted_by_another(tpm2->settings.state_folder, &tpm2->wanted_seen);
 	tpm2->name = strdup(canonical + strlen(SCHEME));
 	if (error == KS_OK && tpm2->name == NULL)
 		error = KS_NO_MEMORY;

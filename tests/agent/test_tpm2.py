@@ -155,6 +155,17 @@ class ManyAtOnce(TpmAgentTest):
                 lab.verify(blob, client.sign(blob, data), data)
 
 
+    def test_workers_of_two_keys_make_room_for_each_other(self):
+        self.start()
+        for name in ("one.tpm", "two.tpm"):
+            self.load(f"tpm2:{self.tpm.openssl_key(name)}")
+            self.tpm.flush()
+        with lab.AgentClient(self.agent) as client:
+            for blob in [key.blob for key in client.list()] * 2:
+                lab.verify(blob, client.sign(blob, b"data"), b"data")
+                self.assertLessEqual(len(self.tpm.handles("transient")), 3)
+
+
 class WhatIsHeld(TpmAgentTest):
     def held(self):
         return self.tpm.handles("transient") + self.tpm.handles("loaded-session")
