@@ -254,6 +254,7 @@ enum ks_error residents_load_with(
 	struct fido_token *present[TOKENS_MAX];
 	struct fido_token *readable[TOKENS_MAX];
 	size_t readable_count = 0;
+	unsigned none = 0;
 	size_t count = tokens_present(residents->tokens, BYTES(NULL, 0), present);
 	enum ks_error error;
 
@@ -261,7 +262,7 @@ enum ks_error residents_load_with(
 		if (take_readable(residents, operation, present[i]))
 			readable[readable_count++] = present[i];
 	if (readable_count == 1) {
-		error = load(residents, operation, readable[0], pin, NULL);
+		error = load(residents, operation, readable[0], pin, &none);
 	} else if (readable_count == 0) {
 		error = none_readable(operation, count);
 	} else {

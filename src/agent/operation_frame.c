@@ -57,8 +57,7 @@ static struct operation *first_asking(const struct worker *worker, uint32_t toke
 	for (struct operation *operation = worker->operations; operation != NULL;
 		operation = operation->next)
 		if (operation->running && operation->asking && operation->token == token &&
-			operation->events != NULL &&
-			operation->events->token_gone != NULL)
+			operation->events != NULL && operation->events->token_gone != NULL)
 			return operation;
 	return NULL;
 }
