@@ -181,11 +181,11 @@ static enum ks_error attest(
 		error = KS_NO_MEMORY;
 	if (error == KS_OK)
 		error = admin_pin_of(admin, key, &pin);
-	if (error == KS_OK)
+	if (error == KS_OK) {
 		ks_progress(admin->operation, "the TPM makes its endorsement keys: that may take "
 					      "a minute where they are RSA");
-	if (error == KS_OK)
 		error = admin_run_key(admin, key, &use);
+	}
 	explicit_bzero(&pin, sizeof(pin));
 	if (error != KS_OK && certification->refused)
 		admin_explain_password(admin, "--endorsement-password");

@@ -150,6 +150,11 @@ enum ks_error admin_create(struct admin *admin)
 						 .context = &creation,
 						 .parent = &parent,
 						 .command = "TPM2_Create"});
+	if (error == KS_UNSUPPORTED)
+		ks_explain(admin->operation,
+			"the TPM does not have keys of the kind %s: keystile tpm info shows which "
+			"it has",
+			admin_text(admin, "algorithm"));
 	if (error == KS_OK)
 		error = put_result(admin, &creation, &parent);
 	explicit_bzero(pin, sizeof(*pin));

@@ -14,7 +14,7 @@ from tpm_bed import CommandTest, OTHER_PIN, PIN
 class Create(CommandTest):
     def test_each_kind_is_made_and_signs_by_tpm2_openssl(self):
         for kind, name in (("ecdsa-p256", "ecdsa-sha2-nistp256"), ("ecdsa-p384", "ecdsa-sha2-nistp384"),
-                           ("rsa2048", "ssh-rsa")):
+                           ("ecdsa-p521", "ecdsa-sha2-nistp521"), ("rsa2048", "ssh-rsa"), ("rsa3072", "ssh-rsa")):
             with self.subTest(kind):
                 made = self.call("create", "--no-pin", "-t", kind, "-C", "alice@home", f"{kind}.tpm")
                 public = (self.path / f"{kind}.pub").read_text()
@@ -87,7 +87,7 @@ class Create(CommandTest):
     def test_kinds_and_parents_that_there_are_not_are_refused_in_words(self):
         self.refuse("ecdsa-p256, ecdsa-p384", "create", "--no-pin", "-t", "ed25519", "key.tpm")
         self.refuse("0x81", "create", "--no-pin", "--parent", "lockout", "key.tpm")
-        self.refuse("the TPM does not have", "create", "--no-pin", "-t", "rsa4096", "key.tpm")
+        self.refuse("does not have keys of the kind rsa4096: keystile tpm info", "create", "--no-pin", "-t", "rsa4096", "key.tpm")
         self.assertFalse((self.path / "key.tpm").exists())
 
     def test_a_comment_is_one_line(self):

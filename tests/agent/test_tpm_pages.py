@@ -69,7 +69,7 @@ class Pages(CommandTest):
     def carry_out(self, command):
         answers = next((answers for start, answers in ANSWERS.items() if command.startswith(start)), [])
         env = {**self.env(), "PATH": f"{self.programs}:{os.environ['PATH']}"}
-        self.converse(["sh", "-c", command.replace("/etc/ssh/", "./")], answers, env=env, cwd=str(self.path))
+        self.in_terminal(["sh", "-c", command.replace("/etc/ssh/", "./")], answers, env=env, cwd=str(self.path))
 
     def load(self, command):
         """ssh-add -s, as the agent's own worker does it."""

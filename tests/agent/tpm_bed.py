@@ -64,9 +64,9 @@ class CommandTest(unittest.TestCase):
 
     def types(self, *words, answers, status=0):
         """Runs it in a terminal and answers its questions, each by the words that show it; what was shown."""
-        return self.converse([lab.CONTROL, "tpm", *map(str, words)], answers, status, env=self.env(), cwd=str(self.path))
+        return self.in_terminal([lab.CONTROL, "tpm", *map(str, words)], answers, status, env=self.env(), cwd=str(self.path))
 
-    def converse(self, words, answers, status=0, **options):
+    def in_terminal(self, words, answers, status=0, **options):
         """The same with any command."""
         tty = lab.Tty()
         self.addCleanup(tty.close)
