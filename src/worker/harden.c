@@ -204,15 +204,25 @@ static void on_crash(int number)
 	raise(number);
 }
 
+/* A sanitizer explains better. */
+static bool crashes_explained(void)
+{
+#ifdef KEYSTILE_SANITIZED
+	return true;
+#else
+	return false;
+#endif
+}
+
 void harden_explain_crashes(void)
 {
-#ifndef KEYSTILE_SANITIZED /* memory is not limited, and a sanitizer explains better */
 	static const int numbers[] = {SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGILL};
 	struct sigaction action = {.sa_handler = on_crash};
 
+	if (crashes_explained())
+		return;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		(void)sigaction(numbers[i], &action, NULL);
-#endif
 }
 
 static bool narrow_umask(void)
