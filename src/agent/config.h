@@ -50,6 +50,7 @@ struct config_provider {
 	char *load; /* as for ssh-add -s */
 	bool confirm;
 	bool lists_absent; /* keys of a token that was pulled */
+	char **keys;	   /* patterns, ended by NULL; NULL: every key */
 };
 
 /* What the person is asked by. */

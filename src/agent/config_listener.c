@@ -37,15 +37,6 @@ static int check_path(cfg_t *cfg, cfg_opt_t *option)
 	return config_check_text(cfg, option);
 }
 
-static int check_key(cfg_t *cfg, cfg_opt_t *option)
-{
-	const char *value = config_last_value(option);
-
-	if (value[value[0] == '!'] == '\0')
-		return config_refuse(cfg, option, "an empty pattern matches nothing");
-	return config_check_text(cfg, option);
-}
-
 static int check_mode(cfg_t *cfg, cfg_opt_t *option)
 {
 	for (size_t i = 0; i < MODES; i++)
@@ -63,14 +54,6 @@ static int check_comments(cfg_t *cfg, cfg_opt_t *option)
 	return config_refuse(cfg, option, "the value must be neutral or as-is");
 }
 
-/* A list that was given as {} is marked as changed, and has no values. */
-static bool is_empty_list(cfg_t *section, const char *option)
-{
-	const cfg_opt_t *found = cfg_getopt(section, option);
-
-	return cfg_size(section, option) == 0 && (found->flags & CFGF_MODIFIED) != 0;
-}
-
 /* Called where the section ends. */
 static int check_listener(cfg_t *cfg, cfg_opt_t *option)
 {
@@ -80,7 +63,7 @@ static int check_listener(cfg_t *cfg, cfg_opt_t *option)
 		cfg_error(cfg, "more than %d listeners", CONFIG_LISTENERS_MAX);
 		return -1;
 	}
-	if (is_empty_list(section, "keys")) {
+	if (config_is_empty_list(section, "keys")) {
 		cfg_error(cfg, "listener %s: keys is empty, so nothing could be signed there",
 			cfg_title(section));
 		return -1;
@@ -122,7 +105,7 @@ void config_listener_checks(cfg_t *cfg)
 	cfg_set_validate_func(cfg, "listener", check_listener);
 	cfg_set_validate_func(cfg, "listener|path", check_path);
 	cfg_set_validate_func(cfg, "listener|origin", config_check_origin);
-	cfg_set_validate_func(cfg, "listener|keys", check_key);
+	cfg_set_validate_func(cfg, "listener|keys", config_check_key);
 	cfg_set_validate_func(cfg, "listener|mode", check_mode);
 	cfg_set_validate_func(cfg, "listener|comments", check_comments);
 }

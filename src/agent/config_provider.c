@@ -48,6 +48,11 @@ static int check_provider(cfg_t *cfg, cfg_opt_t *option)
 			cfg_title(section));
 		return -1;
 	}
+	if (config_is_empty_list(section, "keys")) {
+		cfg_error(cfg, "provider %s: keys is empty, so nothing would be offered",
+			cfg_title(section));
+		return -1;
+	}
 	return 0;
 }
 
@@ -55,6 +60,7 @@ static int check_provider(cfg_t *cfg, cfg_opt_t *option)
 
 cfg_opt_t config_provider_options[] = {
 	CFG_STR("load", 0, CFGF_NODEFAULT),
+	CFG_STR_LIST("keys", 0, CFGF_NODEFAULT),
 	CFG_STR("absent", 0, CFGF_NODEFAULT),
 	CFG_BOOL("confirm", cfg_false, CFGF_NODEFAULT),
 	CFG_END(),
@@ -65,6 +71,7 @@ void config_provider_checks(cfg_t *cfg)
 	cfg_set_validate_func(cfg, "provider", check_provider);
 	cfg_set_validate_func(cfg, "provider|load", check_load);
 	cfg_set_validate_func(cfg, "provider|absent", check_absent);
+	cfg_set_validate_func(cfg, "provider|keys", config_check_key);
 }
 
 /* ---- From libconfuse to the struct ---- */
@@ -73,6 +80,7 @@ void config_provider_deinit(struct config_provider *provider)
 {
 	free(provider->name);
 	free(provider->load);
+	config_list_free(&provider->keys);
 	*provider = (struct config_provider){0};
 }
 
@@ -84,7 +92,8 @@ static bool take_provider(cfg_t *section, struct config_provider *out)
 			   cfg_getbool(section, "confirm") == cfg_true,
 		.lists_absent = cfg_size(section, "absent") > 0 &&
 				strcmp(cfg_getstr(section, "absent"), "list") == 0};
-	if (out->name != NULL && out->load != NULL)
+	if (out->name != NULL && out->load != NULL &&
+		(cfg_size(section, "keys") == 0 || config_take_list(section, "keys", &out->keys)))
 		return true;
 	config_provider_deinit(out);
 	return false;

@@ -57,6 +57,22 @@ int config_check_origin(cfg_t *cfg, cfg_opt_t *option)
 	return config_check_choice(cfg, option, "local", "remote");
 }
 
+int config_check_key(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+
+	if (value[value[0] == '!'] == '\0')
+		return config_refuse(cfg, option, "an empty pattern matches nothing");
+	return config_check_text(cfg, option);
+}
+
+bool config_is_empty_list(cfg_t *section, const char *option)
+{
+	const cfg_opt_t *found = cfg_getopt(section, option);
+
+	return cfg_size(section, option) == 0 && (found->flags & CFGF_MODIFIED) != 0;
+}
+
 bool config_take_list(cfg_t *cfg, const char *option, char ***out)
 {
 	unsigned count = cfg_size(cfg, option);

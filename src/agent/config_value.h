@@ -19,6 +19,10 @@ int config_check_text(cfg_t *cfg, cfg_opt_t *option);
 /* One of two words; config_check_origin(): local or remote, as a check. */
 int config_check_choice(cfg_t *cfg, cfg_opt_t *option, const char *one, const char *other);
 int config_check_origin(cfg_t *cfg, cfg_opt_t *option);
+/* A pattern for keys, as listed.h has them; a check. */
+int config_check_key(cfg_t *cfg, cfg_opt_t *option);
+/* A list that was given as {}: it is marked as changed, and has no values. */
+bool config_is_empty_list(cfg_t *section, const char *option);
 /* False: out of memory. The list replaces what *out held. */
 bool config_take_list(cfg_t *cfg, const char *option, char ***out);
 

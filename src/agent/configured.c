@@ -14,6 +14,7 @@
 
 #include "agent.h"
 #include "foreign_text.h"
+#include "listed.h"
 #include "provider.h"
 
 #define BACK_OFF_FIRST_MS 1000
@@ -35,7 +36,9 @@ struct configured {
 	char *load;
 	bool confirm;
 	bool lists_absent;
-	bool gone; /* while the configuration is followed: not found there yet */
+	char **keys;	 /* patterns; NULL: all */
+	bool other_keys; /* than when it was listed last */
+	bool gone;	 /* while the configuration is followed: not found there yet */
 	enum configured_state state;
 	struct provider_wait *wait; /* while LOADING */
 	struct provider *provider;  /* while LISTING, then held, and LOADED */
@@ -97,17 +100,41 @@ static void fail(struct configured *entry, const char *words)
 
 /* ---- Loading ---- */
 
+static bool is_configured(const struct agent *agent, const struct provider *provider)
+{
+	const struct configured *entry = agent->configured_providers;
+
+	while (entry != NULL && entry->provider != provider)
+		entry = entry->next;
+	return entry != NULL;
+}
+
+bool configured_offers(const struct provider *provider, const struct ks_key *key)
+{
+	bool labelled = key->label != NULL && key->label[0] != '\0';
+
+	for (const struct configured *entry = provider->agent->configured_providers; entry != NULL;
+		entry = entry->next)
+		if (entry->provider == provider &&
+			(entry->keys == NULL || listed_matches(entry->keys, key->blob, key->blob,
+							labelled ? key->label : provider->name)))
+			return true;
+	return false;
+}
+
 /* What all its sections together say of a provider. */
 static void tell_options(struct provider *provider)
 {
 	provider->confirm_configured = false;
 	provider->lists_absent = false;
+	provider->keys_ruled = is_configured(provider->agent, provider);
 	for (const struct configured *entry = provider->agent->configured_providers; entry != NULL;
 		entry = entry->next) {
 		if (entry->provider != provider)
 			continue;
 		provider->confirm_configured |= entry->confirm;
 		provider->lists_absent |= entry->lists_absent;
+		provider->keys_ruled = provider->keys_ruled && entry->keys != NULL;
 	}
 	if (!provider->lists_absent)
 		provider_drop_absent(provider);
@@ -153,6 +180,8 @@ static void on_listed(
 		return;
 	if (error == KS_OK) {
 		settle(entry);
+		if (entry->other_keys)
+			list(entry);
 		return;
 	}
 	snprintf(text, sizeof(text), "%s%s%s", ks_error_text(error), words.len > 0 ? ": " : "",
@@ -171,7 +200,7 @@ static const struct operation_events list_events = {.done = on_listed};
 static bool needs_list(const struct configured *entry)
 {
 	return entry->provider->state == PROVIDER_READY &&
-	       (entry->state == CONFIGURED_LISTING ||
+	       (entry->state == CONFIGURED_LISTING || entry->other_keys ||
 		       keyring_count(&entry->agent->keyring, entry->provider) == 0);
 }
 
@@ -185,7 +214,7 @@ static void list(struct configured *entry)
 	if (!needs_list(entry))
 		settle(entry);
 	else if (worker_operate(entry->provider->worker, &wish, &entry->operation) == KS_OK)
-		return;
+		entry->other_keys = false;
 	else if (entry->state == CONFIGURED_LISTING)
 		fail(entry, "too many requests wait for it");
 	else
@@ -288,6 +317,7 @@ static void on_closed(uv_handle_t *handle)
 
 	free(entry->name);
 	free(entry->load);
+	config_list_free(&entry->keys);
 	free(entry);
 }
 
@@ -311,15 +341,6 @@ void configured_close(struct agent *agent)
 }
 
 /* ---- What the configuration says ---- */
-
-static bool is_configured(const struct agent *agent, const struct provider *provider)
-{
-	const struct configured *entry = agent->configured_providers;
-
-	while (entry != NULL && entry->provider != provider)
-		entry = entry->next;
-	return entry != NULL;
-}
 
 /* Its section is gone. Who loads the provider just now keeps it, if that goes well. */
 static void retire(struct configured *entry)
@@ -349,6 +370,31 @@ static bool rename_to(struct configured *entry, const char *name)
 	return true;
 }
 
+static bool same_list(char *const *one, char *const *other)
+{
+	if (one == NULL || other == NULL)
+		return one == other;
+	while (*one != NULL && *other != NULL && strcmp(*one, *other) == 0) {
+		one++;
+		other++;
+	}
+	return *one == *other;
+}
+
+static void take_options(struct configured *entry, const struct config_provider *section)
+{
+	entry->confirm = section->confirm;
+	entry->lists_absent = section->lists_absent;
+	if (same_list(entry->keys, section->keys))
+		return;
+	entry->other_keys = true;
+	config_list_free(&entry->keys);
+	if (section->keys != NULL)
+		entry->keys = config_list_copy((const char *const *)section->keys);
+	if (entry->keys == NULL && section->keys != NULL)
+		log_error("no memory for which keys of provider %s are offered", section->name);
+}
+
 static void add(struct agent *agent, const struct config_provider *section)
 {
 	struct configured **end = &agent->configured_providers;
@@ -363,8 +409,7 @@ static void add(struct agent *agent, const struct config_provider *section)
 	}
 	entry->agent = agent;
 	entry->load = load;
-	entry->confirm = section->confirm;
-	entry->lists_absent = section->lists_absent;
+	take_options(entry, section);
 	uv_timer_init(&agent->loop, &entry->retry);
 	entry->retry.data = entry;
 	while (*end != NULL)
@@ -377,8 +422,7 @@ static void add(struct agent *agent, const struct config_provider *section)
 static void renew(struct configured *entry, const struct config_provider *section)
 {
 	entry->gone = false;
-	entry->confirm = section->confirm;
-	entry->lists_absent = section->lists_absent;
+	take_options(entry, section);
 	if (!rename_to(entry, section->name))
 		log_error("no memory for the name of a provider");
 	if (entry->state == CONFIGURED_LOADED) {

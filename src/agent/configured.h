@@ -14,6 +14,8 @@
 
 #include <jansson.h>
 
+#include <keystile/backend.h>
+
 struct agent;
 struct provider;
 
@@ -24,6 +26,8 @@ void configured_removed(struct agent *agent, const struct provider *provider, co
 void configured_removed_all(struct agent *agent);
 /* It was closed for another reason, or is about to be. */
 void configured_lost(const struct provider *provider);
+/* Whether a section says so of a key that one of the provider's tokens has. */
+bool configured_offers(const struct provider *provider, const struct ks_key *key);
 /* The agent stops: nothing is loaded any more. */
 void configured_close(struct agent *agent);
 /* For status.h. */

@@ -18,9 +18,10 @@
 #define FINGERPRINT "SHA256:"
 #define FINGERPRINT_SHOWN 15 /* with its name: enough to tell a person's keys apart */
 
-struct fingerprints {
-	char *own;
-	char *plain; /* of the key that a certificate is for */
+struct traits {
+	const char *comment; /* may be NULL */
+	char *own;	     /* fingerprint */
+	char *plain;	     /* that of the key that a certificate is for */
 };
 
 static bool is_fingerprint(const char *pattern)
@@ -28,25 +29,22 @@ static bool is_fingerprint(const char *pattern)
 	return strncmp(pattern, FINGERPRINT, strlen(FINGERPRINT)) == 0;
 }
 
-static bool matches(
-	const struct key *key, const struct fingerprints *fingerprints, const char *pattern)
+static bool matches(const struct traits *traits, const char *pattern)
 {
 	if (is_fingerprint(pattern))
-		return strcmp(fingerprints->own, pattern) == 0 ||
-		       strcmp(fingerprints->plain, pattern) == 0;
-	return key->comment != NULL && text_match(key->comment, pattern);
+		return strcmp(traits->own, pattern) == 0 || strcmp(traits->plain, pattern) == 0;
+	return traits->comment != NULL && text_match(traits->comment, pattern);
 }
 
 /* A pattern that excludes wins, wherever it stands. */
-static bool match_all(
-	char *const *patterns, const struct key *key, const struct fingerprints *fingerprints)
+static bool match_all(char *const *patterns, const struct traits *traits)
 {
 	bool found = false;
 
 	for (; *patterns != NULL; patterns++) {
 		bool excludes = (*patterns)[0] == '!';
 
-		if (!matches(key, fingerprints, *patterns + excludes))
+		if (!matches(traits, *patterns + excludes))
 			continue;
 		if (excludes)
 			return false;
@@ -55,19 +53,26 @@ static bool match_all(
 	return found;
 }
 
+bool listed_matches(
+	char *const *patterns, struct bytes blob, struct bytes plain_blob, const char *comment)
+{
+	AUTO(text) own = public_key_fingerprint(blob);
+	AUTO(text) plain = public_key_fingerprint(plain_blob);
+
+	return own != NULL && plain != NULL &&
+	       match_all(
+		       patterns, &(struct traits){.comment = comment, .own = own, .plain = plain});
+}
+
 bool listed_here(const struct connection *connection, struct key *key)
 {
 	char *const *patterns = connection->listener->keys;
 	const struct public_key *parsed = patterns == NULL ? NULL : key_public(key);
-	AUTO(text) own = NULL;
-	AUTO(text) plain = NULL;
 
 	if (patterns == NULL)
 		return true;
-	own = parsed == NULL ? NULL : public_key_fingerprint(buf_bytes(&key->blob));
-	plain = parsed == NULL ? NULL : public_key_fingerprint(buf_bytes(&parsed->plain));
-	return own != NULL && plain != NULL &&
-	       match_all(patterns, key, &(struct fingerprints){.own = own, .plain = plain});
+	return parsed != NULL && listed_matches(patterns, buf_bytes(&key->blob),
+					 buf_bytes(&parsed->plain), key->comment);
 }
 
 static bool neutral(const struct connection *connection)

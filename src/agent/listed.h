@@ -11,6 +11,12 @@
 
 struct connection;
 
+/*
+ * What a list of patterns for keys says of one: a fingerprint, also that of the key a certificate
+ * is for (plain), or a pattern of comments; "!" in front excludes. False when out of memory.
+ */
+bool listed_matches(
+	char *const *patterns, struct bytes blob, struct bytes plain_blob, const char *comment);
 /* Whether the key is among those of the connection's listener. False when out of memory. */
 bool listed_here(const struct connection *connection, struct key *key);
 /*

@@ -69,6 +69,7 @@ struct provider {
 	 */
 	bool confirm;		 /* ask before each signature */
 	bool confirm_configured; /* the configuration says so, now */
+	bool keys_ruled;	 /* likewise: which keys are offered, see configured.h */
 	bool lists_absent;	 /* likewise: keys of a token that is away stay listed */
 	struct constraints
 		*destinations; /* NULL: everywhere; of these only the destinations count */

@@ -7,6 +7,7 @@
 
 #include "agent.h"
 #include "associated.h"
+#include "configured.h"
 #include "insertion.h"
 #include "provider.h"
 
@@ -139,7 +140,7 @@ static bool may_have_tokens(const struct provider *provider)
 }
 
 /* Its keys, and the certificates that came with ssh-add -C -s. */
-static void offer(
+static void offer_all(
 	struct provider *provider, struct token *token, const struct ks_key *keys, size_t count)
 {
 	struct keyring *keyring = &provider->agent->keyring;
@@ -156,6 +157,28 @@ static void offer(
 	else
 		log_error("no memory for the certificates of a token's keys");
 	free(expanded);
+}
+
+/* Of its keys those that the configuration wants to be offered. */
+static void offer(
+	struct provider *provider, struct token *token, const struct ks_key *keys, size_t count)
+{
+	struct ks_key *wanted = NULL;
+	size_t left = 0;
+
+	if (!provider->keys_ruled) {
+		offer_all(provider, token, keys, count);
+		return;
+	}
+	wanted = calloc(count + 1, sizeof(*wanted));
+	for (size_t i = 0; wanted != NULL && i < count; i++)
+		if (configured_offers(provider, &keys[i]))
+			wanted[left++] = keys[i];
+	if (wanted != NULL)
+		offer_all(provider, token, wanted, left);
+	else
+		log_error("no memory for the keys of a token: they are left out");
+	free(wanted);
 }
 
 /* A worker that starts anew does not know yet which of them its tokens hold. */

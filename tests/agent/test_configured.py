@@ -235,6 +235,44 @@ class Persons(Configured):
         self.assertEqual(self.agent.status()["configured"], [])
 
 
+class Keys(Configured):
+    """Which keys of a provider are offered."""
+
+    def offered(self, *patterns):
+        words = ", ".join(f'"{pattern}"' for pattern in patterns)
+        return provider("three", "fake:three,keys=3", f"\tkeys = {{{words}}}\n")
+
+    def comments(self):
+        with lab.AgentClient(self.agent) as client:
+            return [key.comment for key in client.list()]
+
+    def test_the_keys_that_are_named_are_offered_and_no_others(self):
+        self.begin(provider("three", "fake:three,keys=3"))
+        keys = self.wait_for_keys(3)
+        first, second, third = self.comments()
+        fingerprint = lab.keys.fingerprint_of(keys[1])
+        for patterns, left in (((first,), [first]), ((fingerprint,), [second]), (("*", "!" + first), [second, third]),
+                               (("*",), [first, second, third])):
+            with self.subTest(patterns=patterns):
+                self.configure(self.offered(*patterns))
+                lab.wait_for("the list changes", lambda: sorted(self.comments()) == sorted(left))
+        self.configure(self.offered(first))
+        lab.wait_for("the list changes", lambda: self.comments() == [first])
+        self.assertIsNone(self.sign(keys[1]))
+        self.assertEqual(self.add("fake:three,keys=3"), c.SUCCESS)
+        self.assertEqual(self.comments(), [first])
+        self.configure(provider("three", "fake:three,keys=3"))
+        self.wait_for_keys(3)
+
+    def test_they_are_chosen_at_the_start_too_and_by_each_section(self):
+        self.begin(self.offered("no such key") + provider("other", "fake:other"))
+        self.wait_for_state("three", "loaded")
+        self.assertEqual(len(self.wait_for_keys(1)), 1)
+        lab.wait_for("it is said", lambda: "offers no key" in self.state("three")["trouble"])
+        self.configure(self.offered("no such key") + provider("other", "fake:three,keys=3"))
+        self.wait_for_keys(3)
+
+
 class Reading(Configured):
     def test_reading_anew_loads_what_is_new_and_removes_what_is_gone(self):
         self.begin(provider("one", "fake:one") + provider("two", "fake:two"))

@@ -152,9 +152,9 @@ static void a_listener_section_has_what_it_says_and_safe_defaults(void **state)
 static void a_provider_section_names_what_is_loaded(void **state)
 {
 	(void)state;
-	struct config config =
-		parsed("provider one { load = \"/usr/lib/x.so\" }\n"
-		       "provider two { load = \"tpm2:\"\n confirm = yes\n absent = list }\n");
+	struct config config = parsed("provider one { load = \"/usr/lib/x.so\" }\n"
+				      "provider two { load = \"tpm2:\"\n confirm = yes\n absent = "
+				      "list\n keys = {\"a*\"} }\n");
 	char *error = NULL;
 
 	assert_int_equal(config.provider_count, 2);
@@ -164,6 +164,9 @@ static void a_provider_section_names_what_is_loaded(void **state)
 	assert_false(config.providers[0].lists_absent);
 	assert_true(config.providers[1].confirm);
 	assert_true(config.providers[1].lists_absent);
+	assert_null(config.providers[0].keys);
+	assert_string_equal(config.providers[1].keys[0], "a*");
+	assert_null(config.providers[1].keys[1]);
 	/* The user's file replaces a section as a whole, and may want nothing of it. */
 	assert_int_equal(config_parse(bytes_of("provider two { load = \"fido2:\" }\n"
 					       "provider one { load = none }\n"),
@@ -403,6 +406,8 @@ static const struct {
 	{"provider one {\nload = x.so }", "test.conf:2: load: the value must be what ssh-add -s "
 					  "takes: a path that begins with "
 					  "/, or a name such as tpm2:"},
+	{"provider one { load = '/a' keys = { } }",
+		"test.conf:1: provider one: keys is empty, so nothing would be offered"},
 	{"provider one {\nabsent = stay }", "test.conf:2: absent: the value must be hide or list"},
 	{"provider { load = '/a' }", "test.conf:1: a provider has a name of at most 32 characters"},
 	{"provider one {\nlifetime = 1 }", "test.conf:2: no such option 'lifetime'"},
