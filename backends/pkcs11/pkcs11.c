@@ -7,6 +7,7 @@
 #include <keystile/backend.h>
 #include <keystile/log.h>
 
+#include "idle.h"
 #include "provider.h"
 #include "return_value.h"
 #include "sign.h"
@@ -27,6 +28,7 @@ static void pkcs11_close(void *state)
 	if (!provider)
 		return;
 	watch_stop(provider->watch);
+	idle_stop(provider);
 	provider_deinit(provider);
 	free(provider);
 }
@@ -35,12 +37,15 @@ static enum ks_error pkcs11_open(struct ks_worker *worker, struct ks_operation *
 	const char *canonical, void **state)
 {
 	struct provider *provider = calloc(1, sizeof(*provider));
+	unsigned seconds = 0;
 	enum ks_error error;
 
 	if (!provider)
 		return KS_NO_MEMORY;
 	provider_init(provider, worker);
-	error = uri_of(canonical, &provider->uri);
+	error = idle_seconds(operation, &seconds);
+	if (error == KS_OK)
+		error = uri_of(canonical, &provider->uri);
 	if (error == KS_OK)
 		error = module_open(&provider->module, operation, uri_module_path(canonical));
 	if (error != KS_OK) {
@@ -48,6 +53,8 @@ static enum ks_error pkcs11_open(struct ks_worker *worker, struct ks_operation *
 		return error;
 	}
 	provider->watch = watch_start(provider);
+	if (provider->watch && seconds > 0)
+		idle_start(provider, seconds);
 	*state = provider;
 	return KS_OK;
 }

@@ -20,6 +20,7 @@ void provider_init(struct provider *provider, struct ks_worker *worker)
 	gate_init(&provider->calls);
 	gate_init(&provider->scan);
 	pthread_mutex_init(&provider->lock, NULL);
+	gate_condition_init(&provider->entered);
 }
 
 void provider_deinit(struct provider *provider)
@@ -30,6 +31,7 @@ void provider_deinit(struct provider *provider)
 	uri_free(provider->uri);
 	gate_deinit(&provider->scan);
 	gate_deinit(&provider->calls);
+	pthread_cond_destroy(&provider->entered);
 	pthread_mutex_destroy(&provider->lock);
 }
 

@@ -6,6 +6,8 @@
 #ifndef KEYSTILE_PKCS11_PROVIDER_H
 #define KEYSTILE_PKCS11_PROVIDER_H
 
+#include <time.h>
+
 #include "token.h"
 #include "uri.h"
 
@@ -27,7 +29,14 @@ struct provider {
 	struct gate calls;	 /* who calls the module is inside, who finalises it is alone */
 	struct gate scan;	 /* who looks through the slots is alone */
 	pthread_mutex_t lock;
-	bool worn; /* the module is to be initialised anew before it is used again */
+	pthread_cond_t entered; /* the module was used, or the idle thread is to end */
+	pthread_t idle;
+	bool idle_runs;
+	bool ends;
+	bool in_use; /* since it rested */
+	unsigned idle_seconds;
+	struct timespec used; /* when somebody left it last */
+	bool worn;	      /* the module is to be initialised anew before it is used again */
 	struct token *tokens[PROVIDER_TOKENS_MAX];
 	size_t count;
 };
@@ -57,6 +66,8 @@ bool provider_has_token_in(struct provider *provider, const char *reader);
  * next begins with it anew.
  */
 void provider_service_lost(struct provider *provider);
+/* Logs out and finalises the module, where nobody uses it. Its tokens stay as they are known. */
+void provider_rest(struct provider *provider);
 /* The module is to begin anew before it is used again. */
 void provider_wear(struct provider *provider);
 /* For nobody's request: looks through the slots, with a module that begins anew where it has to. */

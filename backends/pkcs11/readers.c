@@ -100,6 +100,7 @@ static bool note(struct card_reader *reader, DWORD state)
 	DWORD before = reader->state;
 	bool changed = ((before ^ state) & CARD_STATES) != 0;
 
+	reader->freed = (before & ~state & SCARD_STATE_EXCLUSIVE) != 0;
 	reader->left = changed && before != SCARD_STATE_UNAWARE && !came_in(before, state);
 	reader->state = state & ~(DWORD)SCARD_STATE_CHANGED;
 	return changed;
@@ -121,7 +122,7 @@ static enum readers_news wait_once(struct readers *readers, DWORD timeout_ms)
 	states[count].dwCurrentState = (DWORD)count << 16;
 	result = readers->wait(readers->context, timeout_ms, states, (DWORD)count + 1);
 	for (size_t i = 0; i < count; i++)
-		readers->known[i].left = false;
+		readers->known[i].left = readers->known[i].freed = false;
 	if (result == SCARD_E_TIMEOUT)
 		return READERS_LATE;
 	if (result == SCARD_E_UNKNOWN_READER)

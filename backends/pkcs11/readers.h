@@ -16,6 +16,7 @@
 struct card_reader {
 	char name[MAX_READERNAME + 1];
 	DWORD state; /* SCARD_STATE_..., and the number of cards put in and taken out above them */
+	bool freed;  /* a program that had it for itself has given it back since the last look */
 	bool left;   /* a card was taken out since the last look, whatever is in it now */
 };
 

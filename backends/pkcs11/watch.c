@@ -72,6 +72,16 @@ static void look(struct watch *watch, enum readers_news news)
 		watch->looks++;
 }
 
+/* Somebody had a card for himself that the module does not show. */
+static bool worth_a_look(struct watch *watch)
+{
+	bool freed = false;
+
+	for (size_t i = 0; i < watch->readers.count; i++)
+		freed |= watch->readers.known[i].freed;
+	return freed && !all_cards_seen(watch, watch->provider);
+}
+
 /* False: the module is closed. */
 static bool tell(struct watch *watch, enum readers_news news)
 {
@@ -79,6 +89,8 @@ static bool tell(struct watch *watch, enum readers_news news)
 
 	pthread_mutex_lock(&watch->lock);
 	open = watch->provider != NULL;
+	if (open && news == READERS_SAME && worth_a_look(watch))
+		news = READERS_MOVED;
 	if (open && (news == READERS_MOVED || news == READERS_LATE))
 		look(watch, news);
 	else if (open && news == READERS_LOST)
