@@ -392,8 +392,8 @@ json_t *status_json(const struct agent *agent)
 {
 	json_int_t uptime_s = (json_int_t)((uv_now(&agent->loop) - agent->started_ms) / 1000);
 
-	return json_pack(
-		"{s:b,s:s,s:s,s:i,s:I,s:b,s:s,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
+	return json_pack("{s:b,s:s,s:s,s:i,s:I,s:b,s:s,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,"
+			 "s:o,s:o,s:o}",
 		"ok", 1, "version", KEYSTILE_VERSION, "allowed_providers",
 		agent_allowed_providers(agent), "pid", (int)getpid(), "uptime_seconds", uptime_s,
 		"locked", lock_locked(agent->lock), "when_locked",

@@ -86,7 +86,8 @@ static bool sign_well(const uint8_t *seed, const char *application, const uint8_
 	return good;
 }
 
-/* The agent's socket is nothing that a library may find; that of its answers leads to its worker. */
+/* The agent's socket is nothing that a library may find; that of its answers leads to its worker.
+ */
 static bool finds_a_socket(void)
 {
 	bool found = false;
