@@ -144,8 +144,11 @@ json_t *residents_file_of(const struct residents *residents)
 static bool make_folders(const char *path)
 {
 	AUTO(text) copy = strdup(path);
+	char *at = copy;
 
-	for (char *at = copy; at != NULL && (at = strchr(at + 1, '/')) != NULL;) {
+	if (copy == NULL)
+		return false;
+	while ((at = strchr(at + 1, '/')) != NULL) {
 		*at = '\0';
 		(void)mkdir(copy, 0700);
 		*at = '/';
