@@ -98,9 +98,8 @@ static enum ks_error not_opened(const struct signing *signing, const char *path,
  */
 static enum ks_error lock_device(const struct signing *signing, int device)
 {
-	int patience_ms = signing->patient				 ? PATIENT_MS
-			  : signing->request->demand == KS_PRESENCE_NONE ? BUSY_MS
-									 : 0;
+	int usual_ms = signing->request->remote ? 0 : BUSY_MS;
+	int patience_ms = signing->patient ? PATIENT_MS : usual_ms;
 	struct pollfd over = {.fd = ks_cancel_fd(signing->operation), .events = POLLIN};
 
 	while (flock(device, LOCK_EX | LOCK_NB) != 0) {
@@ -122,10 +121,12 @@ static enum ks_error begin_session(struct signing *signing, struct fido_token *t
 
 	if (device < 0)
 		return not_opened(signing, token->path, errno);
+	error = token_check_node(signing->tokens, token, device);
+	if (error != KS_OK)
+		return code_error(signing->operation, TOKEN_CODE_GONE);
 	error = lock_device(signing, device);
 	if (error != KS_OK)
 		return error;
-	token_unprove(signing->tokens, token);
 	return session_start(&token->session, signing->operation, TAKE_FD(device), token->removed);
 }
 
@@ -313,11 +314,15 @@ enum ks_error ask_assertion(
 
 /* ---- Which one ---- */
 
-static enum ks_error tell_choice(struct signing *signing)
+static enum ks_error tell_choice(struct signing *signing, const struct fido_token *only)
 {
 	const struct ks_token all = {.id = TOKEN_FIRST_ID - 1, .tries_left = KS_TRIES_UNKNOWN};
+	struct ks_token one;
 
-	return tell_touch(signing, &all);
+	if (only == NULL)
+		return tell_touch(signing, &all);
+	one = token_view(only);
+	return tell_touch(signing, &one);
 }
 
 enum ks_error ask_choice(struct signing *signing, struct fido_token *const *candidates,
@@ -325,7 +330,7 @@ enum ks_error ask_choice(struct signing *signing, struct fido_token *const *cand
 {
 	struct exchange exchanges[TOKENS_MAX] = {0};
 	const struct exchange_watch watch = {.operation = signing->operation};
-	enum ks_error error = tell_choice(signing);
+	enum ks_error error = tell_choice(signing, count == 1 ? candidates[0] : NULL);
 	int32_t code = TOKEN_CODE_LATE;
 
 	*out = NULL;

@@ -1,7 +1,7 @@
 /*
  * Which of the security keys holds the key: the one that is remembered, or the one that shows it by
  * an assertion without a touch. Where credentials hide from such a question (credProtect 3), the
- * only one there is, or the one that the person touches.
+ * one that the person touches.
  */
 #include <string.h>
 
@@ -78,6 +78,14 @@ static enum ks_error try_taken(struct signing *signing, struct fido_token *token
 	return error;
 }
 
+static enum ks_error take(struct signing *signing, struct fido_token *token, bool wait)
+{
+	if (!wait)
+		return token_take_at_once(signing->tokens, token);
+	return tokens_take(
+		signing->tokens, signing->operation, signing->request->remote, &token, 1);
+}
+
 /* True when there is nothing more to find out. */
 static bool try_one(struct choice *choice, size_t number, bool wait, enum ks_error *error)
 {
@@ -85,7 +93,7 @@ static bool try_one(struct choice *choice, size_t number, bool wait, enum ks_err
 	struct fido_token *token = choice->present[number];
 
 	choice->busy[number] = false;
-	*error = token_take(signing->tokens, signing->operation, token, wait);
+	*error = take(signing, token, wait);
 	if (*error == KS_BUSY && !wait) {
 		choice->busy[number] = true;
 		return false;
@@ -119,37 +127,61 @@ static enum ks_error ask_around(struct choice *choice)
 
 /* ---- By touch ---- */
 
-/* In the order of the list, as everybody does who takes more than one. */
-static enum ks_error take_all(
-	struct signing *signing, struct fido_token *const *candidates, size_t count, size_t *taken)
-{
-	enum ks_error error = KS_OK;
-
-	for (*taken = 0; *taken < count && error == KS_OK;) {
-		error = token_take(signing->tokens, signing->operation, candidates[*taken], true);
-		if (error != KS_OK)
-			break;
-		++*taken;
-		error = ask_open(signing, candidates[*taken - 1]);
-	}
-	return error;
-}
-
+/*
+ * One that needs no PIN is its own choice: the touch for the signature. Before a PIN is asked for
+ * choose_surely() wants one.
+ */
 static enum ks_error let_choose(
 	struct signing *signing, struct fido_token *const *candidates, size_t count)
 {
-	size_t taken;
-	enum ks_error error = take_all(signing, candidates, count, &taken);
+	enum ks_error error = KS_OK;
 
-	if (error == KS_OK && count == 1)
-		signing->token = candidates[0];
-	else if (error == KS_OK)
-		error = ask_choice(signing, candidates, count, &signing->token);
-	for (size_t i = 0; i < taken; i++)
+	for (size_t i = 0; i < count && error == KS_OK; i++)
+		error = ask_open(signing, candidates[i]);
+	if (error != KS_OK)
+		return error;
+	if (count > 1)
+		return ask_choice(signing, candidates, count, &signing->token);
+	signing->token = candidates[0];
+	signing->hidden = true;
+	return KS_OK;
+}
+
+static enum ks_error take_and_choose(
+	struct signing *signing, struct fido_token *const *candidates, size_t count)
+{
+	enum ks_error error = tokens_take(
+		signing->tokens, signing->operation, signing->request->remote, candidates, count);
+
+	if (error != KS_OK)
+		return error;
+	error = let_choose(signing, candidates, count);
+	for (size_t i = 0; i < count; i++)
 		if (candidates[i] != signing->token)
 			token_give_back(signing->tokens, candidates[i]);
-	if (signing->token != NULL)
+	if (signing->token != NULL && !signing->hidden)
 		token_learn(signing->tokens, signing->token, blob_of(signing));
+	return error;
+}
+
+enum ks_error choose_surely(struct signing *signing)
+{
+	struct fido_token *token = signing->token;
+	enum ks_error error = KS_UNSUPPORTED;
+
+	/* To read what is on it is no signature with any of its keys. */
+	if (signing->key == NULL || token_proved(signing->tokens, token, blob_of(signing)))
+		return KS_OK;
+	if (!signing->hidden)
+		error = question(signing, token);
+	if (error == KS_NO_KEY)
+		return code_error(signing->operation, FIDO_ERR_NO_CREDENTIALS);
+	if (error != KS_UNSUPPORTED)
+		return error;
+	error = ask_choice(signing, &token, 1, &signing->token);
+	signing->token = token;
+	if (error == KS_OK)
+		token_learn(signing->tokens, token, blob_of(signing));
 	return error;
 }
 
@@ -193,15 +225,7 @@ static enum ks_error choose_maybe(struct choice *choice)
 		return nobody_has_it(choice);
 	if (count == 1 && is_outdated(choice))
 		return KS_NO_TOKEN;
-	/* Everybody takes several tokens in one order: that in which they came. */
-	for (size_t i = 1; i < count; i++)
-		for (size_t n = i; n > 0 && candidates[n]->id < candidates[n - 1]->id; n--) {
-			struct fido_token *other = candidates[n];
-
-			candidates[n] = candidates[n - 1];
-			candidates[n - 1] = other;
-		}
-	return let_choose(choice->signing, candidates, count);
+	return take_and_choose(choice->signing, candidates, count);
 }
 
 enum ks_error choose_token(struct signing *signing)

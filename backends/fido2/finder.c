@@ -44,8 +44,7 @@ void finder_look(struct finder *finder)
 		paths[i] = found[i].path;
 	tokens_keep_only(finder->tokens, paths, count);
 	for (size_t i = 0; i < count; i++) {
-		tokens_appeared(
-			finder->tokens, found[i].path, found[i].product, found[i].manufacturer);
+		tokens_appeared(finder->tokens, &found[i]);
 		hid_found_deinit(&found[i]);
 	}
 	pthread_mutex_unlock(&finder->looking);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/hidraw.h>
@@ -39,14 +40,32 @@ bool hid_descriptor_is_fido(const uint8_t *descriptor, size_t len)
 	return false;
 }
 
+bool hid_node_of(int fd, struct hid_node *out)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) != 0)
+		return false;
+	*out = (struct hid_node){.filesystem = status.st_dev,
+		.number = status.st_ino,
+		.device = status.st_rdev,
+		.changed = status.st_ctim};
+	return true;
+}
+
+bool hid_node_same(const struct hid_node *a, const struct hid_node *b)
+{
+	return a->filesystem == b->filesystem && a->number == b->number && a->device == b->device;
+}
+
 /* One that is not ours to open is none: another person's, or one that went meanwhile. */
-static bool is_fido(const char *node)
+static bool is_fido(const char *node, struct hid_node *out)
 {
 	AUTO(fd) fd = open(node, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct hidraw_report_descriptor descriptor = {0};
 	int size = -1;
 
-	if (fd < 0 || ioctl(fd, HIDIOCGRDESCSIZE, &size) < 0 || size < 0 ||
+	if (fd < 0 || !hid_node_of(fd, out) || ioctl(fd, HIDIOCGRDESCSIZE, &size) < 0 || size < 0 ||
 		size > HID_MAX_DESCRIPTOR_SIZE)
 		return false;
 	descriptor.size = (uint32_t)size;
@@ -112,7 +131,7 @@ size_t hid_list(struct udev *udev, bool (*known)(void *owner, const char *path),
 		const char *node = device != NULL ? udev_device_get_devnode(device) : NULL;
 
 		out[count] = (struct hid_found){0};
-		if (node != NULL && (known(owner, node) || is_fido(node)) &&
+		if (node != NULL && (known(owner, node) || is_fido(node, &out[count].node)) &&
 			take(device, &out[count]))
 			count++;
 		udev_device_unref(device);

@@ -9,13 +9,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include <libudev.h>
 
+/*
+ * Which device a path led to when it was found. A device that is plugged in gets a node of its own,
+ * with a number of its own, also where its name was another one's before.
+ */
+struct hid_node {
+	dev_t filesystem;
+	ino_t number;
+	dev_t device;
+	struct timespec changed; /* its owner or mode, or it was made */
+};
+
 struct hid_found {
 	char *path;
-	char *product;	    /* foreign text, never NULL */
-	char *manufacturer; /* likewise */
+	struct hid_node node; /* of those that were opened */
+	char *product;	      /* foreign text, never NULL */
+	char *manufacturer;   /* likewise */
 };
 
 /*
@@ -25,6 +39,10 @@ struct hid_found {
 size_t hid_list(struct udev *udev, bool (*known)(void *owner, const char *path), void *owner,
 	struct hid_found out[], size_t most);
 void hid_found_deinit(struct hid_found *found);
+
+/* Of an open device. False: it can't be told. */
+bool hid_node_of(int fd, struct hid_node *out);
+bool hid_node_same(const struct hid_node *a, const struct hid_node *b);
 
 /* A report descriptor (HID 1.11 section 6.2.2) in which that usage page occurs. */
 bool hid_descriptor_is_fido(const uint8_t *descriptor, size_t len);

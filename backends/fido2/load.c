@@ -231,7 +231,7 @@ static bool take_readable(
 		.finder = residents->finder,
 		.request = &request};
 
-	if (token_take(residents->tokens, operation, token, true) != KS_OK)
+	if (tokens_take(residents->tokens, operation, false, &token, 1) != KS_OK)
 		return false;
 	if (ask_open(&signing, token) == KS_OK && token->session.info.fido2 &&
 		token->session.info.pin_set)

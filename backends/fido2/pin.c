@@ -33,7 +33,7 @@ static enum ks_error guard(struct signing *signing, uint32_t *tries)
 	if (*tries == 0)
 		return code_error(signing->operation, FIDO_ERR_PIN_BLOCKED);
 	if (*tries > 1)
-		return KS_OK;
+		return choose_surely(signing);
 	ks_explain(signing->operation, "one PIN try is left, and it is not spent here; give the "
 				       "right PIN once with `fido2-token -L -r`");
 	return KS_PIN_LAST_TRY;

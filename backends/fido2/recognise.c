@@ -194,7 +194,7 @@ static struct fido_token *next_token(const struct residents *residents)
 static bool ask_now(struct residents *residents, struct fido_token *token)
 {
 	struct tokens *tokens = residents->tokens;
-	enum ks_error error = token_take(tokens, NULL, token, false);
+	enum ks_error error = token_take_at_once(tokens, token);
 
 	if (error == KS_OK) {
 		if (!token->asked)

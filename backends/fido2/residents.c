@@ -134,7 +134,7 @@ static enum ks_error begin(struct residents *residents)
 static void ask_one(
 	struct residents *residents, struct ks_operation *operation, struct fido_token *token)
 {
-	enum ks_error error = token_take(residents->tokens, operation, token, true);
+	enum ks_error error = tokens_take(residents->tokens, operation, false, &token, 1);
 
 	if (error == KS_OK) {
 		/* Also one that could not be asked before. */

@@ -56,6 +56,7 @@ static void let_go(struct signing *signing)
 	token_give_back(signing->tokens, signing->token);
 	token_unreference(signing->tokens, signing->token);
 	signing->token = NULL;
+	signing->hidden = false;
 }
 
 static enum ks_error try_once(struct signing *signing, struct buf *signature)

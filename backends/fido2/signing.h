@@ -21,6 +21,7 @@ struct signing {
 	uint8_t hash[TOKEN_HASH_BYTES]; /* of what is signed */
 	bool present;			/* a touch is wanted */
 	bool verified;			/* PIN or fingerprint is */
+	bool hidden;			/* the token can't tell whether it holds the key */
 	bool pin_given;
 	struct fido_token *token; /* taken; NULL: none was chosen yet */
 	struct secret pin;
@@ -41,6 +42,12 @@ KS_MUST_CHECK enum ks_error signing_run(struct signing *signing, struct buf *sig
 
 /* Finds the token that holds the key, takes it and opens it. */
 KS_MUST_CHECK enum ks_error choose_token(struct signing *signing);
+
+/*
+ * Before a PIN is asked for: the token has shown since it was opened that it holds the key, does so
+ * now, or the person touches it to say that it is the one.
+ */
+KS_MUST_CHECK enum ks_error choose_surely(struct signing *signing);
 
 /* ---- ask.c ---- */
 

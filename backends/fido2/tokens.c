@@ -15,8 +15,6 @@
 
 /* A browser may want the token too. */
 #define IDLE_MS 3000
-/* How soon an operation that waits for a token notices that nobody waits for it any more. */
-#define LOOK_MS 50
 
 static int64_t now_ms(void)
 {
@@ -113,7 +111,7 @@ struct ks_token token_view(const struct fido_token *token)
 		.tries_left = KS_TRIES_UNKNOWN};
 }
 
-static struct fido_token *token_new(const char *path, const char *product, const char *manufacturer)
+static struct fido_token *token_new(const struct hid_found *found)
 {
 	struct fido_token *token = calloc(1, sizeof(*token));
 
@@ -121,9 +119,10 @@ static struct fido_token *token_new(const char *path, const char *product, const
 		return NULL;
 	token->references = 1;
 	token->removed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	token->path = strdup(path);
-	token->product = strdup(product != NULL ? product : "");
-	token->manufacturer = strdup(manufacturer != NULL ? manufacturer : "");
+	token->path = strdup(found->path);
+	token->node = found->node;
+	token->product = strdup(found->product);
+	token->manufacturer = strdup(found->manufacturer);
 	if (token->removed >= 0 && token->path != NULL && token->product != NULL &&
 		token->manufacturer != NULL)
 		return token;
@@ -131,17 +130,16 @@ static struct fido_token *token_new(const char *path, const char *product, const
 	return NULL;
 }
 
-void tokens_appeared(
-	struct tokens *tokens, const char *path, const char *product, const char *manufacturer)
+void tokens_appeared(struct tokens *tokens, const struct hid_found *found)
 {
 	struct fido_token **end = &tokens->first;
 	struct fido_token *token = NULL;
 
 	pthread_mutex_lock(&tokens->lock);
-	while (*end != NULL && strcmp((*end)->path, path) != 0)
+	while (*end != NULL && strcmp((*end)->path, found->path) != 0)
 		end = &(*end)->next;
 	if (*end == NULL)
-		token = token_new(path, product, manufacturer);
+		token = token_new(found);
 	if (token != NULL) {
 		token->id = ++tokens->last_id;
 		*end = token;
@@ -294,12 +292,32 @@ void token_forget(struct tokens *tokens, struct fido_token *token, struct bytes 
 	pthread_mutex_unlock(&tokens->lock);
 }
 
-void token_unprove(struct tokens *tokens, struct fido_token *token)
+/* Under the lock. */
+static void lose(struct tokens *tokens, const struct fido_token *token)
 {
+	struct fido_token **link = &tokens->first;
+
+	while (*link != NULL && *link != token)
+		link = &(*link)->next;
+	if (*link != NULL)
+		take_out(tokens, link);
+}
+
+enum ks_error token_check_node(struct tokens *tokens, struct fido_token *token, int device)
+{
+	struct hid_node now = {0};
+	bool same = hid_node_of(device, &now) && hid_node_same(&now, &token->node);
+
 	pthread_mutex_lock(&tokens->lock);
+	if (!same)
+		lose(tokens, token);
 	for (unsigned i = 0; i < TOKEN_KNOWN_MAX; i++)
-		token->known[i].proved = false;
+		if (now.changed.tv_sec != token->node.changed.tv_sec ||
+			now.changed.tv_nsec != token->node.changed.tv_nsec)
+			token->known[i].proved = false;
+	token->node = now;
 	pthread_mutex_unlock(&tokens->lock);
+	return same ? KS_OK : KS_NO_TOKEN;
 }
 
 size_t tokens_present(
@@ -330,26 +348,6 @@ void tokens_wait_ms(struct tokens *tokens, int patience_ms)
 		until.tv_sec++;
 	}
 	pthread_cond_timedwait(&tokens->freed, &tokens->lock, &until);
-}
-
-enum ks_error token_take(
-	struct tokens *tokens, struct ks_operation *operation, struct fido_token *token, bool wait)
-{
-	enum ks_error error = KS_OK;
-
-	pthread_mutex_lock(&tokens->lock);
-	token->waiting++;
-	while (wait && token->busy && !token->gone && !ks_cancelled(operation))
-		tokens_wait_ms(tokens, LOOK_MS);
-	token->waiting--;
-	if (token->gone)
-		error = KS_NO_TOKEN;
-	else if (token->busy)
-		error = wait ? KS_CANCELLED : KS_BUSY;
-	else
-		token->busy = true;
-	pthread_mutex_unlock(&tokens->lock);
-	return error;
 }
 
 void token_give_back(struct tokens *tokens, struct fido_token *token)

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "hid_list.h"
 #include "session.h"
 
 #define TOKENS_MAX 16 /* more are not looked at */
@@ -18,7 +19,7 @@
 /* A key that is on this token. */
 struct known_key {
 	uint8_t hash[TOKEN_HASH_BYTES]; /* of its blob */
-	bool proved;			/* since the session began */
+	bool proved;			/* since the node is as it is */
 };
 
 struct fido_token {
@@ -28,11 +29,11 @@ struct fido_token {
 	char *product;
 	char *manufacturer;
 	int removed; /* eventfd: readable once it was pulled */
+	struct hid_node node;
 	/* Under the lock of struct tokens. */
 	unsigned references; /* the list's, and operations' */
 	bool gone;
 	bool busy;
-	unsigned waiting; /* operations that want it next */
 	int64_t idle_since_ms;
 	struct known_key known[TOKEN_KNOWN_MAX];
 	unsigned known_next;
@@ -49,6 +50,7 @@ struct tokens {
 	pthread_mutex_t lock;
 	pthread_cond_t freed;
 	struct fido_token *first;
+	struct token_claim *claims; /* operations that wait for tokens: token_queue.c */
 	uint32_t last_id;
 	int wake; /* eventfd of the finder: a token is idle, or it is to end */
 	/* Tells the agent of one, under the lock. */
@@ -62,8 +64,7 @@ void tokens_deinit(struct tokens *tokens);
 /* ---- For the finder ---- */
 
 /* Reports it, unless a token of that path is there already. */
-void tokens_appeared(
-	struct tokens *tokens, const char *path, const char *product, const char *manufacturer);
+void tokens_appeared(struct tokens *tokens, const struct hid_found *found);
 bool tokens_know(struct tokens *tokens, const char *path);
 /* What is not among paths was pulled. */
 void tokens_keep_only(struct tokens *tokens, const char *const *paths, size_t count);
@@ -88,19 +89,27 @@ size_t tokens_present(
 	struct tokens *tokens, struct bytes blob, struct fido_token *out[static TOKENS_MAX]);
 void token_unreference(struct tokens *tokens, struct fido_token *token);
 /*
- * Waits until no other operation has it. KS_NO_TOKEN: it was pulled. With wait false KS_BUSY where
- * one has.
+ * Waits until no other operation has any of them, and this one is next. KS_NO_TOKEN: one was
+ * pulled. Remote is for the agent's word that the request came from afar.
  */
-KS_MUST_CHECK enum ks_error token_take(
-	struct tokens *tokens, struct ks_operation *operation, struct fido_token *token, bool wait);
+KS_MUST_CHECK enum ks_error tokens_take(struct tokens *tokens, struct ks_operation *operation,
+	bool remote, struct fido_token *const *wanted, size_t count);
+/* KS_BUSY: another operation has it, or has it next. */
+KS_MUST_CHECK enum ks_error token_take_at_once(struct tokens *tokens, struct fido_token *token);
 void token_give_back(struct tokens *tokens, struct fido_token *token);
 
 bool token_knows(struct tokens *tokens, struct fido_token *token, struct bytes blob);
-/* And it has shown so since it was opened: by a verified assertion, or a finger that chose it. */
+/* And it has shown so since it was plugged in: by a verified assertion, or a finger that chose it.
+ */
 bool token_proved(struct tokens *tokens, struct fido_token *token, struct bytes blob);
 void token_learn(struct tokens *tokens, struct fido_token *token, struct bytes blob);
 void token_forget(struct tokens *tokens, struct fido_token *token, struct bytes blob);
-/* After its session was begun anew. */
-void token_unprove(struct tokens *tokens, struct fido_token *token);
+/*
+ * When it is opened: whether what its path leads to is still what was found. KS_NO_TOKEN: it was
+ * pulled, which udev is about to tell, and there may be another one. One that was changed by
+ * anybody (who may open it, for instance) has to prove anew what it holds.
+ */
+KS_MUST_CHECK enum ks_error token_check_node(
+	struct tokens *tokens, struct fido_token *token, int device);
 
 #endif

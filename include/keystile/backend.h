@@ -82,6 +82,7 @@ struct ks_sign {
 	 * must not be used (DESIGN: presence).
 	 */
 	uint32_t demand;
+	bool remote; /* it came from afar: waits behind those from here, and for nobody else */
 };
 
 /* ---- What a worker offers to its backend ---- */
@@ -120,6 +121,11 @@ KS_MUST_CHECK enum ks_error ks_ask_pin(struct ks_operation *operation, const str
 KS_MUST_CHECK enum ks_error ks_touch_awaited(
 	struct ks_operation *operation, const struct ks_token *token);
 void ks_touch_over(struct ks_operation *operation);
+/*
+ * The operation waits for others that use this token; 0: no longer, and at its end anyway. So
+ * status can count them, and a request from afar gives way.
+ */
+void ks_waits_for(struct ks_operation *operation, uint32_t token);
 /* What the token proved for this operation; a PIN counts only where ks_ask_pin() gave one. */
 void ks_presence_given(struct ks_operation *operation, enum ks_presence presence);
 /* Long work: a line for people who watch. */

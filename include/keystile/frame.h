@@ -45,6 +45,7 @@ enum frame_type {
 	FRAME_CONFINED = 41, /* between locate and open: what holds from now on */
 	FRAME_MEMORY = 42,   /* before that: with a descriptor to read the worker's memory from */
 	FRAME_DENIED = 43,   /* a file stayed closed by it: path */
+	FRAME_WAITS = 44,    /* for others that use a token: token, 0: no longer */
 };
 
 /* Kinds of grants in FRAME_OPEN: a row of u8 kind, string path or address. */
@@ -83,6 +84,7 @@ struct frame {
 			uint32_t token;
 			uint32_t algorithm;
 			uint32_t demand;
+			bool remote;
 			struct bytes blob;
 			struct bytes data;
 		} sign;
@@ -114,7 +116,7 @@ struct frame {
 		} token;
 		struct {
 			uint32_t token;
-		} gone; /* token gone, touch awaited */
+		} gone; /* token gone, touch awaited, waits */
 		struct {
 			uint32_t token;
 			int32_t tries_left;

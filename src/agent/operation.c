@@ -196,6 +196,7 @@ static struct operation *operation_new(struct worker *worker, const struct opera
 	*operation = (struct operation){.worker = worker,
 		.type = wish->frame->type,
 		.token = wish->frame->type == FRAME_SIGN ? wish->frame->sign.token : 0,
+		.named = wish->frame->type == FRAME_SIGN ? wish->frame->sign.token : 0,
 		.path = wish->path != NULL ? strdup(wish->path) : NULL,
 		.events = wish->events,
 		.owner = wish->owner,
@@ -343,24 +344,68 @@ void operation_abandon(struct operation *operation)
 	operation_cancel(operation);
 }
 
+/*
+ * Where a key may be on any token the worker lets one operation have it at a time, and the end of
+ * the one before is told a moment later than the next one begins.
+ */
+static bool is_at_token(const struct operation *operation)
+{
+	bool any = operation->worker->needs->keys_on_any_token;
+
+	return !any || operation->touching || operation->asking;
+}
+
 bool operation_is_alone(const struct operation *operation)
 {
 	for (const struct operation *other = operation->worker->operations; other != NULL;
 		other = other->next)
 		if (other != operation && other->running && other->type == FRAME_SIGN &&
-			other->token == operation->token)
+			is_at_token(other) && other->token == operation->token)
 			return false;
 	return true;
 }
 
-struct operation *worker_remote_touch(const struct worker *worker, uint32_t token)
+unsigned worker_count_waiting(const struct worker *worker, uint32_t token)
+{
+	unsigned number = 0;
+
+	if (token == 0)
+		return 0; /* where tokens have that number nobody waits in the worker */
+	for (const struct operation *operation = worker->operations; operation != NULL;
+		operation = operation->next)
+		number += operation->running
+				  ? operation->waits_for == token
+				  : operation->type == FRAME_SIGN && operation->token == token;
+	return number;
+}
+
+static bool may_use(const struct operation *operation, uint32_t token)
+{
+	bool any = operation->worker->needs->keys_on_any_token;
+
+	return operation->token == token || (any && operation->token == operation->named);
+}
+
+bool operation_is_in_the_way(const struct operation *operation)
+{
+	if (!operation->remote)
+		return false;
+	for (const struct operation *other = operation->worker->operations; other != NULL;
+		other = other->next)
+		if (!other->remote && other->running && other->waits_for != 0 &&
+			may_use(operation, other->waits_for))
+			return true;
+	return false;
+}
+
+struct operation *worker_remote_user(const struct worker *worker, uint32_t token)
 {
 	bool any = worker->needs->keys_on_any_token;
 
 	for (struct operation *operation = worker->operations; operation != NULL;
 		operation = operation->next)
-		if (operation->remote && operation->touching &&
-			(any || operation->token == token) && operation->type == FRAME_SIGN &&
+		if (operation->remote && (operation->touching || (any && operation->asking)) &&
+			may_use(operation, token) && operation->type == FRAME_SIGN &&
 			operation->events != NULL)
 			return operation;
 	return NULL;

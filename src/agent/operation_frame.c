@@ -124,6 +124,15 @@ static enum ks_error on_touch_awaited(struct operation *operation, const struct 
 	return KS_OK;
 }
 
+static enum ks_error on_waits(struct operation *operation, const struct frame *frame)
+{
+	operation->waits_for = frame->gone.token;
+	if (operation->waits_for != 0 && operation->events != NULL &&
+		operation->events->waits != NULL)
+		operation->events->waits(operation);
+	return KS_OK;
+}
+
 static enum ks_error on_presence(struct operation *operation, const struct frame *frame)
 {
 	/* Invariant 6: a PIN is vouched for only by a worker that was handed one. */
@@ -159,6 +168,8 @@ enum ks_error operation_handle(struct worker *worker, const struct frame *frame)
 		return on_touch_awaited(operation, frame);
 	case FRAME_TOUCH_OVER:
 		return on_touch_over(operation);
+	case FRAME_WAITS:
+		return on_waits(operation, frame);
 	case FRAME_PRESENCE:
 		return on_presence(operation, frame);
 	case FRAME_PROGRESS:

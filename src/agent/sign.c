@@ -74,6 +74,7 @@ static const struct operation_events operation_events = {
 	.ask_pin = sign_pin_wanted,
 	.touch = sign_touch_wanted,
 	.token_gone = sign_token_gone,
+	.waits = sign_waits,
 };
 
 /*
@@ -112,7 +113,9 @@ static void hand_to_worker(struct sign *sign)
 	frame.sign.demand = sign->verdict.demand;
 	frame.sign.blob = blob_for(sign, source);
 	frame.sign.data = buf_bytes(&sign->data);
-	if (!sign_remote(sign))
+	frame.sign.remote = sign_remote(sign);
+	/* Where a key may be on any token, the worker says when it waits for one. */
+	if (!sign_remote(sign) && !sign->worker->needs->keys_on_any_token)
 		sign_touch_yield(sign->worker, sign->token);
 	error = worker_operate(sign->worker,
 		&(struct operation_wish){.frame = &frame,

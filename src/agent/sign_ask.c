@@ -182,6 +182,10 @@ void sign_pin_wanted(struct operation *operation, uint32_t token_id, int32_t tri
 		.kind = PROMPT_PIN, .facts = &facts, .answered = on_pin};
 	enum ks_error error = KS_NO_TOKEN;
 
+	if (operation_is_in_the_way(operation)) {
+		sign_yield(sign);
+		return;
+	}
 	if (token != NULL) {
 		facts.what = PROMPT_FOR_PIN;
 		facts.tries_left = tries_left;

@@ -112,6 +112,10 @@ void sign_touch_end(struct sign *sign);
  * that it can't take the one which is meant for this request.
  */
 void sign_touch_yield(const struct worker *worker, uint32_t token_id);
+/* A remote request is refused, so that a local one gets the token. */
+void sign_yield(struct sign *sign);
+/* The operation waits for the token that operation->waits_for names. */
+void sign_waits(struct operation *operation);
 
 /* ---- sign_result.c ---- */
 

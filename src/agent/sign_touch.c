@@ -140,6 +140,12 @@ static void tell(struct sign *sign, struct token *token)
 	}
 }
 
+void sign_yield(struct sign *sign)
+{
+	sign_refuse(sign, "somebody at this machine needed the token before its touch came",
+		"try again");
+}
+
 void sign_touch_wanted(struct operation *operation, uint32_t token_id, bool awaited)
 {
 	struct sign *sign = operation->owner;
@@ -147,7 +153,9 @@ void sign_touch_wanted(struct operation *operation, uint32_t token_id, bool awai
 	sign_touch_end(sign);
 	if (!awaited)
 		return;
-	if (needs_notice(sign) && !operation_is_alone(operation))
+	if (operation_is_in_the_way(operation))
+		sign_yield(sign);
+	else if (needs_notice(sign) && !operation_is_alone(operation))
 		refuse_busy(sign);
 	else
 		tell(sign, sign_token_in_use(sign, token_id));
@@ -155,10 +163,15 @@ void sign_touch_wanted(struct operation *operation, uint32_t token_id, bool awai
 
 void sign_touch_yield(const struct worker *worker, uint32_t token_id)
 {
-	struct operation *operation = worker_remote_touch(worker, token_id);
+	struct operation *operation;
 
-	if (operation != NULL)
-		sign_refuse(operation->owner,
-			"somebody at this machine needed the token before its touch came",
-			"try again");
+	while ((operation = worker_remote_user(worker, token_id)) != NULL)
+		sign_yield(operation->owner);
+}
+
+/* Who sits here does not wait for somebody afar. */
+void sign_waits(struct operation *operation)
+{
+	if (!operation->remote)
+		sign_touch_yield(operation->worker, operation->waits_for);
 }

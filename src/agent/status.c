@@ -209,15 +209,16 @@ static json_t *connections(const struct agent *agent)
 	return list;
 }
 
-static json_t *token_json(const struct token *token)
+static json_t *token_json(const struct token *token, const struct worker *worker)
 {
 	json_t *tries = token->tries_left >= 0 ? json_integer(token->tries_left) : json_null();
+	unsigned waiting = worker != NULL ? worker_count_waiting(worker, token->id) : 0;
 
-	return json_pack("{s:o,s:o,s:o,s:o,s:b,s:b,s:o}", "label", foreign_text(token->label),
+	return json_pack("{s:o,s:o,s:o,s:o,s:b,s:b,s:o,s:i}", "label", foreign_text(token->label),
 		"serial", foreign_text(token->serial), "model", foreign_text(token->model),
 		"location", foreign_text(token->location), "logged_in",
 		(token->flags & KS_TOKEN_LOGGED_IN) != 0, "absent", token->absent, "tries_left",
-		tries);
+		tries, "waiting", (int)waiting);
 }
 
 static json_t *confinement_json(const struct provider *provider)
@@ -261,8 +262,11 @@ static json_t *provider_json(const struct provider *provider)
 	json_t *tokens = json_array();
 
 	for (const struct token *token = provider->tokens; token != NULL; token = token->next)
-		json_array_append_new(tokens, token_json(token));
-	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:o,s:b,s:o,s:o,s:o,s:o}", "name",
+	return json_pack("{s:o,s:o,s:o,s:o,s:b,s:b,s:o,s:i}", "label", foreign_text(token->label),
+		"serial", foreign_text(token->serial), "model", foreign_text(token->model),
+		"location", foreign_text(token->location), "logged_in",
+		(token->flags & KS_TOKEN_LOGGED_IN) != 0, "absent", token->absent, "tries_left",
+		tries, "waiting", (int)waiting);
 		foreign_text(provider->name != NULL ? provider->name : given), "backend",
 		provider->needs->name, "state", states[provider->state], "pid",
 		provider->worker != NULL ? (int)provider->worker->pid : 0, "restarts",

@@ -51,6 +51,8 @@ struct operation_events {
 	/* The token whose PIN a person is asked for was pulled. NULL: the worker has to see to it.
 	 */
 	void (*token_gone)(struct operation *operation);
+	/* It waits for the token that operation->waits_for names. Optional. */
+	void (*waits)(struct operation *operation);
 };
 
 struct operation {
@@ -62,9 +64,11 @@ struct operation {
 	int fd;		  /* goes with the frame, or -1 */
 	uint32_t id;
 	enum frame_type type;
-	uint32_t token; /* of a signature */
-	char *path;	/* of a remote one, see prompt_path.h; NULL: not told apart */
-	uint64_t round; /* of a remote one that waits: in which it is its path's turn */
+	uint32_t token;	    /* of a signature; where a key may be on any, once it was found */
+	uint32_t named;	    /* the one that the worker was told */
+	uint32_t waits_for; /* this token, which others use; 0: none */
+	char *path;	    /* of a remote one, see prompt_path.h; NULL: not told apart */
+	uint64_t round;	    /* of a remote one that waits: in which it is its path's turn */
 	bool remote;
 	bool urgent;
 	bool running;
@@ -166,12 +170,17 @@ void operation_answer_pin(struct operation *operation, enum ks_error verdict, in
 void operation_answer_touch(struct operation *operation, enum ks_error verdict);
 /* A token was pulled: nobody is to type its PIN any more. */
 void operations_token_gone(struct worker *worker, uint32_t token);
-/* No other signature with this one's token is with the worker, given up or not. */
+/* Requests for that token that wait for others, here or in the worker. */
+unsigned worker_count_waiting(const struct worker *worker, uint32_t token);
+/* It is of a remote request, and keeps a local one waiting for that token. */
+bool operation_is_in_the_way(const struct operation *operation);
+/* No other signature with this one's token is in work, given up or not. */
 bool operation_is_alone(const struct operation *operation);
 /*
- * That remote request's signature for which this token waits for a touch, or NULL. Any token, where
- * it is not known beforehand on which one a key is.
+ * That remote request's signature for which a person is asked to touch this token, or NULL. Where a
+ * key may be on any token, one signature has a token at a time: also one whose PIN is asked for,
+ * and one whose token is just being chosen.
  */
-struct operation *worker_remote_touch(const struct worker *worker, uint32_t token);
+struct operation *worker_remote_user(const struct worker *worker, uint32_t token);
 
 #endif

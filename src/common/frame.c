@@ -42,6 +42,7 @@ static struct frame_kind frame_kind(enum frame_type type)
 		[FRAME_CONFINED] = {"confined", FROM_WORKER},
 		[FRAME_MEMORY] = {"memory", FROM_WORKER},
 		[FRAME_DENIED] = {"denied", FROM_WORKER},
+		[FRAME_WAITS] = {"waits", FROM_WORKER},
 	};
 
 	if ((size_t)type >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[type].name)

@@ -148,6 +148,7 @@ static void get_from_agent(struct reader *in, struct frame *frame)
 		frame->sign.token = reader_u32(in);
 		frame->sign.algorithm = get_number(in, KS_ALGORITHM_COUNT - 1);
 		frame->sign.demand = get_bits(in, DEMAND_ALL);
+		frame->sign.remote = get_bool(in);
 		frame->sign.blob = reader_string(in);
 		frame->sign.data = reader_string(in);
 		return;
@@ -189,6 +190,7 @@ static void get_from_worker(struct reader *in, struct frame *frame)
 		return;
 	case FRAME_TOKEN_GONE:
 	case FRAME_TOUCH_AWAITED:
+	case FRAME_WAITS:
 		frame->gone.token = reader_u32(in);
 		return;
 	case FRAME_ASK_PIN:

@@ -73,6 +73,7 @@ static void put_from_agent(const struct frame *frame, struct buf *out)
 		buf_put_u32(out, frame->sign.token);
 		buf_put_u32(out, frame->sign.algorithm);
 		buf_put_u32(out, frame->sign.demand);
+		buf_put_bool(out, frame->sign.remote);
 		buf_put_string(out, frame->sign.blob);
 		buf_put_string(out, frame->sign.data);
 		return;
@@ -114,6 +115,7 @@ static void put_from_worker(const struct frame *frame, struct buf *out)
 		return;
 	case FRAME_TOKEN_GONE:
 	case FRAME_TOUCH_AWAITED:
+	case FRAME_WAITS:
 		buf_put_u32(out, frame->gone.token);
 		return;
 	case FRAME_ASK_PIN:

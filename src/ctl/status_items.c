@@ -28,6 +28,7 @@ static void print_field(
 static void print_token(struct page *page, const json_t *token)
 {
 	const json_t *tries = json_object_get(token, "tries_left");
+	json_int_t waiting = number_in(token, "waiting");
 	const char *login = "";
 
 	if (json_is_boolean(json_object_get(token, "logged_in")))
@@ -45,6 +46,9 @@ static void print_token(struct page *page, const json_t *token)
 		page_text(page, json_integer_value(tries) <= 1 ? PAGE_BAD : PAGE_PLAIN, VALUE,
 			VALUE, "%lld PIN tr%s left", (long long)json_integer_value(tries),
 			json_integer_value(tries) == 1 ? "y" : "ies");
+	if (waiting > 0)
+		page_text(page, PAGE_PLAIN, VALUE, VALUE, "%lld request%s wait%s for it",
+			(long long)waiting, plural(waiting), waiting == 1 ? "s" : "");
 }
 
 static void print_confinement(struct page *page, const json_t *confinement)

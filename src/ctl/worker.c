@@ -200,6 +200,7 @@ static enum ks_error heed(struct worker *worker, const struct frame *frame)
 	case FRAME_TOUCH_OVER:
 	case FRAME_PRESENCE:
 	case FRAME_CONFINED:
+	case FRAME_WAITS:
 		return KS_OK;
 	default:
 		return broken("sent a message out of turn");

@@ -180,6 +180,14 @@ void ks_touch_over(struct ks_operation *operation)
 	operation->touch_shown = false;
 }
 
+void ks_waits_for(struct ks_operation *operation, uint32_t token)
+{
+	const struct frame frame = {
+		.type = FRAME_WAITS, .operation = operation->id, .gone = {.token = token}};
+
+	tell(operation, &frame);
+}
+
 void ks_presence_given(struct ks_operation *operation, enum ks_presence presence)
 {
 	struct frame frame = {.type = FRAME_PRESENCE,

@@ -170,7 +170,8 @@ static enum ks_error run_sign(struct ks_operation *operation, struct buf *result
 		.blob = frame->sign.blob,
 		.algorithm = (enum ks_algorithm)frame->sign.algorithm,
 		.data = frame->sign.data,
-		.demand = frame->sign.demand};
+		.demand = frame->sign.demand,
+		.remote = frame->sign.remote};
 
 	return worker->backend->sign(worker->state, operation, &request, result);
 }

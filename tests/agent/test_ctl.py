@@ -256,7 +256,7 @@ class Page(Command):
         for words in ("Keystile 0.1.0, pid 4711, runs for 1 d 2 h", "local /run/a.sock",
                       "! remote requests are signed without", "/usr/lib/softhsm/libsofthsm2.so",
                       "backend pkcs11, ready, pid 4712, 1 restart", "last error the module crashed",
-                      "token Main, logged in", "SoftHSM v2, serial 17, in slot 0", "1 PIN try left",
+                      "token Main, logged in", "SoftHSM v2, serial 17, in slot 0", "1 PIN try left", "2 requests wait for it",
                       "token (without a label), not logged in", "ECDSA 256", "comment work",
                       "reserves 1", "remote /usr/bin/ssh (pid 99), 2 binds, forwarded",
                       "bound to a forwarded connection", "through bastion, 10.0.0.1, SHA256:a",

@@ -36,6 +36,46 @@ class Asked(Case):
         key = self.gives(options=RESIDENT)
         self.assertEqual(self.signs(key), TOUCH | VERIFY)
 
+    def test_the_token_is_chosen_by_a_touch_before_its_pin_is_asked_for(self):
+        key = self.gives(options=RESIDENT)
+        self.token.touch_at_once(False)
+        client = self.begins(key)
+        self.assertEqual(self.pin_prompts(), [])
+        lab.wait_for("the person is told", self.asks.prompts)
+        self.assertIn("Token 0 in software", self.asks.prompts()[-1])
+        self.token.touch()
+        lab.wait_for("its PIN is asked for", self.pin_prompts)
+        self.token.touch()
+        self.assertIsNotNone(self.gets(client), self.agent.log()[-3000:])
+        self.token.touch_at_once()
+        self.token.count_anew()
+        self.signs(key)
+        self.assertEqual(self.token.counts()["touches"], 1)
+        lab.wait_for("it is given back", lambda: not [p for p in lab.descendants(self.agent.pid)
+                                                      if p.name.startswith("keystile-fido2") and p.alive()])
+        self.signs(key)
+        self.assertEqual(self.token.counts()["touches"], 2)
+        self.token.pull()
+        self.back()
+        self.signs(key)
+        self.assertEqual(self.token.counts()["touches"], 4)
+
+    def test_one_that_is_not_chosen_gets_no_pin(self):
+        key = self.gives(options=RESIDENT)
+        self.token.touch_at_once(False)
+        client = self.begins(key)
+        self.token.refuse()
+        self.assertIsNone(self.gets(client))
+        self.refused_with("told no")
+        self.assertEqual((self.pin_prompts(), self.token.tries), ([], 8))
+
+    def test_what_shows_the_key_silently_is_not_chosen_by_touch(self):
+        key = self.gives()
+        self.token.set("always-uv", "on")
+        self.token.count_anew()
+        self.assertEqual(self.signs(key), TOUCH | VERIFY)
+        self.assertEqual(self.token.counts()["touches"], 1)
+
     def test_a_resident_key_works_through_a_forwarded_agent(self):
         key = self.gives(options=RESIDENT)
         one, login = self.asks_from_afar(key)

@@ -209,7 +209,7 @@ class Rules(unittest.TestCase):
             "too long": u32(w.FRAME_MAX + 1),
             "far too long": b"\xff\xff\xff\xff",
             "an unknown algorithm": w.frame(
-                w.SIGN, 9, u32(1000) + u32(0) + u32(99) + u32(0) + string("x") + string("x")),
+                w.SIGN, 9, u32(1000) + u32(0) + u32(99) + u32(0) + b"\0" + string("x") + string("x")),
             "a string beyond the end": w.frame(w.ADMINISTER, 9, u32(1000) + u32(5000) + b"{}"),
         }
         for name, data in cases.items():
@@ -245,7 +245,7 @@ class Rules(unittest.TestCase):
 
     def test_two_operations_of_the_same_id(self):
         with Worker("fake:demo,sign=stuck") as worker:
-            body = u32(60000) + u32(0) * 3 + string(worker.key()) + string("data")
+            body = u32(60000) + u32(0) * 3 + b"\0" + string(worker.key()) + string("data")
             for _ in range(2):
                 worker.send(w.SIGN, 77, body)
             self.assertEnds(worker, "the same id")
@@ -303,7 +303,7 @@ class Frames(unittest.TestCase):
     def test_frames_that_come_in_one_piece_are_all_answered(self):
         with Worker("fake:demo") as worker:
             key = worker.key()
-            body = u32(30000) + u32(0) * 3 + string(key)
+            body = u32(30000) + u32(0) * 3 + b"\0" + string(key)
             worker.raw(b"".join(w.frame(w.SIGN, 100 + i, body + string(str(i))) for i in range(2)))
             done = {one.operation: one.body for one in (worker.receive(), worker.receive())}
             for i in range(2):
@@ -312,7 +312,7 @@ class Frames(unittest.TestCase):
     def test_the_largest_frame_is_taken_and_small_ones_after_it(self):
         with Worker("fake:demo") as worker:
             key = worker.key()
-            room = w.FRAME_MAX - len(w.frame(w.SIGN, 1, u32(0) * 4 + string(key) + string(""))) + 4
+            room = w.FRAME_MAX - len(w.frame(w.SIGN, 1, u32(0) * 4 + b"\0" + string(key) + string(""))) + 4
             for data in (b"x" * room, b"small"):
                 _, done = worker.sign(key, data=data)
                 lab.verify(key, done.result, data)

@@ -16,7 +16,7 @@ FRAME_MAX = 512 * 1024
 (HELLO, LOCATE, OPEN, LIST, LOGIN, SIGN, RELEASE, ADMINISTER, CANCEL, PIN_ANSWER, TOUCH_ANSWER,
  QUIT, ADD, REMOVE) = range(1, 15)
 (DONE, TOKEN, TOKEN_GONE, ASK_PIN, TOUCH_AWAITED, TOUCH_OVER, PRESENCE, PROGRESS, LOG,
- CONFINED, MEMORY, DENIED) = range(32, 44)
+ CONFINED, MEMORY, DENIED, WAITS) = range(32, 45)
 GRANT_READ, GRANT_WRITE, GRANT_CONNECT, GRANT_BROKERED = range(4)
 (OK, REFUSED, CANCELLED, TIMEOUT, NO_TOKEN, NO_KEY, PIN_NEEDED, PIN_WRONG, PIN_LAST_TRY, PIN_BLOCKED,
  BUSY, DEVICE_FAILED, NOT_ALLOWED, UNSUPPORTED, BAD_INPUT, NO_MEMORY) = range(16)
@@ -62,6 +62,7 @@ READERS = {
     LOG: lambda r: (r.u32(), r.string().decode()),
     CONFINED: lambda r: Confined(r.u32(), bool(r.u8()), bool(r.u8()), r.string().decode()),
     MEMORY: lambda r: None,
+    WAITS: lambda r: r.u32(),
     DENIED: lambda r: (bool(r.u8()), r.string().decode()),
 }
 
@@ -151,9 +152,10 @@ class Worker:
         self.send(number, self._next, u32(timeout_ms) + body, fds)
         return self._next
 
-    def begin_sign(self, key, data=b"data", token=0, algorithm=None, demand=0, timeout_ms=60000):
+    def begin_sign(self, key, data=b"data", token=0, algorithm=None, demand=0, timeout_ms=60000, remote=False):
         name = algorithm or Reader(key).string().decode()
-        body = u32(token) + u32(ALGORITHMS.index(name)) + u32(demand) + string(key) + string(data)
+        body = (u32(token) + u32(ALGORITHMS.index(name)) + u32(demand) + bytes([remote])
+                + string(key) + string(data))
         return self.begin(SIGN, body, timeout_ms)
 
     def give_pin(self, operation, pin):

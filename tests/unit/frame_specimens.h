@@ -35,6 +35,7 @@ static const struct frame frame_specimens[] = {
 			.token = 77,
 			.algorithm = KS_ALGORITHM_RSA_SHA512,
 			.demand = KS_PRESENCE_TOUCH | KS_PRESENCE_PIN,
+			.remote = true,
 			.blob = SPECIMEN_BYTES("a\0key"),
 			.data = SPECIMEN_BYTES("some\0data")}},
 	{.type = FRAME_RELEASE, .operation = 6, .release = {.timeout_ms = 6000, .token = 78}},
@@ -89,6 +90,7 @@ static const struct frame frame_specimens[] = {
 	{.type = FRAME_DENIED,
 		.operation = 23,
 		.denied = {.writes = true, .path = SPECIMEN_BYTES("/opt/vendor/cache")}},
+	{.type = FRAME_WAITS, .operation = 24, .gone = {.token = 83}},
 };
 
 #define FRAME_SPECIMEN_COUNT (sizeof(frame_specimens) / sizeof(frame_specimens[0]))

@@ -91,6 +91,7 @@ static void each_field_arrives_where_it_belongs(void **state)
 	assert_int_equal(frame.sign.token, 77);
 	assert_int_equal(frame.sign.algorithm, KS_ALGORITHM_RSA_SHA512);
 	assert_int_equal(frame.sign.demand, KS_PRESENCE_TOUCH | KS_PRESENCE_PIN);
+	assert_true(frame.sign.remote);
 	assert_true(bytes_equal(frame.sign.blob, BYTES((const uint8_t *)"a\0key", 5)));
 	assert_true(bytes_equal(frame.sign.data, BYTES((const uint8_t *)"some\0data", 9)));
 	frame_deinit(&frame);
