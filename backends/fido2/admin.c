@@ -199,7 +199,7 @@ static enum ks_error report_token(struct residents *residents, struct ks_operati
 	struct fido_token *token, bool pin, json_t *list)
 {
 	struct report report = {.token = known_of(token)};
-	enum ks_error error = token_take(residents->tokens, operation, token, true);
+	enum ks_error error = tokens_take(residents->tokens, operation, false, &token, 1);
 
 	json_array_append_new(list, report.token);
 	report.signing = (struct signing){.operation = operation,

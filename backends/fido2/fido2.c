@@ -12,6 +12,7 @@
 #include <keystile/cleanup.h>
 
 #include "admin.h"
+#include "kept_pin.h"
 #include "signing.h"
 
 #define PROVIDER "fido2:"
@@ -69,13 +70,14 @@ static enum ks_error fido2_open(struct ks_worker *worker, struct ks_operation *o
 	struct fido2 *fido2 = calloc(1, sizeof(*fido2));
 	enum ks_error error;
 
-	(void)operation;
 	(void)canonical;
 	if (fido2 == NULL)
 		return KS_NO_MEMORY;
 	fido2->worker = worker;
 	key_handles_init(&fido2->keys);
 	error = tokens_init(&fido2->tokens, worker);
+	if (error == KS_OK)
+		error = kept_pin_seconds(operation, &fido2->tokens.pin_seconds);
 	fido2->tokens.report = residents_report;
 	fido2->tokens.report_owner = &fido2->residents;
 	residents_init(&fido2->residents, &fido2->tokens);

@@ -13,6 +13,7 @@
 #include <keystile/log.h>
 
 #include "hid_list.h"
+#include "kept_pin.h"
 
 #define SUBSYSTEM "hidraw"
 
@@ -73,6 +74,15 @@ static void drain(int fd)
 		log_debug("woken for nothing");
 }
 
+/* When there is something to do for it without being woken, in ms, -1: never. */
+static int tidy(struct tokens *tokens)
+{
+	int idle = tokens_close_idle(tokens);
+	int pin = kept_pins_expire(tokens);
+
+	return idle < 0 || (pin >= 0 && pin < idle) ? pin : idle;
+}
+
 static void *finder_main(void *argument)
 {
 	struct finder *finder = argument;
@@ -82,7 +92,7 @@ static void *finder_main(void *argument)
 			{.fd = finder->monitor != NULL ? udev_monitor_get_fd(finder->monitor) : -1,
 				.events = POLLIN}};
 
-		if (poll(events, 2, tokens_close_idle(finder->tokens)) <= 0)
+		if (poll(events, 2, tidy(finder->tokens)) <= 0)
 			continue;
 		if (events[0].revents != 0)
 			drain(finder->tokens->wake);

@@ -10,6 +10,7 @@ static const char *const environment[] = {
 	"FIDO_DEBUG", /* libfido2: what it writes to stderr */
 	"HOME",	      /* where it remembers resident keys */
 	"XDG_STATE_HOME",
+	"KEYSTILE_FIDO2_PIN_MINUTES",
 	NULL,
 };
 

@@ -9,12 +9,20 @@
 #include <keystile/log.h>
 
 #include "code.h"
+#include "kept_pin.h"
 #include "signing.h"
 
-#define ASKED_MAX 3 /* a token wants to be pulled after three wrong ones in a row */
+#define ASKED_MAX 3	 /* a token wants to be pulled after three wrong ones in a row */
+#define KEPT_TRIES_MIN 3 /* with fewer left a PIN that is kept is not sent */
 /* CTAP 2.1 section 6.5.1: code points, then bytes. */
 #define PIN_BYTES_MIN 4
 #define PIN_BYTES_MAX 63
+
+/* Those that were sent, or could not be. */
+struct attempts {
+	struct secret wrong[ASKED_MAX + 1];
+	unsigned count;
+};
 
 /* Before a PIN is asked for. */
 static enum ks_error guard(struct signing *signing, uint32_t *tries)
@@ -44,8 +52,7 @@ static bool same(const struct secret *a, const struct secret *b)
 	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
-static enum ks_error check(
-	struct signing *signing, const struct secret wrong[static ASKED_MAX], unsigned asked)
+static enum ks_error check(struct signing *signing, const struct attempts *attempts)
 {
 	const struct secret *pin = &signing->pin;
 
@@ -55,8 +62,8 @@ static enum ks_error check(
 			PIN_BYTES_MIN, PIN_BYTES_MAX);
 		return KS_PIN_WRONG;
 	}
-	for (unsigned i = 0; i < asked; i++) {
-		if (wrong[i].len == 0 || !same(&wrong[i], pin))
+	for (unsigned i = 0; i < attempts->count; i++) {
+		if (attempts->wrong[i].len == 0 || !same(&attempts->wrong[i], pin))
 			continue;
 		ks_explain(
 			signing->operation, "it was the same wrong PIN again; that was not sent");
@@ -88,12 +95,12 @@ static enum ks_error tell_wrong(struct signing *signing)
 	return KS_PIN_WRONG;
 }
 
-static enum ks_error send(struct signing *signing, struct buf *signature)
+static enum ks_error send(struct signing *signing, bool typed, struct buf *signature)
 {
 	int32_t code;
 	enum ks_error error;
 
-	signing->pin_given = true;
+	signing->pin_given = typed;
 	error = signing->spend != NULL ? signing->spend(signing, &code)
 				       : ask_assertion(signing, true, &code, signature);
 	if (error != KS_OK)
@@ -109,45 +116,87 @@ static enum ks_error send(struct signing *signing, struct buf *signature)
 	return code_error(signing->operation, code);
 }
 
-static enum ks_error attempt(struct signing *signing, const struct secret wrong[static ASKED_MAX],
-	unsigned asked, struct buf *signature)
+/* Where presence is demanded the PIN is typed for this very request, and so it is to read keys. */
+static bool may_keep(const struct signing *signing)
+{
+	return signing->spend == NULL && !signing->request->remote &&
+	       signing->request->demand == KS_PRESENCE_NONE;
+}
+
+/* What it was is remembered where it was wrong. */
+static void note_attempt(struct attempts *attempts, struct signing *signing)
+{
+	attempts->wrong[attempts->count++] = signing->pin;
+	signing->pin = (struct secret){0};
+}
+
+/* KS_PIN_NEEDED: none is kept, or it is not right any more. */
+static enum ks_error try_kept(
+	struct signing *signing, struct attempts *attempts, struct buf *signature)
+{
+	uint32_t tries = 0;
+	enum ks_error error = KS_PIN_NEEDED;
+
+	if (may_keep(signing))
+		error = kept_pin_get(signing->tokens, signing->token, &signing->pin);
+	if (error == KS_OK)
+		error = guard(signing, &tries);
+	/* Nobody has typed it just now: it may have been changed. */
+	if (error == KS_OK && tries < KEPT_TRIES_MIN)
+		error = KS_PIN_NEEDED;
+	if (error == KS_OK)
+		error = send(signing, false, signature);
+	if (error == KS_PIN_WRONG || error == KS_PIN_BLOCKED || error == KS_UNSUPPORTED)
+		kept_pin_drop(signing->tokens, signing->token);
+	if (error != KS_PIN_WRONG) {
+		secret_deinit(&signing->pin);
+		return error;
+	}
+	note_attempt(attempts, signing);
+	return KS_PIN_NEEDED;
+}
+
+static enum ks_error attempt(
+	struct signing *signing, struct attempts *attempts, bool retry, struct buf *signature)
 {
 	uint32_t tries = 0;
 	enum ks_error error = guard(signing, &tries);
 
 	if (error == KS_OK)
-		error = ask(signing, asked > 0, tries);
+		error = ask(signing, retry, tries);
 	if (error == KS_OK)
-		error = check(signing, wrong, asked);
+		error = check(signing, attempts);
 	if (error == KS_OK)
-		error = send(signing, signature);
+		error = send(signing, true, signature);
+	if (error == KS_OK && may_keep(signing))
+		kept_pin_put(signing->tokens, signing->token, &signing->pin);
+	note_attempt(attempts, signing);
 	return error;
 }
 
 enum ks_error pin_sign(struct signing *signing, struct buf *signature)
 {
-	struct secret wrong[ASKED_MAX] = {0};
-	enum ks_error error = KS_PIN_WRONG;
+	struct attempts attempts = {0};
+	enum ks_error error = try_kept(signing, &attempts, signature);
 
+	if (error == KS_PIN_NEEDED)
+		error = KS_PIN_WRONG;
 	for (unsigned asked = 0;
 		asked < ASKED_MAX && signing->pins_asked < PINS_ASKED_MAX && error == KS_PIN_WRONG;
-		asked++) {
-		error = attempt(signing, wrong, asked, signature);
-		wrong[asked] = signing->pin;
-		signing->pin = (struct secret){0};
-	}
-	for (unsigned i = 0; i < ASKED_MAX; i++)
-		secret_deinit(&wrong[i]);
+		asked++)
+		error = attempt(signing, &attempts, asked > 0, signature);
+	for (unsigned i = 0; i < attempts.count; i++)
+		secret_deinit(&attempts.wrong[i]);
 	return error;
 }
 
 enum ks_error pin_spend(struct signing *signing)
 {
-	const struct secret none[ASKED_MAX] = {0};
+	const struct attempts none = {0};
 	uint32_t tries;
 	enum ks_error error = guard(signing, &tries);
 
 	if (error == KS_OK)
-		error = check(signing, none, 0);
-	return error == KS_OK ? send(signing, NULL) : error;
+		error = check(signing, &none);
+	return error == KS_OK ? send(signing, true, NULL) : error;
 }

@@ -50,6 +50,7 @@ enum ks_error tokens_init(struct tokens *tokens, struct ks_worker *worker)
 static void token_free(struct fido_token *token)
 {
 	session_end(&token->session);
+	secret_deinit(&token->kept);
 	if (token->removed >= 0)
 		close(token->removed);
 	free(token->path);
@@ -79,6 +80,7 @@ static void take_out(struct tokens *tokens, struct fido_token **link)
 
 	*link = token->next;
 	token->gone = true;
+	secret_deinit(&token->kept);
 	signal_event(token->removed);
 	ks_token_gone(tokens->worker, token->id);
 	pthread_cond_broadcast(&tokens->freed);

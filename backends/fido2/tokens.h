@@ -37,6 +37,8 @@ struct fido_token {
 	int64_t idle_since_ms;
 	struct known_key known[TOKEN_KNOWN_MAX];
 	unsigned known_next;
+	struct secret kept; /* its PIN: kept_pin.h */
+	int64_t kept_until_ms;
 	bool asked;    /* which resident keys it has */
 	bool given_up; /* it could not be, and is not again without a reason */
 	bool shows[RESIDENTS_MAX];
@@ -52,7 +54,8 @@ struct tokens {
 	struct fido_token *first;
 	struct token_claim *claims; /* operations that wait for tokens: token_queue.c */
 	uint32_t last_id;
-	int wake; /* eventfd of the finder: a token is idle, or it is to end */
+	int wake;	      /* eventfd of the finder: a token is idle, or it is to end */
+	uint32_t pin_seconds; /* how long PINs are kept, 0: not at all */
 	/* Tells the agent of one, under the lock. */
 	void (*report)(void *owner, const struct fido_token *token);
 	void *report_owner;

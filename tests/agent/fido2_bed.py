@@ -30,6 +30,7 @@ class Case(token_bed.Case):
     pin = None
     lines = ()
     config = ""
+    settings = {}  # of the worker's environment
     desktop = None
 
     def setUp(self):
@@ -45,7 +46,7 @@ class Case(token_bed.Case):
 
     def started(self, environment=None, **more):
         """environment: what its worker has besides."""
-        section = token_bed.worker_section("fido2", {**self.bed.worker_env, **(environment or {})})
+        section = token_bed.worker_section("fido2", {**self.bed.worker_env, **self.settings, **(environment or {})})
         env = dict(self.desktop.env) if self.desktop else {}
         return self.start(askpass=self.asks, options=(), config=section + self.config, env=env, **more)
 

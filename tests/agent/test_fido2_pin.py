@@ -181,5 +181,69 @@ class Wrong(Case):
         self.signs(self.key)
 
 
+class Kept(Case):
+    """A PIN that the configuration gives a time."""
+
+    settings = {"KEYSTILE_FIDO2_PIN_MINUTES": "5"}
+
+    def setUp(self):
+        super().setUp()
+        self.key = self.gives(options=VERIFIED)
+
+    def prompts_for(self, *arguments):
+        """How often the PIN is asked for while that key is signed with."""
+        before = len(self.pin_prompts())
+        self.assertEqual(self.signs(self.key, *arguments), TOUCH | VERIFY)
+        return len(self.pin_prompts()) - before
+
+    def test_it_is_asked_for_once(self):
+        self.assertEqual([self.prompts_for() for _ in range(3)], [1, 0, 0])
+
+    def test_for_a_request_from_afar_it_is_not_used_and_not_kept(self):
+        self.assertEqual(self.prompts_for(*self.asks_from_afar(self.key)), 1)
+        self.assertEqual(self.prompts_for(), 1)
+        self.assertEqual(self.prompts_for(*self.asks_from_afar(self.key)), 1)
+        self.assertEqual(self.prompts_for(), 0)
+
+    def test_it_goes_with_the_token(self):
+        self.assertEqual(self.prompts_for(), 1)
+        self.token.pull()
+        self.back()
+        self.assertEqual(self.prompts_for(), 1)
+
+    def test_one_that_was_changed_costs_one_try_and_is_asked_for_anew(self):
+        self.assertEqual(self.prompts_for(), 1)
+        self.token.pin("9012")
+        self.token.count_anew()
+        self.asks.prints("9012")
+        self.assertEqual(self.prompts_for(), 1)
+        self.assertEqual(self.token.counts()["pin_tries"], 2)
+        self.assertEqual(self.prompts_for(), 0)
+
+    def test_with_few_tries_left_it_is_not_sent(self):
+        self.assertEqual(self.prompts_for(), 1)
+        self.token.says("tries 2")
+        self.token.count_anew()
+        self.assertEqual(self.prompts_for(), 1)
+        self.assertEqual(self.token.counts()["pin_tries"], 1)
+
+    def test_a_rule_that_wants_it_gets_it_for_each_signature(self):
+        self.agent.stop()
+        self.config = 'rule "pin" { then = pin }\n'
+        self.started()
+        self.added(self.key)
+        self.assertEqual([self.prompts_for() for _ in range(2)], [1, 1])
+
+
+class KeptForNoTime(Case):
+    settings = {"KEYSTILE_FIDO2_PIN_MINUTES": "soon"}
+
+    def test_a_time_that_is_none_is_refused_with_its_name(self):
+        key = self.made()
+        done = self.agent.run("ssh-add", "-q", str(key.path))
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("KEYSTILE_FIDO2_PIN_MINUTES must be a number from 0 to 1440", self.agent.log())
+
+
 if __name__ == "__main__":
     unittest.main()
