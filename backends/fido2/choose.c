@@ -191,7 +191,9 @@ static enum ks_error nobody_has_it(const struct choice *choice)
 
 	if (choice->worst != KS_OK)
 		return choice->worst;
-	if (choice->count == 0)
+	if (choice->count == 0 && choice->signing->seen)
+		ks_explain(operation, "token removed: the security key was pulled out");
+	else if (choice->count == 0)
 		ks_explain(operation, "no security key is plugged in");
 	else
 		ks_explain(operation, "no security key that is plugged in holds this key%s",
@@ -238,6 +240,7 @@ enum ks_error choose_token(struct signing *signing)
 		finder_look(signing->finder);
 		choice.count = tokens_present(signing->tokens, blob_of(signing), choice.present);
 	}
+	signing->seen |= choice.count > 0;
 	error = ask_around(&choice);
 	if (error == KS_NO_KEY)
 		error = choose_maybe(&choice);

@@ -40,22 +40,43 @@ bool hid_descriptor_is_fido(const uint8_t *descriptor, size_t len)
 	return false;
 }
 
+static struct hid_node node_of(const struct stat *status)
+{
+	return (struct hid_node){.filesystem = status->st_dev,
+		.number = status->st_ino,
+		.device = status->st_rdev,
+		.changed = status->st_ctim};
+}
+
 bool hid_node_of(int fd, struct hid_node *out)
 {
 	struct stat status;
 
 	if (fstat(fd, &status) != 0)
 		return false;
-	*out = (struct hid_node){.filesystem = status.st_dev,
-		.number = status.st_ino,
-		.device = status.st_rdev,
-		.changed = status.st_ctim};
+	*out = node_of(&status);
+	return true;
+}
+
+bool hid_node_at(const char *path, struct hid_node *out)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0)
+		return false;
+	*out = node_of(&status);
 	return true;
 }
 
 bool hid_node_same(const struct hid_node *a, const struct hid_node *b)
 {
 	return a->filesystem == b->filesystem && a->number == b->number && a->device == b->device;
+}
+
+bool hid_node_untouched(const struct hid_node *a, const struct hid_node *b)
+{
+	return hid_node_same(a, b) && a->changed.tv_sec == b->changed.tv_sec &&
+	       a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
 /* One that is not ours to open is none: another person's, or one that went meanwhile. */

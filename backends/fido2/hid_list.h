@@ -40,9 +40,12 @@ size_t hid_list(struct udev *udev, bool (*known)(void *owner, const char *path),
 	struct hid_found out[], size_t most);
 void hid_found_deinit(struct hid_found *found);
 
-/* Of an open device. False: it can't be told. */
+/* Of an open device, and of what is at path now. False: it can't be told. */
 bool hid_node_of(int fd, struct hid_node *out);
+bool hid_node_at(const char *path, struct hid_node *out);
+/* The same device; and nobody has changed its node. */
 bool hid_node_same(const struct hid_node *a, const struct hid_node *b);
+bool hid_node_untouched(const struct hid_node *a, const struct hid_node *b);
 
 /* A report descriptor (HID 1.11 section 6.2.2) in which that usage page occurs. */
 bool hid_descriptor_is_fido(const uint8_t *descriptor, size_t len);

@@ -21,6 +21,7 @@ struct signing {
 	uint8_t hash[TOKEN_HASH_BYTES]; /* of what is signed */
 	bool present;			/* a touch is wanted */
 	bool verified;			/* PIN or fingerprint is */
+	bool seen;			/* there was a token when it began */
 	bool hidden;			/* the token can't tell whether it holds the key */
 	bool pin_given;
 	struct fido_token *token; /* taken; NULL: none was chosen yet */

@@ -114,9 +114,10 @@ enum ks_error tokens_take(struct tokens *tokens, struct ks_operation *operation,
 
 	pthread_mutex_lock(&tokens->lock);
 	await_turn(tokens, operation, &claim);
-	if (any_gone(&claim))
+	if (any_gone(&claim)) {
+		ks_explain(operation, "token removed: the security key was pulled out");
 		error = KS_NO_TOKEN;
-	else if (!is_next(tokens, &claim))
+	} else if (!is_next(tokens, &claim))
 		error = KS_CANCELLED;
 	take_out(tokens, &claim);
 	for (size_t i = 0; i < count && error == KS_OK; i++)

@@ -195,11 +195,13 @@ void tokens_keep_only(struct tokens *tokens, const char *const *paths, size_t co
 void tokens_removed(struct tokens *tokens, const char *path)
 {
 	struct fido_token **link = &tokens->first;
+	struct hid_node now;
 
 	pthread_mutex_lock(&tokens->lock);
 	while (*link != NULL && strcmp((*link)->path, path) != 0)
 		link = &(*link)->next;
-	if (*link != NULL)
+	/* One that was put back may be known before it is heard that it was pulled. */
+	if (*link != NULL && !(hid_node_at(path, &now) && hid_node_untouched(&now, &(*link)->node)))
 		take_out(tokens, link);
 	pthread_mutex_unlock(&tokens->lock);
 }
@@ -305,6 +307,14 @@ static void lose(struct tokens *tokens, const struct fido_token *token)
 		take_out(tokens, link);
 }
 
+/* Under the lock: it may be there for somebody else now, or be another one. */
+static void doubt(struct fido_token *token)
+{
+	for (unsigned i = 0; i < TOKEN_KNOWN_MAX; i++)
+		token->known[i].proved = false;
+	secret_deinit(&token->kept);
+}
+
 enum ks_error token_check_node(struct tokens *tokens, struct fido_token *token, int device)
 {
 	struct hid_node now = {0};
@@ -313,10 +323,8 @@ enum ks_error token_check_node(struct tokens *tokens, struct fido_token *token, 
 	pthread_mutex_lock(&tokens->lock);
 	if (!same)
 		lose(tokens, token);
-	for (unsigned i = 0; i < TOKEN_KNOWN_MAX; i++)
-		if (now.changed.tv_sec != token->node.changed.tv_sec ||
-			now.changed.tv_nsec != token->node.changed.tv_nsec)
-			token->known[i].proved = false;
+	else if (!hid_node_untouched(&now, &token->node))
+		doubt(token);
 	token->node = now;
 	pthread_mutex_unlock(&tokens->lock);
 	return same ? KS_OK : KS_NO_TOKEN;

@@ -71,6 +71,7 @@ void tokens_appeared(struct tokens *tokens, const struct hid_found *found);
 bool tokens_know(struct tokens *tokens, const char *path);
 /* What is not among paths was pulled. */
 void tokens_keep_only(struct tokens *tokens, const char *const *paths, size_t count);
+/* What was there was pulled; what is there now may be known already, and stays. */
 void tokens_removed(struct tokens *tokens, const char *path);
 /* Closes those that nobody used for a while; when to look again in ms, -1: no need to. */
 int tokens_close_idle(struct tokens *tokens);

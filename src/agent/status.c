@@ -262,11 +262,8 @@ static json_t *provider_json(const struct provider *provider)
 	json_t *tokens = json_array();
 
 	for (const struct token *token = provider->tokens; token != NULL; token = token->next)
-	return json_pack("{s:o,s:o,s:o,s:o,s:b,s:b,s:o,s:i}", "label", foreign_text(token->label),
-		"serial", foreign_text(token->serial), "model", foreign_text(token->model),
-		"location", foreign_text(token->location), "logged_in",
-		(token->flags & KS_TOKEN_LOGGED_IN) != 0, "absent", token->absent, "tries_left",
-		tries, "waiting", (int)waiting);
+		json_array_append_new(tokens, token_json(token, provider->worker));
+	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:o,s:b,s:o,s:o,s:o,s:o}", "name",
 		foreign_text(provider->name != NULL ? provider->name : given), "backend",
 		provider->needs->name, "state", states[provider->state], "pid",
 		provider->worker != NULL ? (int)provider->worker->pid : 0, "restarts",

@@ -67,6 +67,7 @@ class Several(Case):
         self.first.pull()
         self.refuses(key, "no security key that is plugged in holds this key")
         self.second.pull()
+        lab.wait_for("that is known", lambda: self.listed() == [])
         self.refuses(key, "no security key is plugged in")
 
 
@@ -159,6 +160,7 @@ class ComingAndGoing(fido2_bed.Case):
         key = self.made()
         self.token.pull()
         self.added(key)
+        lab.wait_for("that is known", lambda: self.listed() == [])
         self.refuses(key, "no security key is plugged in")
         self.back()
         self.signs(key)
