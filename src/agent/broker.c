@@ -400,15 +400,18 @@ static bool is_file(int fd, const char *name)
 /* Whose memory it is; 0: it is none. */
 static pid_t memory_owner(int fd)
 {
+	static const char folder[] = "/proc/";
 	char path[64];
 	char found[64] = "";
-	int pid = 0;
+	long pid;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (readlink(path, found, sizeof(found) - 1) < 0 || sscanf(found, "/proc/%d/", &pid) != 1)
+	if (readlink(path, found, sizeof(found) - 1) < 0 ||
+		strncmp(found, folder, strlen(folder)) != 0)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
-	return is_file(fd, path) ? pid : 0;
+	pid = strtol(found + strlen(folder), NULL, 10);
+	snprintf(path, sizeof(path), "/proc/%ld/mem", pid);
+	return pid > 0 && is_file(fd, path) ? (pid_t)pid : 0;
 }
 
 /* Without a memory a child is not known, and its threads are not counted. */
