@@ -227,15 +227,15 @@ static enum ks_error start_broker(struct worker *worker)
 {
 	bool apart = worker->needs->library_apart;
 	struct broker *broker = apart ? broker_copy(worker->broker) : worker->broker;
+	struct broker_watched watched = {.pid = worker->pid, .child = apart};
 
 	if (broker == NULL)
 		return apart ? KS_NO_MEMORY : KS_BAD_INPUT;
 	if (!apart)
 		worker->broker = NULL;
-	return broker_start(broker, &(struct broker_watched){.pid = worker->pid,
-					    .child = apart,
-					    .notifications_fd = TAKE_FD(worker->incoming_fd),
-					    .memory_fd = TAKE_FD(worker->memory_fd)});
+	watched.notifications_fd = TAKE_FD(worker->incoming_fd);
+	watched.memory_fd = TAKE_FD(worker->memory_fd);
+	return broker_start(broker, &watched);
 }
 
 /* Once, and never later than the end of open(): see provider_load.c. */
