@@ -82,7 +82,7 @@ class Case(unittest.TestCase):
             self.pace.write_text("")
         words = ", ".join(f'"{name}={value}"' for name, value in env.items())
         reads = ", ".join(f'"{path}"' for path in (self.readable, *readable))
-        config = (f"operation-timeout = {int(60 * lab.PATIENCE) if paced else 3}\n"
+        config = (f"operation-timeout = {int(60 * lab.PATIENCE) if paced else int(3 * lab.PATIENCE)}\n"
                   f'worker {backend} {{\n environment = {{{words}}}\n grant-write = {{"{self.notes}", "{self.state}"}}\n'
                   f" grant-read = {{{reads}}}\n{more}}}\n")
         program = self.agent_with(hostile) if hostile is not None else None

@@ -125,10 +125,15 @@ static bool traces_agent(void)
 	return traces(getppid());
 }
 
-/* What it does then would be told to the agent, which waits for nothing of the kind. */
+/* From then on each signal, also one that it ignores, would stop it for the agent, for ever. */
 static bool is_traced_by_agent(void)
 {
+#ifdef KEYSTILE_SANITIZED /* where no system call is refused, so that the rest could not be tried  \
+			   */
+	return false;
+#else
 	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0;
+#endif
 }
 
 static bool finds_locks_of_victim(void)
