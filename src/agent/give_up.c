@@ -14,10 +14,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
-#include <stdint.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -75,10 +75,10 @@ static const int refused[] = {
 };
 
 /* An error ends the agent's own work in no way, as it makes none of these calls. */
-static bool add_rules(scmp_filter_ctx filter, uint32_t refuse)
+static bool add_rules(scmp_filter_ctx filter)
 {
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		int error = seccomp_rule_add(filter, refuse, refused[i], 0);
+		int error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
 
 		/* Unknown to this libseccomp or this processor. */
 		if (error != 0 && error != -EDOM && error != -EFAULT)
@@ -88,13 +88,22 @@ static bool add_rules(scmp_filter_ctx filter, uint32_t refuse)
 	       seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) == 0;
 }
 
-/* A kernel that does not know of asking would kill. */
-static uint32_t way_to_refuse(void)
+/* A kernel before 5.0 does not know of asking, and would kill. */
+static bool kernel_asks(void)
 {
-	uint32_t ask = SECCOMP_RET_USER_NOTIF;
+	struct utsname system;
 
-	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &ask) == 0 ? SCMP_ACT_NOTIFY
-									    : SCMP_ACT_ERRNO(EPERM);
+	return uname(&system) == 0 && strtoul(system.release, NULL, 10) >= 5;
+}
+
+static void ask_instead(struct sock_fprog *program)
+{
+	for (unsigned i = 0; i < program->len; i++) {
+		struct sock_filter *one = &program->filter[i];
+
+		if (one->code == (BPF_RET | BPF_K) && one->k == (SECCOMP_RET_ERRNO | EPERM))
+			one->k = SECCOMP_RET_USER_NOTIF;
+	}
 }
 
 /* Not by libseccomp, which would make somebody to be asked: then workers could have nobody. */
@@ -114,6 +123,8 @@ static bool load(scmp_filter_ctx filter)
 	if (got <= 0 || (size_t)got >= sizeof(instructions))
 		return false;
 	program.len = (unsigned short)((size_t)got / sizeof(instructions[0]));
+	if (kernel_asks())
+		ask_instead(&program);
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
@@ -130,7 +141,7 @@ static bool may_filter(void)
 static bool give_up_system_calls(void)
 {
 	scmp_filter_ctx filter = may_filter() ? seccomp_init(SCMP_ACT_ALLOW) : NULL;
-	bool loaded = filter != NULL && add_rules(filter, way_to_refuse()) && load(filter);
+	bool loaded = filter != NULL && add_rules(filter) && load(filter);
 
 	seccomp_release(filter);
 	return loaded;

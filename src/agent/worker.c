@@ -217,8 +217,11 @@ static bool may_be_confined(const struct worker *worker)
 /* Once, before it is confined. */
 static enum ks_error memory(struct worker *worker)
 {
-	if (!may_be_confined(worker) || worker->memory_fd >= 0)
+	if (!may_be_confined(worker) || (worker->memory_fd >= 0 && !worker->needs->library_apart))
 		return KS_BAD_INPUT;
+	/* A call that was cancelled before it was confined has left it. */
+	if (worker->memory_fd >= 0)
+		close(worker->memory_fd);
 	worker->memory_fd = TAKE_FD(worker->incoming_fd);
 	return KS_OK;
 }
@@ -251,7 +254,12 @@ static enum ks_error confined(struct worker *worker, const struct frame *frame)
 	snprintf(confinement->lacking, sizeof(confinement->lacking), "%.*s",
 		(int)frame->confined.lacking.len, (const char *)frame->confined.lacking.data);
 	confinement->brokered = frame->confined.brokered;
-	return confinement->brokered ? start_broker(worker) : KS_OK;
+	if (confinement->brokered)
+		return start_broker(worker);
+	/* It came for somebody to be asked, whom this kernel does not know of. */
+	if (worker->memory_fd >= 0)
+		close(TAKE_FD(worker->memory_fd));
+	return KS_OK;
 }
 
 /* Its word alone, which nothing depends on. */

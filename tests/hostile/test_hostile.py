@@ -162,7 +162,6 @@ class Loading(bed.Case):
         code.write_text("""
             #include <stdio.h>
             #include <unistd.h>
-            unsigned la_version(unsigned version) { return version; }
             __attribute__((constructor)) static void note(void)
             {
                 char name[256] = "";
@@ -174,16 +173,15 @@ class Loading(bed.Case):
             }
         """)
         lab.run_well(["cc", "-shared", "-fPIC", f'-DNOTE="{note}"', "-o", library, code])
-        for name in ("LD_PRELOAD", "LD_AUDIT"):
-            with self.subTest(name):
-                note.write_text("")
-                with lab.Agent(env={name: str(library), "GCONV_PATH": str(self.folder.path), "LD_LIBRARY_PATH": "/nonexistent",
-                                    "OPENSSL_CONF": "/nonexistent"}) as agent, lab.AgentClient(agent) as one:
-                    self.assertEqual(one.add_token("fake:demo"), c.SUCCESS)
-                    self.assertEqual(one.call(c.ADD, AddedKey("ed25519").body())[0], c.SUCCESS)
-                    programs = {pathlib.Path(line).name for line in note.read_text().split()}
-                    self.assertIn("keystile-agent", programs)
-                    self.assertEqual({one for one in programs if "worker" in one}, set())
+        note.write_text("")
+        env = {"LD_PRELOAD": str(library), "LD_LIBRARY_PATH": "/nonexistent", "GCONV_PATH": str(self.folder.path),
+               "OPENSSL_CONF": "/nonexistent"}
+        with lab.Agent(env=env) as agent, lab.AgentClient(agent) as one:
+            self.assertEqual(one.add_token("fake:demo"), c.SUCCESS)
+            self.assertEqual(one.call(c.ADD, AddedKey("ed25519").body())[0], c.SUCCESS)
+            programs = [pathlib.Path(line).name for line in note.read_text().split()]
+        self.assertNotEqual(programs, [])
+        self.assertEqual([one for one in programs if "worker" in one], [])
 
 
 @unittest.skipIf(SANITIZED, "there is no filter of system calls")
