@@ -128,8 +128,8 @@ static bool traces_agent(void)
 /* From then on each signal, also one that it ignores, would stop it for the agent, for ever. */
 static bool is_traced_by_agent(void)
 {
-#ifdef KEYSTILE_SANITIZED /* where no system call is refused, so that the rest could not be tried  \
-			   */
+	/* Where no system call is refused the rest could not be tried. */
+#ifdef KEYSTILE_SANITIZED
 	return false;
 #else
 	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0;
