@@ -46,7 +46,7 @@ class AuditTest(bed.AgentTest):
     def lines(self, path=None):
         """Each is one whole line of ASCII, not too long, and as the schema says."""
         found = []
-        for text in self.texts(path):
+        for text in lab.wait_for("the writer has ended what it began", lambda: self.ended(path))[0]:
             self.assertTrue(text.endswith(b"\n"), text)
             self.assertLess(len(text), 32768)
             found.append(json.loads(text.decode("ascii")))
@@ -56,10 +56,14 @@ class AuditTest(bed.AgentTest):
     def requests(self, name=None):
         return [line for line in self.lines() if line["event"] == "request" and name in (None, line["request"])]
 
+    def ended(self, path=None):
+        """The lines, alone in a list; an empty one where what was read ends within a line."""
+        texts = self.texts(path)
+        return [texts] if not texts or texts[-1].endswith(b"\n") else []
+
     def settled(self):
-        """Whether the writer has ended what it began: what was read ends with a line's end."""
-        texts = self.texts()
-        return not texts or texts[-1].endswith(b"\n")
+        """Whether the writer has ended what it began."""
+        return bool(self.ended())
 
     def wait(self, name, count=1):
         """The line of the newest request of a kind, once there are so many."""
@@ -682,8 +686,8 @@ class Journal(bed.AgentTest):
 class Real(token_bed.Case):
     """The real ssh, ssh-add and git, with a token of SoftHSM."""
 
-    lines, texts, requests, settled, wait = (AuditTest.lines, AuditTest.texts, AuditTest.requests,
-                                             AuditTest.settled, AuditTest.wait)
+    lines, texts, requests, ended, settled, wait = (AuditTest.lines, AuditTest.texts, AuditTest.requests,
+                                                    AuditTest.ended, AuditTest.settled, AuditTest.wait)
     file, folder = AuditTest.file, AuditTest.folder
 
     @classmethod
