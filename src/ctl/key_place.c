@@ -20,6 +20,7 @@
 #include "control.h"
 
 #define SUFFIX ".tpm"
+#define PUBLIC_MAX ((size_t)64 << 10)
 
 char *key_place_public(const char *path)
 {
@@ -30,7 +31,7 @@ char *key_place_public(const char *path)
 	return text_format("%.*s.pub", (int)len, path);
 }
 
-static bool is_free(const char *path)
+bool key_place_is_unused(const char *path)
 {
 	struct stat facts;
 
@@ -63,8 +64,33 @@ bool key_place_is_free(const char *path, bool force)
 {
 	AUTO(text) public = key_place_public(path);
 
-	return public != NULL && may_be_written(path) &&
-	       (force || (is_free(path) && is_free(public)));
+	return public != NULL && key_place_is_free_for(path, force) &&
+	       (force || key_place_is_unused(public));
+}
+
+bool key_place_is_free_for(const char *path, bool force)
+{
+	return may_be_written(path) && (force || key_place_is_unused(path));
+}
+
+/* Of "TYPE BASE64 COMMENT" without the last. */
+static size_t key_length(const char *line)
+{
+	size_t type = strcspn(line, " \n");
+
+	return line[type] == ' ' ? type + 1 + strcspn(line + type + 1, " \n") : type;
+}
+
+bool key_place_has(const char *public, const char *line)
+{
+	AUTO(buf) text = {0};
+	size_t len = key_length(line);
+
+	if (access(public, F_OK) != 0 || key_place_read(public, PUBLIC_MAX, &text) != KS_OK)
+		return false;
+	buf_put_u8(&text, '\0');
+	return buf_status(&text) == KS_OK && key_length((const char *)text.data) == len &&
+	       memcmp(text.data, line, len) == 0;
 }
 
 /* ---- Writing ---- */

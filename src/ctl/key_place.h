@@ -15,6 +15,12 @@ char *key_place_public(const char *path);
 
 /* Whether both may be written, as far as that can be told before; said where not. */
 bool key_place_is_free(const char *path, bool force);
+/* The same of the first alone. */
+bool key_place_is_free_for(const char *path, bool force);
+/* There is no such file; said where there is. */
+bool key_place_is_unused(const char *path);
+/* The public file has the key of this line ("TYPE BASE64 COMMENT"), whatever its comment. */
+bool key_place_has(const char *public, const char *line);
 
 /*
  * Writes a whole file, which then has these contents or is what it was. With force it replaces what

@@ -73,7 +73,7 @@ static enum ks_error bring(const struct tpm_wish *wish, json_t *special)
 
 int tpm_import(const struct tpm_wish *wish)
 {
-	if (!key_place_is_free(wish->second, wish->force))
+	if (!key_place_is_free_for(wish->second, wish->force))
 		return TPM_EXIT_FAILED;
 	return bring(wish, json_object()) == KS_OK ? TPM_EXIT_FINE : TPM_EXIT_FAILED;
 }
@@ -100,7 +100,7 @@ int tpm_wrap(const struct tpm_wish *wish)
 			 "`keystile tpm storage-key` there writes");
 		return TPM_EXIT_USAGE;
 	}
-	if (!key_place_is_free(wish->second, wish->force) ||
+	if (!key_place_is_free_for(wish->second, wish->force) ||
 		key_place_read(wish->storage_key, STORAGE_KEY_MAX, &storage) != KS_OK)
 		return TPM_EXIT_FAILED;
 	return bring(wish, json_pack("{s:o}", "storage_key", base64_of(&storage))) == KS_OK

@@ -83,11 +83,17 @@ enum ks_error made_write(
 		complain("the worker's answer lacks the key");
 		return KS_DEVICE_FAILED;
 	}
+	/* That of a key which was brought in is there already, as a rule. */
+	bool kept = !wish->force && key_place_has(public, line);
+
+	if (!kept && !wish->force && !key_place_is_unused(public))
+		return KS_NOT_ALLOWED;
 	error = key_place_write(path, bytes_of(text), 0600, wish->force);
 	if (error != KS_OK)
 		return error;
 	/* The key is there: its public part is printed even where it can't be written. */
-	error = key_place_write(public, bytes_of(line), 0644, wish->force);
+	if (!kept)
+		error = key_place_write(public, bytes_of(line), 0644, wish->force);
 	if (fputs(line, stdout) < 0 || tpm_finish() != TPM_EXIT_FINE)
 		error = KS_DEVICE_FAILED;
 	return error;

@@ -180,6 +180,22 @@ class Outside(CommandTest):
         self.assertGreaterEqual(len(secret), 31)
         self.assertFalse([one for one in self.tpm.bus.passed if secret[-31:] in one])
 
+    def test_its_public_file_stays_as_it_is_and_another_keys_is_not_taken_for_it(self):
+        key = self.keygen("id", "-t", "ecdsa", "-b", "256")
+        public = key.with_suffix(".pub")
+        public.write_text(public.read_text().replace("from outside", "with words of mine"))
+        before = public.read_text()
+        self.call("import", "--no-pin", "id", "id.tpm")
+        self.assertEqual(public.read_text(), before)
+        self.sign_by_openssl(self.path / "id.tpm", public)
+        self.keygen("other", "-t", "ecdsa", "-b", "256")
+        for held in (before, "", "no key at all"):
+            with self.subTest(held):
+                (self.path / "new.pub").write_text(held)
+                self.refuse("new.pub is there already", "import", "--no-pin", "other", "new.tpm")
+                self.assertFalse((self.path / "new.tpm").exists())
+                self.assertEqual((self.path / "new.pub").read_text(), held)
+
     def test_a_passphrase_and_a_pin_are_asked_for(self):
         key = self.keygen("locked", "-t", "ecdsa", "-b", "256", passphrase="open-sesame")
         self.types("import", key.name, "inside.tpm", answers=[
