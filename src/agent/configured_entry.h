@@ -1,0 +1,65 @@
+/*
+ * One section of the configuration that loads a provider, for the files that carry it out:
+ * configured.c (which there are), configured_load.c (their way from LOADING to LOADED) and
+ * configured_option.c (what they say of the provider). See configured.h for the states.
+ */
+#ifndef AGENT_CONFIGURED_ENTRY_H
+#define AGENT_CONFIGURED_ENTRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+struct agent;
+struct config_provider;
+struct operation;
+struct provider;
+struct provider_wait;
+
+enum configured_state {
+	CONFIGURED_LOADING,
+	CONFIGURED_LISTING,
+	CONFIGURED_LOADED,
+	CONFIGURED_FAILED,
+	CONFIGURED_REMOVED,
+};
+
+struct configured {
+	struct configured *next;
+	struct agent *agent;
+	char *name;
+	char *load;
+	bool confirm;
+	bool lists_absent;
+	char **keys;	 /* patterns; NULL: all */
+	bool other_keys; /* than when it was listed last */
+	bool gone;	 /* while the configuration is followed: not found there yet */
+	enum configured_state state;
+	struct provider_wait *wait; /* while LOADING */
+	struct provider *provider;  /* while LISTING, then held, and LOADED */
+	struct operation *operation;
+	uv_timer_t retry;
+	uint64_t retry_ms;
+	unsigned failures; /* in a row */
+	char trouble[512];
+};
+
+/* Loads it, now. */
+void configured_begin(struct configured *entry);
+/* Asks its provider for its keys, if that is needed. */
+void configured_list(struct configured *entry);
+/* Said, and tried again later. */
+void configured_fail(struct configured *entry, const char *words);
+/* Nothing of it is in work after that. The provider that it had, or NULL. */
+struct provider *configured_let_go(struct configured *entry);
+
+/* What its section says beside its name and what it loads. */
+void configured_take(struct configured *entry, const struct config_provider *section);
+/* Whether a section has it. */
+bool configured_wants(const struct agent *agent, const struct provider *provider);
+/* The provider is told what all its sections together say; or every provider is. */
+void configured_tell(struct provider *provider);
+void configured_tell_all(struct agent *agent);
+
+#endif
