@@ -27,6 +27,7 @@
 
 #include <keystile/capabilities.h>
 #include <keystile/log.h>
+#include <keystile/system_calls.h>
 
 #define LOCKED_MAX ((rlim_t)1 << 30)
 #define INSTRUCTIONS_MAX 1024
@@ -36,49 +37,12 @@
 	(CAPABILITY(CAP_SYS_PTRACE) | CAPABILITY(CAP_IPC_LOCK) | CAPABILITY(CAP_DAC_OVERRIDE) |    \
 		CAPABILITY(CAP_DAC_READ_SEARCH))
 
-static const int refused[] = {
-	SCMP_SYS(ptrace),
-	SCMP_SYS(process_vm_readv),
-	SCMP_SYS(process_vm_writev),
-	SCMP_SYS(process_madvise),
-	SCMP_SYS(pidfd_getfd),
-	SCMP_SYS(kcmp),
-	SCMP_SYS(move_pages),
-	SCMP_SYS(migrate_pages),
-	SCMP_SYS(io_uring_setup),
-	SCMP_SYS(io_uring_enter),
-	SCMP_SYS(io_uring_register),
-	SCMP_SYS(userfaultfd),
-	SCMP_SYS(bpf),
-	SCMP_SYS(perf_event_open),
-	SCMP_SYS(modify_ldt),
-	SCMP_SYS(open_by_handle_at),
-	SCMP_SYS(fanotify_init),
-	SCMP_SYS(init_module),
-	SCMP_SYS(finit_module),
-	SCMP_SYS(delete_module),
-	SCMP_SYS(kexec_load),
-	SCMP_SYS(kexec_file_load),
-	SCMP_SYS(reboot),
-	SCMP_SYS(swapon),
-	SCMP_SYS(swapoff),
-	SCMP_SYS(acct),
-	SCMP_SYS(quotactl),
-	SCMP_SYS(iopl),
-	SCMP_SYS(ioperm),
-	SCMP_SYS(settimeofday),
-	SCMP_SYS(clock_settime),
-	SCMP_SYS(adjtimex),
-	SCMP_SYS(clock_adjtime),
-	SCMP_SYS(sethostname),
-	SCMP_SYS(setdomainname),
-};
-
 /* An error ends the agent's own work in no way, as it makes none of these calls. */
 static bool add_rules(scmp_filter_ctx filter)
 {
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		int error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
+	for (size_t i = 0; i < system_calls_useless_count; i++) {
+		int error =
+			seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), system_calls_useless[i], 0);
 
 		/* Unknown to this libseccomp or this processor. */
 		if (error != 0 && error != -EDOM && error != -EFAULT)

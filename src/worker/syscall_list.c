@@ -1,8 +1,3 @@
-/*
- * Read together with what keys in memory need (syscall_filter.c). It is generous with what reaches
- * nobody else: a C library of another year, or a way to a TPM that few people have, should find the
- * calls that it makes, while what is strange, or newer than this list, is not there at all.
- */
 #include "syscall_list.h"
 
 #include <seccomp.h>
@@ -12,7 +7,184 @@
 #define SYSCALL_FUTEX_WAIT 455
 #define SYSCALL_FUTEX_REQUEUE 456
 #define SYSCALL_MSEAL 462
+#define SYSCALL_FCHMODAT2 452
+#define SYSCALL_LSM_SET_SELF_ATTR 460
+#define SYSCALL_SETXATTRAT 463
+#define SYSCALL_REMOVEXATTRAT 466
+#define SYSCALL_FILE_SETATTR 469
+#define SYSCALL_OPEN_TREE_ATTR 467
 
+/* Files and processes of others, and ways around the other walls. */
+const int syscall_list_refused[] = {
+	SCMP_SYS(process_mrelease),
+	SCMP_SYS(pidfd_open),
+	SCMP_SYS(pidfd_send_signal),
+	SCMP_SYS(tkill),
+	SCMP_SYS(io_setup), /* of which the whole machine has only so many */
+	SCMP_SYS(io_submit),
+	SCMP_SYS(sync), /* everybody's files */
+	SCMP_SYS(syncfs),
+	SYSCALL_LSM_SET_SELF_ATTR,
+	SCMP_SYS(memfd_create), /* memory that no limit counts */
+	SCMP_SYS(memfd_secret),
+	SCMP_SYS(inotify_init), /* Landlock lets it watch what it may not read */
+	SCMP_SYS(inotify_init1),
+	SCMP_SYS(personality),
+	SCMP_SYS(seccomp),
+	SCMP_SYS(add_key),
+	SCMP_SYS(request_key),
+	SCMP_SYS(keyctl),
+	SCMP_SYS(shmctl),
+	SCMP_SYS(msgget),
+	SCMP_SYS(msgsnd),
+	SCMP_SYS(msgrcv),
+	SCMP_SYS(msgctl),
+	SCMP_SYS(semget),
+	SCMP_SYS(semop),
+	SCMP_SYS(semtimedop),
+	SCMP_SYS(semctl),
+	SCMP_SYS(mq_open),
+	SCMP_SYS(mq_unlink),
+	SCMP_SYS(unshare),
+	SCMP_SYS(setns),
+	SCMP_SYS(chroot),
+	SCMP_SYS(pivot_root),
+	SCMP_SYS(mount),
+	SCMP_SYS(umount2),
+	SCMP_SYS(open_tree),
+	SCMP_SYS(move_mount),
+	SCMP_SYS(fsopen),
+	SCMP_SYS(fsconfig),
+	SCMP_SYS(fsmount),
+	SCMP_SYS(fspick),
+	SCMP_SYS(mount_setattr),
+	SCMP_SYS(name_to_handle_at),
+	SCMP_SYS(fanotify_mark),
+	SYSCALL_OPEN_TREE_ATTR,
+	/*
+	 * Landlock has no say in these, so that any file of the person's could be changed: by its
+	 * path, or by a descriptor that only reads.
+	 */
+	SCMP_SYS(chmod),
+	SCMP_SYS(fchmod),
+	SCMP_SYS(fchmodat),
+	SYSCALL_FCHMODAT2,
+	SCMP_SYS(chown),
+	SCMP_SYS(fchown),
+	SCMP_SYS(lchown),
+	SCMP_SYS(fchownat),
+	SCMP_SYS(setxattr),
+	SCMP_SYS(fsetxattr),
+	SCMP_SYS(lsetxattr),
+	SYSCALL_SETXATTRAT,
+	SCMP_SYS(removexattr),
+	SCMP_SYS(fremovexattr),
+	SCMP_SYS(lremovexattr),
+	SYSCALL_REMOVEXATTRAT,
+	SYSCALL_FILE_SETATTR,
+	SCMP_SYS(utime),
+	SCMP_SYS(utimes),
+	SCMP_SYS(futimesat),
+	SCMP_SYS(utimensat),
+	SCMP_SYS(bind),
+	SCMP_SYS(listen),
+	SCMP_SYS(accept),
+	SCMP_SYS(accept4),
+	SCMP_SYS(syslog),
+	SCMP_SYS(quotactl_fd),
+	SCMP_SYS(vhangup),
+	SCMP_SYS(lookup_dcookie),
+	SCMP_SYS(nfsservctl),
+};
+
+const size_t syscall_list_refused_count =
+	sizeof(syscall_list_refused) / sizeof(syscall_list_refused[0]);
+
+/* Starting programs and what else a process and its children do to each other. */
+const int syscall_list_alone[] = {
+	SCMP_SYS(execve),
+	SCMP_SYS(execveat),
+	SCMP_SYS(fork),
+	SCMP_SYS(vfork),
+	SCMP_SYS(setsid), /* who leaves its group is not killed with it */
+	SCMP_SYS(setpgid),
+};
+
+const size_t syscall_list_alone_count = sizeof(syscall_list_alone) / sizeof(syscall_list_alone[0]);
+
+/* All that our own code, OpenSSL and the C library do while keys are kept and used. */
+const int syscall_list_keys[] = {
+	SCMP_SYS(read),
+	SCMP_SYS(readv),
+	SCMP_SYS(write),
+	SCMP_SYS(writev),
+	SCMP_SYS(close),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(sendto),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(lseek),
+	SCMP_SYS(pread64),
+	SCMP_SYS(access),
+	SCMP_SYS(readlink),
+	SCMP_SYS(timerfd_create),
+	SCMP_SYS(timerfd_settime),
+	SCMP_SYS(eventfd2),
+	SCMP_SYS(pipe2),
+	SCMP_SYS(futex),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(mprotect),
+	SCMP_SYS(madvise),
+	SCMP_SYS(mlock),
+	SCMP_SYS(mlock2),
+	SCMP_SYS(munlock),
+	SCMP_SYS(brk),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(time),
+	SCMP_SYS(alarm),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(sysinfo),
+	SCMP_SYS(uname),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getuid),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(getgid),
+	SCMP_SYS(getegid),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
+	SCMP_SYS(set_tid_address),
+	SCMP_SYS(membarrier),
+	SCMP_SYS(getrlimit),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+};
+
+const size_t syscall_list_keys_count = sizeof(syscall_list_keys) / sizeof(syscall_list_keys[0]);
+
+/*
+ * Generous with what reaches nobody else: a C library of another year, or a way to a TPM that few
+ * people have, should find the calls that it makes, while what is strange, or newer than this list,
+ * is not there at all.
+ */
 const int syscall_list_device[] = {
 	/* Files, as far as Landlock lets it: keys that are read, what is remembered, keys that are
 	   written. */
