@@ -149,7 +149,8 @@ bool key_blob_from_object(const struct object *object, struct buf *blob)
 	return false;
 }
 
-bool key_blob_from_certificate(const struct object *object, struct buf *blob)
+bool key_blob_from_certificate(
+	const struct object *object, struct buf *blob, struct certificate **facts)
 {
 	AUTO(buf)
 	der = {0};
@@ -158,12 +159,17 @@ bool key_blob_from_certificate(const struct object *object, struct buf *blob)
 	EVP_PKEY *pkey;
 	bool put;
 
-	if (!attribute_read(object, CKA_VALUE, &der) || !der.len)
+	if (!attribute_read(object, CKA_VALUE, &der) || !der.len) {
+		log_info("a certificate on the token can't be read, or is over %zu bytes",
+			ATTRIBUTE_MAX);
 		return false;
+	}
 	next = der.data;
 	certificate = d2i_X509(NULL, &next, (long)der.len);
 	pkey = certificate ? X509_get0_pubkey(certificate) : NULL;
 	put = pkey && public_key_put_pkey(blob, pkey) == KS_OK && usable(blob);
+	if (put)
+		*facts = certificate_read(certificate);
 	X509_free(certificate);
 	if (!put)
 		log_info("a certificate on the token holds no key that can be used");

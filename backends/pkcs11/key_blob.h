@@ -6,14 +6,16 @@
 #define KEYSTILE_PKCS11_KEY_BLOB_H
 
 #include "attribute.h"
+#include "certificate.h"
 
 /*
  * Appends the blob of a public-key object. False, with a line in the log, for kinds and sizes
  * that aren't used here and for nonsense.
  */
 bool key_blob_from_object(const struct object *object, struct buf *blob);
-/* The same from an X.509 certificate. */
-bool key_blob_from_certificate(const struct object *object, struct buf *blob);
+/* The same from an X.509 certificate, and what that says; *facts may stay NULL all the same. */
+bool key_blob_from_certificate(
+	const struct object *object, struct buf *blob, struct certificate **facts);
 /*
  * The key type that the object of a blob's private key has (CKK_RSA, CKK_EC, CKK_EC_EDWARDS),
  * and what is public of it: the modulus without leading zeros, or the point without wrapping. The

@@ -5,6 +5,7 @@
 #include "key_list.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include <keystile/cleanup.h>
 #include <keystile/frame.h>
@@ -17,13 +18,12 @@
 /* CKA_CERTIFICATE_CATEGORY and its value for authorities, PKCS#11 2.40 section 4.6.3. */
 #define CATEGORY_AUTHORITY 2UL
 
-typedef bool blob_reader(const struct object *object, struct buf *blob);
-
 static void token_key_deinit(struct token_key *key)
 {
 	buf_deinit(&key->blob);
 	buf_deinit(&key->id);
 	free(key->label);
+	free(key->certificate);
 	*key = (struct token_key){0};
 }
 
@@ -73,6 +73,12 @@ static void complete(struct token_key *known, struct token_key *other)
 	}
 	if (!known->id.len)
 		buf_put(&known->id, buf_bytes(&other->id));
+	if (known->certificate && other->certificate)
+		log_info("there are several certificates for one key of the token: the one that is "
+			 "valid for longest counts");
+	known->certificate =
+		certificate_choose(known->certificate, other->certificate, (uint64_t)time(NULL));
+	other->certificate = NULL;
 	token_key_deinit(other);
 }
 
@@ -85,12 +91,19 @@ static void read_id(const struct object *object, struct buf *out)
 		buf_put(out, buf_bytes(&id));
 }
 
+static bool read_key(const struct object *object, CK_OBJECT_CLASS class, struct token_key *key)
+{
+	if (class == CKO_CERTIFICATE)
+		return key_blob_from_certificate(object, &key->blob, &key->certificate);
+	return key_blob_from_object(object, &key->blob);
+}
+
 static enum ks_error add_object(
-	struct key_list *list, const struct object *object, blob_reader *read)
+	struct key_list *list, const struct object *object, CK_OBJECT_CLASS class)
 {
 	struct token_key key = {0}, *known;
 
-	if (!read(object, &key.blob)) {
+	if (!read_key(object, class, &key)) {
 		token_key_deinit(&key);
 		return KS_OK;
 	}
@@ -117,7 +130,6 @@ static bool certificate_of_person(const struct object *object)
 static CK_RV read_class(struct key_list *list, struct object object, CK_OBJECT_CLASS class)
 {
 	CK_ATTRIBUTE wanted = {CKA_CLASS, &class, sizeof(class)};
-	blob_reader *read = key_blob_from_object;
 	AUTO(buf)
 	handles = {0};
 	CK_RV value;
@@ -125,13 +137,11 @@ static CK_RV read_class(struct key_list *list, struct object object, CK_OBJECT_C
 	value = object_find(object.module, object.session, &wanted, 1, &handles);
 	if (value != CKR_OK)
 		return value;
-	if (class == CKO_CERTIFICATE)
-		read = key_blob_from_certificate;
 	for (size_t i = 0; i < object_count(&handles); i++) {
 		object.handle = object_at(&handles, i);
 		if (class == CKO_CERTIFICATE && !certificate_of_person(&object))
 			continue;
-		if (add_object(list, &object, read) != KS_OK)
+		if (add_object(list, &object, class) != KS_OK)
 			return CKR_HOST_MEMORY;
 	}
 	return CKR_OK;

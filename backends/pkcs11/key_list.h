@@ -6,13 +6,15 @@
 #define KEYSTILE_PKCS11_KEY_LIST_H
 
 #include "attribute.h"
+#include "certificate.h"
 
 struct token_key {
 	struct buf blob;
 	struct buf id; /* CKA_ID, may be empty */
 	char *label;
-	CK_OBJECT_HANDLE private; /* CK_INVALID_HANDLE: not found yet */
-	bool always_pin;	  /* CKA_ALWAYS_AUTHENTICATE of the private object */
+	struct certificate *certificate; /* NULL: none that can be read */
+	CK_OBJECT_HANDLE private;	 /* CK_INVALID_HANDLE: not found yet */
+	bool always_pin;		 /* CKA_ALWAYS_AUTHENTICATE of the private object */
 };
 
 struct key_list {

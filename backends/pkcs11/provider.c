@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <keystile/log.h>
+#include <keystile/text.h>
 
 #include "return_value.h"
 #include "slots.h"
@@ -49,30 +50,41 @@ enum ks_error provider_token(
 	return KS_NO_TOKEN;
 }
 
+typedef char id_text[KS_ID_MAX + 1];
+
+static struct ks_key key_view(const struct token_key *key, id_text id)
+{
+	if (key->id.len <= KS_ID_MAX / 2)
+		text_hex(buf_bytes(&key->id), id);
+	return (struct ks_key){.blob = buf_bytes(&key->blob),
+		.label = key->label,
+		.flags = key->always_pin ? KS_KEY_ALWAYS_PIN : 0,
+		.id = id,
+		.certificate = key->certificate ? &key->certificate->said : NULL};
+}
+
 /* The lock is held while the agent is told, so that two reports keep their order. */
 void provider_report(struct provider *provider, struct token *token)
 {
 	struct ks_token view;
 	struct ks_key *keys;
+	id_text *ids;
 
 	pthread_mutex_lock(&token->lock);
 	keys = calloc(token->keys.count + 1, sizeof(*keys));
-	for (size_t i = 0; keys && i < token->keys.count; i++) {
-		const struct token_key *key = &token->keys.keys[i];
-
-		keys[i] = (struct ks_key){.blob = buf_bytes(&key->blob),
-			.label = key->label,
-			.flags = key->always_pin ? KS_KEY_ALWAYS_PIN : 0};
-	}
+	ids = calloc(token->keys.count + 1, sizeof(*ids));
+	for (size_t i = 0; keys && ids && i < token->keys.count; i++)
+		keys[i] = key_view(&token->keys.keys[i], ids[i]);
 	view = token_view(token);
 	token->owed = false;
 	if (!token->present)
 		ks_token_gone(provider->worker, token->id);
-	else if (keys)
+	else if (keys && ids)
 		ks_token_is(provider->worker, &view, keys, token->keys.count);
 	else
 		log_error("out of memory: a token could not be reported");
 	free(keys);
+	free(ids);
 	pthread_mutex_unlock(&token->lock);
 }
 

@@ -63,11 +63,33 @@ enum ks_key_flags {
 	KS_KEY_ALWAYS_TOUCH = 1 << 1, /* proven by the token, not merely claimed */
 };
 
+#define KS_ID_MAX 128			   /* characters of ks_key's id */
+#define KS_CERTIFICATE_TEXT_MAX 255	   /* bytes of a text of struct ks_certificate */
+#define KS_USAGES_MAX 511		   /* characters of its usages */
+#define KS_TIME_MAX UINT64_C(253402300799) /* the end of the year 9999 */
+
+/*
+ * What an X.509 certificate says of a key. The backend has read it, as the agent parses no
+ * certificates of strangers; nobody has verified it. Foreign texts without control characters.
+ */
+struct ks_certificate {
+	const char *subject;	 /* user principal name, mail address or common name */
+	const char *issuer;	 /* its distinguished name as RFC 4514 writes it */
+	const char *issuer_name; /* the common name in that, or "" */
+	/* Extended key usages, OIDs in digits with commas between them; "": it restricts none. */
+	const char *usages;
+	uint64_t not_before; /* seconds since 1970, at most KS_TIME_MAX */
+	uint64_t not_after;
+	uint32_t others; /* how many more there are for the same key */
+};
+
 struct ks_key {
 	struct bytes blob; /* as public_key_parse() takes it */
 	const char
 		*label; /* becomes the comment; foreign text; empty: the provider's name is used */
 	uint32_t flags; /* enum ks_key_flags */
+	const char *id; /* the token's name for it, in lower-case hexadecimal; NULL, "": none */
+	const struct ks_certificate *certificate; /* NULL: none */
 };
 
 /* What is to be signed. */

@@ -110,7 +110,7 @@ struct frame {
 			struct bytes result; /* canonical name, signature or JSON */
 		} done;
 		struct {
-			struct ks_token token; /* texts owned, as are the keys' labels */
+			struct ks_token token; /* texts owned, as is all of the keys but blobs */
 			struct ks_key *keys;
 			size_t count;
 		} token;
@@ -151,6 +151,12 @@ struct frame {
  * that fails.
  */
 void frame_encode(const struct frame *frame, struct buf *out);
+/*
+ * An id and a certificate that may be in a frame: texts of their lengths, ids and usages of their
+ * characters, no control characters, times in range. Others fail to be encoded and decoded.
+ */
+bool frame_id_fits(const char *id);
+bool frame_certificate_fits(const struct ks_certificate *certificate);
 /*
  * Decodes what follows the length field. Unknown types, leftovers, values out of range (an error
  * code, an algorithm, a bool above 1), texts with a NUL inside, an operation other than 0 in hello

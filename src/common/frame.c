@@ -3,6 +3,7 @@
  * descriptor comes with it, and what a decoded one owns.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include <keystile/frame.h>
 
@@ -74,6 +75,32 @@ bool frame_has_fd(const struct frame *frame)
 	       (frame->type == FRAME_PIN_ANSWER && frame->answer.verdict == KS_OK);
 }
 
+bool frame_id_fits(const char *id)
+{
+	return strlen(id) <= KS_ID_MAX && id[strspn(id, "0123456789abcdef")] == '\0';
+}
+
+static bool is_shown_text(const char *text)
+{
+	size_t len = 0;
+
+	for (; text[len] != '\0'; len++)
+		if ((unsigned char)text[len] < ' ' || text[len] == 0x7f ||
+			len == KS_CERTIFICATE_TEXT_MAX)
+			return false;
+	return true;
+}
+
+bool frame_certificate_fits(const struct ks_certificate *certificate)
+{
+	const char *usages = certificate->usages;
+
+	return is_shown_text(certificate->subject) && is_shown_text(certificate->issuer) &&
+	       is_shown_text(certificate->issuer_name) && strlen(usages) <= KS_USAGES_MAX &&
+	       usages[strspn(usages, "0123456789.,")] == '\0' &&
+	       certificate->not_before <= KS_TIME_MAX && certificate->not_after <= KS_TIME_MAX;
+}
+
 /* The structs of backend.h borrow their texts; those of a decoded frame are its own. */
 static void free_owned(const char *text)
 {
@@ -85,6 +112,29 @@ static void free_owned(const char *text)
 	free(same.owned);
 }
 
+static void free_certificate(const struct ks_certificate *certificate)
+{
+	union {
+		const struct ks_certificate *borrowed;
+		struct ks_certificate *owned;
+	} same = {.borrowed = certificate};
+
+	if (certificate == NULL)
+		return;
+	free_owned(certificate->subject);
+	free_owned(certificate->issuer);
+	free_owned(certificate->issuer_name);
+	free_owned(certificate->usages);
+	free(same.owned);
+}
+
+static void free_key(const struct ks_key *key)
+{
+	free_owned(key->label);
+	free_owned(key->id);
+	free_certificate(key->certificate);
+}
+
 void frame_deinit(struct frame *frame)
 {
 	if (frame->type == FRAME_TOKEN) {
@@ -93,7 +143,7 @@ void frame_deinit(struct frame *frame)
 		free_owned(frame->token.token.model);
 		free_owned(frame->token.token.location);
 		for (size_t i = 0; i < frame->token.count; i++)
-			free_owned(frame->token.keys[i].label);
+			free_key(&frame->token.keys[i]);
 		free(frame->token.keys);
 	}
 	*frame = (struct frame){0};

@@ -10,7 +10,7 @@
 #include <keystile/frame.h>
 #include <keystile/log.h>
 
-#define KEY_BYTES_MIN ((size_t)12) /* two empty strings and the flags */
+#define KEY_BYTES_MIN ((size_t)17) /* three empty strings, the flags, a bool */
 #define PARALLEL_MAX 16
 #define LANDLOCK_VERSION_MAX 1000
 #define DEMAND_ALL (KS_PRESENCE_TOUCH | KS_PRESENCE_PIN)
@@ -90,6 +90,39 @@ static const char *get_owned_text(struct reader *in)
 	return copy;
 }
 
+/* Never leaves one behind that is not whole, but on failure. */
+static const struct ks_certificate *get_certificate(struct reader *in)
+{
+	struct ks_certificate *certificate = calloc(1, sizeof(*certificate));
+
+	if (certificate == NULL) {
+		in->failed = true;
+		return NULL;
+	}
+	certificate->subject = get_owned_text(in);
+	certificate->issuer = get_owned_text(in);
+	certificate->issuer_name = get_owned_text(in);
+	certificate->usages = get_owned_text(in);
+	certificate->not_before = reader_u64(in);
+	certificate->not_after = reader_u64(in);
+	certificate->others = reader_u32(in);
+	if (!in->failed && !frame_certificate_fits(certificate))
+		in->failed = true;
+	return certificate;
+}
+
+static void get_key(struct reader *in, struct ks_key *key)
+{
+	key->blob = reader_string(in);
+	key->label = get_owned_text(in);
+	key->flags = get_bits(in, KEY_FLAGS_ALL);
+	key->id = get_owned_text(in);
+	if (!in->failed && !frame_id_fits(key->id))
+		in->failed = true;
+	if (get_bool(in))
+		key->certificate = get_certificate(in);
+}
+
 static void get_keys(struct reader *in, struct frame *frame)
 {
 	uint32_t count = get_number(in, FRAME_KEYS_MAX);
@@ -106,11 +139,8 @@ static void get_keys(struct reader *in, struct frame *frame)
 		return;
 	}
 	frame->token.count = count;
-	for (uint32_t i = 0; i < count; i++) {
-		frame->token.keys[i].blob = reader_string(in);
-		frame->token.keys[i].label = get_owned_text(in);
-		frame->token.keys[i].flags = get_bits(in, KEY_FLAGS_ALL);
-	}
+	for (uint32_t i = 0; i < count && !in->failed; i++)
+		get_key(in, &frame->token.keys[i]);
 }
 
 static void get_token(struct reader *in, struct frame *frame)

@@ -29,6 +29,34 @@ static void put_shown_text(struct buf *out, struct bytes text)
 	buf_put_string(out, text);
 }
 
+static void put_certificate(const struct ks_certificate *certificate, struct buf *out)
+{
+	if (!frame_certificate_fits(certificate)) {
+		out->failed = true;
+		return;
+	}
+	buf_put_text(out, certificate->subject);
+	buf_put_text(out, certificate->issuer);
+	buf_put_text(out, certificate->issuer_name);
+	buf_put_text(out, certificate->usages);
+	buf_put_u64(out, certificate->not_before);
+	buf_put_u64(out, certificate->not_after);
+	buf_put_u32(out, certificate->others);
+}
+
+static void put_key(const struct ks_key *key, struct buf *out)
+{
+	buf_put_string(out, key->blob);
+	put_shown_text(out, bytes_of(key->label));
+	buf_put_u32(out, key->flags);
+	if (key->id != NULL && !frame_id_fits(key->id))
+		out->failed = true;
+	buf_put_text(out, key->id);
+	buf_put_bool(out, key->certificate != NULL);
+	if (key->certificate != NULL)
+		put_certificate(key->certificate, out);
+}
+
 static void put_token(const struct frame *frame, struct buf *out)
 {
 	const struct ks_token *token = &frame->token.token;
@@ -45,11 +73,8 @@ static void put_token(const struct frame *frame, struct buf *out)
 	buf_put_u32(out, token->flags);
 	buf_put_u32(out, (uint32_t)token->tries_left);
 	buf_put_u32(out, (uint32_t)frame->token.count);
-	for (size_t i = 0; i < frame->token.count; i++) {
-		buf_put_string(out, frame->token.keys[i].blob);
-		put_shown_text(out, bytes_of(frame->token.keys[i].label));
-		buf_put_u32(out, frame->token.keys[i].flags);
-	}
+	for (size_t i = 0; i < frame->token.count; i++)
+		put_key(&frame->token.keys[i], out);
 }
 
 static void put_from_agent(const struct frame *frame, struct buf *out)

@@ -114,29 +114,65 @@ enum ks_error report_for_program(struct ks_operation *operation, const struct fr
 
 /* ---- Tokens ---- */
 
-/* Bytes that a key takes in FRAME_TOKEN; the length fields and flags are 12. */
+/* Bytes that a key without certificate takes in FRAME_TOKEN; lengths, flags and bool are 17. */
 static size_t key_size(const struct ks_key *key)
 {
 	size_t label = key->label != NULL ? strlen(key->label) : 0;
+	size_t id = key->id != NULL ? strlen(key->id) : 0;
 
-	return 12 + key->blob.len + (label < FRAME_TEXT_MAX ? label : FRAME_TEXT_MAX);
+	return 17 + key->blob.len + id + (label < FRAME_TEXT_MAX ? label : FRAME_TEXT_MAX);
+}
+
+/* What a certificate adds to that: four lengths, two times and a number are 36. */
+static size_t certificate_size(const struct ks_certificate *certificate)
+{
+	return 36 + strlen(certificate->subject) + strlen(certificate->issuer) +
+	       strlen(certificate->issuer_name) + strlen(certificate->usages);
 }
 
 /* Copies the keys that can be told, as far as they fit; the result is how many. */
-static size_t take_fitting(struct ks_key *fitting, const struct ks_key *keys, size_t count)
+static size_t take_keys(
+	struct ks_key *fitting, const struct ks_key *keys, size_t count, size_t *room)
 {
-	size_t room = FRAME_MAX - (size_t)5 * FRAME_TEXT_MAX; /* the token's own texts */
 	size_t taken = 0;
 
 	for (size_t i = 0; i < count && taken < FRAME_KEYS_MAX; i++) {
-		size_t size = key_size(&keys[i]);
-		if (keys[i].blob.len == 0 || keys[i].blob.len > FRAME_MAX || size > room)
+		struct ks_key *key = &fitting[taken];
+
+		*key = keys[i];
+		if (key->id != NULL && !frame_id_fits(key->id))
+			key->id = NULL;
+		if (key->blob.len == 0 || key->blob.len > FRAME_MAX || key_size(key) > *room)
 			continue;
-		room -= size;
-		fitting[taken] = keys[i];
-		fitting[taken].flags &= KEY_FLAGS_KNOWN;
+		*room -= key_size(key);
+		key->flags &= KEY_FLAGS_KNOWN;
 		taken++;
 	}
+	return taken;
+}
+
+/* Keys go before what is said of them: certificates take the room that is left. */
+static size_t take_fitting(struct ks_key *fitting, const struct ks_key *keys, size_t count)
+{
+	size_t room = FRAME_MAX - (size_t)5 * FRAME_TEXT_MAX; /* the token's own texts */
+	size_t taken = take_keys(fitting, keys, count, &room);
+	size_t without = 0;
+
+	for (size_t i = 0; i < taken; i++) {
+		const struct ks_certificate *certificate = fitting[i].certificate;
+
+		if (certificate == NULL)
+			continue;
+		if (frame_certificate_fits(certificate) && certificate_size(certificate) <= room) {
+			room -= certificate_size(certificate);
+			continue;
+		}
+		fitting[i].certificate = NULL;
+		without++;
+	}
+	if (without > 0)
+		log_warning("what the certificates of %zu keys say can't be told to the agent",
+			without);
 	return taken;
 }
 

@@ -64,10 +64,14 @@ def hello(version=1, name="pkcs11", parallel=4, level=0):
 def done(operation, error=0, words="", result=b""):
     send(DONE, operation, u32(error) + string(words) + string(result))
 
-def token(number=0, keys=(KEY,), label="puppet", flags=1, tries=-1):
+def said(subject="s", issuer="CN=i", name="i", usages="1.2", before=b"\\0" * 8, after=b"\\0" * 8, key="01"):
+    return (string(key) + bytes([1]) + string(subject) + string(issuer) + string(name) + string(usages)
+            + before + after + u32(0))
+
+def token(number=0, keys=(KEY,), label="puppet", flags=1, tries=-1, more=bytes(5)):
     texts = b"".join(string(text) for text in (label, "1", "model", "slot"))
     send(TOKEN, 0, u32(number) + texts + u32(flags) + u32(tries) + u32(len(keys))
-         + b"".join(string(key) + string("a key") + u32(0) for key in keys))
+         + b"".join(string(key) + string("a key") + u32(0) + more for key in keys))
 
 def ask_pin(operation, number=0, retry=False):
     send(ASK_PIN, operation, u32(number) + u32(-1) + u32(0) + bytes([retry]))
@@ -221,6 +225,17 @@ class Frames(Case):
                 "send(TOUCH_OVER, 99)", "send(PROGRESS, 99, string('x'))"):
             with self.subTest(script):
                 self.is_not_loaded(f"hello()\nexpect(LOCATE)\n{script}\nserve()", "no sense")
+
+    def test_certificates_that_make_no_sense(self):
+        """What a worker says of a certificate is text to be shown, in its bounds, or nothing at all."""
+        for more in ("said(subject='a' * 256)", "said(subject='a\\n')", "said(subject='\\x1b[2J')",
+                     "said(issuer='\\x7f')", "said(name='a' + chr(0))", "said(usages='clientAuth')",
+                     "said(usages='1.2 ')", "said(usages='1' * 512)", "said(key='0G')", "said(key='AB')",
+                     "said(key='0' * 129)", "said(before=b'\\xff' * 8)", "said(after=b'\\0\\0\\1' + bytes(5))",
+                     "said()[:-1]", "said() + b'x'", "string('') + b'\\2'", "string('')", "b''"):
+            with self.subTest(more):
+                self.is_not_loaded(f"hello()\nserve(listing=lambda: token(more={more}))", "no sense")
+        self.is_loaded("hello()\nserve(listing=lambda: token(more=said(subject='a' * 255, usages='1' * 511)))")
 
     def test_half_a_frame_and_silence(self):
         self.is_not_loaded("hello()\nexpect(LOCATE)\nraw(u32(1000) + b'x' * 500)\ntime.sleep(300)", "in time")

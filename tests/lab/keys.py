@@ -47,6 +47,9 @@ class Reader:
     def u32(self):
         return struct.unpack(">I", self.raw(4))[0]
 
+    def u64(self):
+        return struct.unpack(">Q", self.raw(8))[0]
+
     def string(self):
         return self.raw(self.u32())
 

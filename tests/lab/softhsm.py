@@ -29,6 +29,11 @@ class Key:
         return keys.line_of(self.blob, self.label)
 
     @property
+    def public(self):
+        """As the cryptography package has it."""
+        return serialization.load_ssh_public_key(self.line.encode())
+
+    @property
     def fingerprint(self):
         return keys.fingerprint_of(self.blob)
 
@@ -85,11 +90,10 @@ class Token:
         self.keys.append(key)
         return key
 
-    def certify(self, key, keep_public=False):
-        """A certificate for a key; its public-key object goes unless keep_public."""
+    def certify(self, key, keep_public=False, **options):
+        """A certificate for a key, see certificate(); its public-key object goes unless keep_public."""
         path = self.hsm.folder.path / "certificate.der"
-        public = serialization.load_ssh_public_key(key.line.encode())
-        path.write_bytes(certificate(public, key.label))
+        path.write_bytes(certificate(key.public, key.label, **options))
         self.pkcs11_tool("--write-object", path, "--type", "cert",
                          "--label", key.label, "--id", key.id)
         if not keep_public:
@@ -100,15 +104,33 @@ class Token:
         self.pkcs11_tool("--delete-object", "--type", kind, "--id", key.id)
 
 
-def certificate(public, name):
-    """An X.509 certificate in DER for a public key, signed by a key that is thrown away."""
+def certificate(public, name, issuer=None, valid=(2020, 2119), usages=(), names=()):
+    """
+    An X.509 certificate in DER for a public key, signed by a key that is thrown away: issuer is the
+    CN of its issuer, valid the years in whose beginning it begins and ends, usages OIDs, names what
+    stands in its subjectAltName.
+    """
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    start = datetime.datetime(2020, 1, 1)
-    built = (x509.CertificateBuilder().subject_name(subject).issuer_name(subject)
+    signer = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example"),
+                        x509.NameAttribute(NameOID.COMMON_NAME, issuer or name)])
+    built = (x509.CertificateBuilder().subject_name(subject).issuer_name(signer)
              .public_key(public).serial_number(x509.random_serial_number())
-             .not_valid_before(start).not_valid_after(start + datetime.timedelta(days=36500)))
+             .not_valid_before(datetime.datetime(valid[0], 1, 1))
+             .not_valid_after(datetime.datetime(valid[1], 1, 1)))
+    if usages:
+        listed = x509.ExtendedKeyUsage([x509.ObjectIdentifier(one) for one in usages])
+        built = built.add_extension(listed, critical=False)
+    if names:
+        built = built.add_extension(x509.SubjectAlternativeName(names), critical=False)
     signed = built.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     return signed.public_bytes(serialization.Encoding.DER)
+
+
+def principal(name):
+    """A user principal name for a subjectAltName."""
+    encoded = name.encode()
+    return x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"),
+                          bytes([0x0c, len(encoded)]) + encoded)
 
 
 class SoftHSM:

@@ -27,7 +27,9 @@ ALGORITHMS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecds
               "sk-ecdsa-sha2-nistp256@openssh.com", "ssh-dss", "ssh-mldsa44-ed25519",
               "ssh-mldsa44-ed25519@openssh.com")
 
-Key = collections.namedtuple("Key", "blob label flags")
+Key = collections.namedtuple("Key", "blob label flags id certificate", defaults=("", None))
+Certificate = collections.namedtuple(
+    "Certificate", "subject issuer issuer_name usages not_before not_after others")
 Token = collections.namedtuple("Token", "id label serial model location flags tries keys")
 Done = collections.namedtuple("Done", "error words result")
 AskPin = collections.namedtuple("AskPin", "token tries flags retry")
@@ -43,9 +45,19 @@ def _signed(value):
     return struct.unpack(">i", u32(value))[0]
 
 
+def _read_certificate(reader):
+    texts = [reader.string().decode("utf-8", "backslashreplace") for _ in range(4)]
+    return Certificate(*texts, reader.u64(), reader.u64(), reader.u32())
+
+
+def _read_key(reader):
+    blob, label, flags, number = reader.string(), reader.string(), reader.u32(), reader.string().decode()
+    return Key(blob, label, flags, number, _read_certificate(reader) if reader.u8() else None)
+
+
 def _read_token(reader):
     fields = [reader.u32(), *(reader.string() for _ in range(4)), reader.u32(), _signed(reader.u32())]
-    keys = [Key(reader.string(), reader.string(), reader.u32()) for _ in range(reader.u32())]
+    keys = [_read_key(reader) for _ in range(reader.u32())]
     return Token(*fields, keys)
 
 

@@ -12,8 +12,20 @@
 		.data = (const uint8_t *)(text), .len = sizeof(text) - 1                           \
 	}
 
+static const struct ks_certificate specimen_certificate = {.subject = "ada@example.org",
+	.issuer = "CN=Cards,O=Example",
+	.issuer_name = "Cards",
+	.usages = "1.3.6.1.5.5.7.3.2,1.3.6.1.4.1.311.20.2.2",
+	.not_before = 1700000000,
+	.not_after = KS_TIME_MAX,
+	.others = 1};
+
 static struct ks_key specimen_keys[] = {
-	{.blob = SPECIMEN_BYTES("first\0blob"), .label = "first key", .flags = KS_KEY_ALWAYS_PIN},
+	{.blob = SPECIMEN_BYTES("first\0blob"),
+		.label = "first key",
+		.flags = KS_KEY_ALWAYS_PIN,
+		.id = "01af",
+		.certificate = &specimen_certificate},
 	{.blob = SPECIMEN_BYTES("second blob"), .label = "", .flags = 0},
 };
 

@@ -123,7 +123,17 @@ static void a_decoded_token_owns_its_texts(void **state)
 	assert_string_equal(frame.token.token.model, "model");
 	assert_string_equal(frame.token.token.location, "reader 0");
 	assert_string_equal(frame.token.keys[0].label, "first key");
+	assert_string_equal(frame.token.keys[0].id, "01af");
+	assert_string_equal(frame.token.keys[0].certificate->subject, "ada@example.org");
+	assert_string_equal(frame.token.keys[0].certificate->issuer, "CN=Cards,O=Example");
+	assert_string_equal(frame.token.keys[0].certificate->issuer_name, "Cards");
+	assert_string_equal(frame.token.keys[0].certificate->usages, specimen_certificate.usages);
+	assert_int_equal(frame.token.keys[0].certificate->not_before, 1700000000);
+	assert_int_equal(frame.token.keys[0].certificate->not_after, KS_TIME_MAX);
+	assert_int_equal(frame.token.keys[0].certificate->others, 1);
 	assert_string_equal(frame.token.keys[1].label, "");
+	assert_string_equal(frame.token.keys[1].id, "");
+	assert_null(frame.token.keys[1].certificate);
 	assert_int_equal(frame.token.token.tries_left, 1);
 	frame_deinit(&frame);
 	assert_null(frame.token.keys);
@@ -327,7 +337,7 @@ static void a_token_has_at_most_4096_keys(void **state)
 	encode(&frame, &buf);
 	assert_int_equal(decode_exact(behind_length(&buf)), KS_OK);
 	buf.data[FRAME_HEADER + BODY + 55]++; /* the count's last byte */
-	buf_put(&buf, BYTES((const uint8_t *)"\0\0\0\0\0\0\0\0\0\0\0", 12));
+	buf_put(&buf, BYTES((const uint8_t *)"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 17));
 	assert_int_equal(decode_exact(behind_length(&buf)), KS_BAD_INPUT);
 	buf_clear(&buf);
 	frame.token.count = FRAME_KEYS_MAX + 1;
