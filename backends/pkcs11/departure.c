@@ -76,6 +76,23 @@ bool provider_has_token_in(struct provider *provider, const char *reader)
 	return false;
 }
 
+struct token *provider_only_token_in(struct provider *provider, const char *reader)
+{
+	size_t count = count_tokens(provider);
+	struct token *only = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		struct token *token = provider->tokens[i];
+
+		if (!token_is_present(token) || !lies_in(token, reader))
+			continue;
+		if (only != NULL)
+			return NULL;
+		only = token;
+	}
+	return only;
+}
+
 /* It may be back at once: the agent, for which it would be another one then, is told later. */
 static void blink(struct token *token)
 {

@@ -9,6 +9,7 @@
 #include <keystile/secret.h>
 
 #include "return_value.h"
+#include "token_card.h"
 
 void login_deinit(struct login *login)
 {
@@ -30,15 +31,15 @@ bool login_was_wrong(CK_RV value)
 	return return_value_error(value) == KS_PIN_WRONG;
 }
 
-/* What the token's flags say before a PIN is spent. */
-static enum ks_error judge(struct ks_operation *operation, CK_FLAGS flags)
+/* What the token's flags say before a PIN is spent, and the card where it was asked. */
+static enum ks_error judge(struct ks_operation *operation, CK_FLAGS flags, int32_t tries)
 {
-	if (flags & CKF_USER_PIN_LOCKED) {
+	if ((flags & CKF_USER_PIN_LOCKED) || tries == 0) {
 		ks_explain(
 			operation, "the PIN is blocked; unblock it with the token's own program");
 		return KS_PIN_BLOCKED;
 	}
-	if (flags & CKF_USER_PIN_FINAL_TRY) {
+	if ((flags & CKF_USER_PIN_FINAL_TRY) || tries == 1) {
 		ks_explain(operation, "only one PIN try is left, and it is not spent here; log in "
 				      "once with the token's own program");
 		return KS_PIN_LAST_TRY;
@@ -90,6 +91,16 @@ static enum ks_error check_length(struct login *login, const CK_TOKEN_INFO *info
 	return KS_PIN_WRONG;
 }
 
+static int32_t tries_left(struct token *token)
+{
+	int32_t tries;
+
+	pthread_mutex_lock(&token->lock);
+	tries = token->card.tries;
+	pthread_mutex_unlock(&token->lock);
+	return tries;
+}
+
 static enum ks_error another_token(struct ks_operation *operation)
 {
 	log_warning("another token is in the slot");
@@ -111,7 +122,7 @@ enum ks_error login_guard(struct login *login)
 	}
 
 	if (error == KS_OK)
-		error = judge(login->operation, info.flags);
+		error = judge(login->operation, info.flags, tries_left(login->token));
 	else if (value == CKR_OK)
 		return another_token(login->operation);
 	if (value != CKR_OK)
@@ -161,6 +172,8 @@ enum ks_error login_ask(struct login *login)
 	secret_deinit(&login->pin);
 	if (login->asked >= LOGIN_TRIES)
 		return login->was_wrong ? KS_PIN_WRONG : KS_PIN_NEEDED;
+	token_card_learn(login->provider, token);
+	token_card_try_tries(login->provider, token);
 	error = login_guard(login);
 	if (error != KS_OK)
 		return error;
@@ -179,6 +192,7 @@ CK_RV login_send(struct login *login, CK_SESSION_HANDLE session, CK_USER_TYPE us
 		(CK_ULONG)login->pin.len);
 
 	login->sent++;
+	token_card_forget_tries(login->token);
 	login->was_wrong = login_was_wrong(value);
 	if (login->was_wrong || return_value_error(value) == KS_PIN_BLOCKED)
 		take_wrong_pin(login);

@@ -10,6 +10,7 @@
 #include <keystile/secret.h>
 
 #include "return_value.h"
+#include "token_card.h"
 
 /* Requests that may wait for one PIN; more would keep the module's other tokens waiting. */
 #define WAITING_MAX 8
@@ -72,6 +73,7 @@ static enum ks_error send_pin(struct login *login, bool pad)
 			return error;
 		value = CKR_OK;
 		generation = token_generation(login->token);
+		token_card_tries(login->provider, login->token);
 		error = login_guard(login);
 		if (error == KS_OK)
 			error = send_once(login, pad, &generation, &value);

@@ -52,6 +52,8 @@ static enum ks_error pkcs11_open(struct ks_worker *worker, struct ks_operation *
 		pkcs11_close(provider);
 		return error;
 	}
+	if (!card_library_find(&provider->cards))
+		log_debug("the module speaks with no cards");
 	provider->watch = watch_start(provider);
 	if (provider->watch && seconds > 0)
 		idle_start(provider, seconds);

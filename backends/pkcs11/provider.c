@@ -11,6 +11,7 @@
 
 #include "return_value.h"
 #include "slots.h"
+#include "token_card.h"
 
 /* A session may turn out void once while keys are read; then new ones are tried. */
 #define READ_ATTEMPTS 2
@@ -176,6 +177,7 @@ enum ks_error provider_read_keys(
 {
 	enum ks_error error = read_keys(token, operation);
 
+	token_card_learn(provider, token);
 	provider_report(provider, token);
 	return error;
 }

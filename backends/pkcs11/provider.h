@@ -25,6 +25,7 @@ struct provider {
 	struct ks_worker *worker; /* borrowed */
 	struct watch *watch;	  /* may be NULL */
 	struct module module;
+	struct card_library cards;
 	struct p11_kit_uri *uri; /* which tokens are meant; NULL: all */
 	struct gate calls;	 /* who calls the module is inside, who finalises it is alone */
 	struct gate scan;	 /* who looks through the slots is alone */
@@ -61,6 +62,8 @@ void provider_leave(struct provider *provider);
 void provider_card_left(struct provider *provider, const char *reader, bool occupied);
 /* The module shows a token there. */
 bool provider_has_token_in(struct provider *provider, const char *reader);
+/* The one that it shows there, NULL where it shows none or several. */
+struct token *provider_only_token_in(struct provider *provider, const char *reader);
 /*
  * pcscd has gone, and with it all that the module had from it: its tokens are gone, and who enters
  * next begins with it anew.

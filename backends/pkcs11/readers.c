@@ -17,7 +17,7 @@
 	(SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE | SCARD_STATE_EMPTY | SCARD_STATE_PRESENT | \
 		SCARD_STATE_MUTE | 0xffff0000UL)
 
-static bool find_symbol(void *library, const char *name, void *function)
+bool readers_symbol(void *library, const char *name, void *function)
 {
 	void *symbol = dlsym(library, name);
 
@@ -25,16 +25,20 @@ static bool find_symbol(void *library, const char *name, void *function)
 	return symbol != NULL;
 }
 
+void *readers_library(void)
+{
+	return dlopen(LIBRARY, RTLD_NOW | RTLD_NOLOAD);
+}
+
 bool readers_find(struct readers *readers)
 {
-	/* Kept: the thread that waits may outlive the module's own use of it. */
-	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_NOLOAD);
+	void *library = readers_library();
 
 	return library != NULL &&
-	       find_symbol(library, "SCardEstablishContext", &readers->establish) &&
-	       find_symbol(library, "SCardReleaseContext", &readers->release) &&
-	       find_symbol(library, "SCardListReaders", &readers->list) &&
-	       find_symbol(library, "SCardGetStatusChange", &readers->wait);
+	       readers_symbol(library, "SCardEstablishContext", &readers->establish) &&
+	       readers_symbol(library, "SCardReleaseContext", &readers->release) &&
+	       readers_symbol(library, "SCardListReaders", &readers->list) &&
+	       readers_symbol(library, "SCardGetStatusChange", &readers->wait);
 }
 
 bool readers_connect(struct readers *readers)

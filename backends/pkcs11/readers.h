@@ -38,6 +38,13 @@ enum readers_news {
 	READERS_LOST,  /* pcscd has gone, or is not there */
 };
 
+/*
+ * PC/SC's library, NULL where nothing in this process has loaded it. It stays: the thread that
+ * waits may outlive the module's own use of it.
+ */
+void *readers_library(void);
+/* *function is a pointer to a function, which is left NULL where there is none of that name. */
+bool readers_symbol(void *library, const char *name, void *function);
 /* False: nothing in this process has loaded PC/SC's library. */
 bool readers_find(struct readers *readers);
 /* False: pcscd is not there, or refuses. */

@@ -9,6 +9,7 @@
 #include <keystile/log.h>
 
 #include "return_value.h"
+#include "token_card.h"
 
 /* Sessions found void before the PIN was sent are opened again, once. */
 #define ATTEMPTS 2
@@ -56,8 +57,10 @@ static enum ks_error run(struct signing *signing, const struct session *session,
 
 	if (error == KS_OK)
 		error = confirm_public(signing, session);
-	if (error == KS_OK)
+	if (error == KS_OK) {
+		token_card_tries(signing->login.provider, signing->login.token);
 		error = login_guard(&signing->login);
+	}
 	if (error != KS_OK)
 		return error;
 	*sent = true;

@@ -19,6 +19,7 @@ struct token *token_new(struct module *module, uint32_t id, const struct token_i
 	token->module = module;
 	token->id = id;
 	token->identity = *identity;
+	token->card.tries = KS_TRIES_UNKNOWN;
 	token->sessions_max = module->threads ? TOKEN_SESSIONS_MAX : 1;
 	gate_init(&token->login);
 	gate_init(&token->use);
@@ -32,6 +33,7 @@ void token_free(struct token **token)
 	if (!*token)
 		return;
 	key_list_deinit(&(*token)->keys);
+	piv_facts_deinit(&(*token)->card);
 	gate_deinit(&(*token)->login);
 	gate_deinit(&(*token)->use);
 	pthread_cond_destroy(&(*token)->session_given);
@@ -81,7 +83,7 @@ struct ks_token token_view(const struct token *token)
 		.serial = token->identity.serial,
 		.model = token->identity.model,
 		.location = token->location,
-		.tries_left = KS_TRIES_UNKNOWN,
+		.tries_left = token->card.tries,
 	};
 
 	if (token->flags & CKF_LOGIN_REQUIRED)
@@ -92,10 +94,10 @@ struct ks_token token_view(const struct token *token)
 		view.flags |= KS_TOKEN_PIN_PAD;
 	if (!(token->flags & CKF_USER_PIN_INITIALIZED))
 		view.flags |= KS_TOKEN_NO_PIN;
-	if (token->flags & CKF_USER_PIN_LOCKED) {
+	if ((token->flags & CKF_USER_PIN_LOCKED) || token->card.tries == 0) {
 		view.flags |= KS_TOKEN_PIN_BLOCKED;
 		view.tries_left = 0;
-	} else if (token->flags & CKF_USER_PIN_FINAL_TRY) {
+	} else if ((token->flags & CKF_USER_PIN_FINAL_TRY) || token->card.tries == 1) {
 		view.flags |= KS_TOKEN_LAST_TRY;
 		view.tries_left = 1;
 	}

@@ -13,6 +13,7 @@
 #include "gate.h"
 #include "key_list.h"
 #include "module.h"
+#include "piv.h"
 
 #define TOKEN_SESSIONS_MAX 8
 
@@ -57,6 +58,7 @@ struct token {
 	bool logged_in;
 	bool read_logged_in; /* keys were read with a login once */
 	struct key_list keys;
+	struct piv_facts card; /* see token_card.h */
 };
 
 struct token *token_new(struct module *module, uint32_t id, const struct token_identity *identity);

@@ -92,6 +92,50 @@ struct ks_key {
 	const struct ks_certificate *certificate; /* NULL: none */
 };
 
+/* What a card says of how a key may be used; 0: it does not say. As YubiKeys number them. */
+enum ks_pin_policy {
+	KS_PIN_POLICY_UNKNOWN,
+	KS_PIN_NEVER,
+	KS_PIN_ONCE,
+	KS_PIN_ALWAYS,
+	KS_PIN_MATCH_ONCE, /* or a fingerprint */
+	KS_PIN_MATCH_ALWAYS,
+	KS_PIN_POLICY_COUNT
+};
+enum ks_touch_policy {
+	KS_TOUCH_POLICY_UNKNOWN,
+	KS_TOUCH_NEVER,
+	KS_TOUCH_ALWAYS,
+	KS_TOUCH_CACHED, /* for some seconds after one */
+	KS_TOUCH_POLICY_COUNT
+};
+enum ks_origin {
+	KS_ORIGIN_UNKNOWN,
+	KS_ORIGIN_GENERATED, /* on the card: it is nowhere else */
+	KS_ORIGIN_IMPORTED,
+	KS_ORIGIN_COUNT
+};
+
+struct ks_key_facts {
+	struct bytes blob;	  /* of a key that the token shows */
+	uint8_t slot;		  /* the place on the card, 0x9a */
+	uint8_t pin;		  /* enum ks_pin_policy */
+	uint8_t touch;		  /* enum ks_touch_policy */
+	uint8_t origin;		  /* enum ks_origin */
+	struct bytes attestation; /* X.509 in DER, by which the card proves it; empty: none */
+};
+
+#define KS_KEY_FACTS_MAX 24
+
+/* The card in a token, which is more than what its module says. */
+struct ks_card {
+	const char *firmware;	   /* "5.4.3"; foreign text, as are the rest */
+	const char *serial;	   /* the device's own, which may be another than the token's */
+	struct bytes intermediate; /* X.509 in DER, of the key that signed the attestations */
+	const struct ks_key_facts *keys;
+	size_t count;
+};
+
 /* What is to be signed. */
 struct ks_sign {
 	uint32_t token;

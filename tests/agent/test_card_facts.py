@@ -1,0 +1,104 @@
+"""What the card itself says, asked through PC/SC beside the module: tries left, before a PIN is asked for and before one is sent."""
+import unittest
+
+import lab
+from lab import card
+
+import card_bed
+
+
+def setUpModule():
+    lab.namespaces.enter()
+
+
+class Tries(card_bed.Case):
+    """For each module; OpenSC's flags know of the last try, ykcs11's of none."""
+
+    kinds = {"9a": "p256", "9c": "p384"}
+
+    def token(self):
+        (provider,) = self.agent.status()["providers"]
+        (token,) = provider["tokens"]
+        return token
+
+    def logged_out(self):
+        """The agent takes the card for a new one."""
+        self.card.remove()
+        lab.wait_for("no keys", lambda: not self.blobs())
+        self.card.insert()
+        self.wait_for_keys(self.card)
+
+    def test_they_are_known_once_the_card_is_there_and_cost_none(self):
+        self.card.pin_tries(2)
+        self.logged_out()
+        self.assertEqual(self.token()["tries_left"], 2)
+        self.assertEqual(self.card.status()["pin_tries"], 2)
+
+    def test_the_question_says_them_as_they_are_now(self):
+        self.logged_out()
+        self.card.pin_tries(2)
+        self.signs()
+        self.assertIn("Tries left: 2", self.asked.prompts()[-1])
+        self.no_pin_was_wrong()
+
+    def test_after_a_wrong_pin_it_says_how_many_are_left(self):
+        self.logged_out()
+        once = self.card.folder.path / "once"
+        self.asked.does(f'if mkdir {once}; then echo 999999; else echo {self.card.pin}; fi')
+        self.signs()
+        self.assertIn("Tries left: 3", self.asked.prompts()[-2])
+        self.assertIn("Tries left: 2", self.asked.prompts()[-1])
+        self.assertEqual(self.card.status()["wrong_pins"], 1)
+
+    def test_the_last_one_is_not_spent(self):
+        self.logged_out()
+        self.card.pin_tries(1)
+        self.card.forget()
+        before = len(self.asked.prompts())
+        with lab.AgentClient(self.agent) as one:
+            self.assertIsNone(self.request(one, "9a", b"data"))
+        self.refused_with("one PIN try")
+        self.assertEqual(len(self.asked.prompts()), before)
+        self.assertEqual((self.card.status()["pins"], self.card.status()["pin_tries"]), (0, 1))
+
+
+class OpenSC(Tries):
+    module = card.OPENSC
+
+
+class Ykcs11(Tries):
+    module, reader, yubikey = card.YKCS11, "Yubico YubiKey CCID", True
+
+
+class Cost(card_bed.Case):
+    """What is asked beside the module costs its commands once; a signature is what the module makes of it."""
+
+    reader, yubikey = "Yubico YubiKey CCID", True
+    # Of these four OpenSC sends one, the version, once.
+    metadata, serial, attestation, version = "f7", "f8", "f9", "fd"
+
+    def asked_for(self):
+        commands = self.card.status()["commands"]
+        return [commands.get(one, 0) for one in (self.metadata, self.serial, self.attestation, self.version)]
+
+    def test_it_is_paid_when_the_card_comes_and_never_for_a_signature(self):
+        self.card.remove()
+        lab.wait_for("no keys", lambda: not self.blobs())
+        self.card.forget()
+        self.card.insert()
+        self.wait_for_keys(self.card)
+        # Three of the four slots hold a key; the fourth that is asked is the last of them.
+        self.assertEqual(self.asked_for(), [4, 1, 0, 2])
+        self.signs("9a")
+        self.signs("9e")
+        for slot in ("9e", "9a", "9e"):
+            self.card.forget()
+            self.signs(slot)
+            self.assertEqual(self.asked_for(), [0, 0, 0, 0])
+            self.assertNotIn(card.VERIFY, self.card.status()["commands"])
+
+
+del Tries
+
+if __name__ == "__main__":
+    unittest.main()
