@@ -1,13 +1,6 @@
 /*
  * What a token is asked for, one request each, and the person who is told of its touch meanwhile.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <fido/err.h>
 #include <openssl/rand.h>
 
@@ -22,14 +15,11 @@
 #define ANSWER_MS 5000
 /* A hundred credentials, two or three commands each. */
 #define MANY_ANSWERS_MS 20000
-/* How long a token that another program uses is waited for. */
-#define BUSY_MS 2000
-#define PATIENT_MS 5000
-#define BUSY_STEP_MS 50
 
 static struct token_call call_for(const struct signing *signing, enum token_call_kind kind)
 {
-	struct token_call call = {.kind = kind, .timeout_ms = ANSWER_MS};
+	struct token_call call = {
+		.kind = kind, .timeout_ms = ANSWER_MS, .busy_ms = device_patience_ms(signing)};
 
 	if (signing->key != NULL) {
 		call.ed25519 = signing->key->key.kind == KEY_SK_ED25519;
@@ -84,52 +74,6 @@ static enum ks_error run_silently(
 	return exchange_run(exchange, 1, &watch);
 }
 
-static enum ks_error not_opened(const struct signing *signing, const char *path, int error)
-{
-	log_error("%s can't be opened: %s", path, strerror(error));
-	ks_explain(signing->operation, "%s can't be opened: %s", path, strerror(error));
-	return error == ENOENT || error == ENODEV || error == ENXIO ? KS_NO_TOKEN
-								    : KS_DEVICE_FAILED;
-}
-
-/*
- * Programs that use libfido2, as this does, lock the device as long as they speak with it. From
- * afar nobody waits for that: the touch could be theirs.
- */
-static enum ks_error lock_device(const struct signing *signing, int device)
-{
-	int usual_ms = signing->request->remote ? 0 : BUSY_MS;
-	int patience_ms = signing->patient ? PATIENT_MS : usual_ms;
-	struct pollfd over = {.fd = ks_cancel_fd(signing->operation), .events = POLLIN};
-
-	while (flock(device, LOCK_EX | LOCK_NB) != 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return KS_OK; /* it can't be locked by anybody */
-		if (patience_ms <= 0)
-			return code_error(signing->operation, FIDO_ERR_CHANNEL_BUSY);
-		patience_ms -= BUSY_STEP_MS;
-		if (poll(&over, 1, BUSY_STEP_MS) != 0)
-			return KS_CANCELLED;
-	}
-	return KS_OK;
-}
-
-static enum ks_error begin_session(struct signing *signing, struct fido_token *token)
-{
-	AUTO(fd) device = open(token->path, O_RDWR | O_CLOEXEC | O_NOCTTY);
-	enum ks_error error;
-
-	if (device < 0)
-		return not_opened(signing, token->path, errno);
-	error = token_check_node(signing->tokens, token, device);
-	if (error != KS_OK)
-		return code_error(signing->operation, TOKEN_CODE_GONE);
-	error = lock_device(signing, device);
-	if (error != KS_OK)
-		return error;
-	return session_start(&token->session, signing->operation, TAKE_FD(device), token->removed);
-}
-
 enum ks_error ask_open(struct signing *signing, struct fido_token *token)
 {
 	struct exchange exchange = {
@@ -138,7 +82,7 @@ enum ks_error ask_open(struct signing *signing, struct fido_token *token)
 
 	if (token->session.pid != 0)
 		return KS_OK;
-	error = begin_session(signing, token);
+	error = device_open(signing, token);
 	if (error == KS_OK)
 		error = run_silently(signing, &exchange, NULL);
 	if (error == KS_OK)

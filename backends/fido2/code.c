@@ -71,3 +71,10 @@ bool code_is_stranger(int32_t code)
 {
 	return code == FIDO_ERR_NO_CREDENTIALS || code == FIDO_ERR_INVALID_CREDENTIAL;
 }
+
+bool code_ends_session(int32_t code)
+{
+	return code == TOKEN_CODE_GONE || code == TOKEN_CODE_LATE || code == TOKEN_CODE_CONFINE ||
+	       code == FIDO_ERR_TX || code == FIDO_ERR_RX || code == FIDO_ERR_RX_NOT_CBOR ||
+	       code == FIDO_ERR_RX_INVALID_CBOR;
+}

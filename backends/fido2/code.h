@@ -12,5 +12,10 @@ KS_MUST_CHECK enum ks_error code_error(struct ks_operation *operation, int32_t c
 bool code_wants_pin(int32_t code);
 /* It does not hold the key. */
 bool code_is_stranger(int32_t code);
+/*
+ * What was not answered, or not as it should be, may be answered yet: the next request needs a
+ * process and a queue of reports of its own.
+ */
+bool code_ends_session(int32_t code);
 
 #endif

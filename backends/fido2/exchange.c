@@ -14,6 +14,7 @@
 #include <keystile/cleanup.h>
 #include <keystile/log.h>
 
+#include "code.h"
 #include "session.h"
 
 #define EXCHANGES_MAX 32
@@ -81,9 +82,7 @@ static void take_done(struct exchange *exchange, const struct token_answer *answ
 		buf_put(&exchange->body, answer->body);
 	if (buf_status(&exchange->body) != KS_OK)
 		exchange->code = TOKEN_CODE_LATE;
-	/* What was cancelled may still be answered by a token that was late with it. */
-	if (exchange->code == TOKEN_CODE_GONE || exchange->code == TOKEN_CODE_LATE ||
-		exchange->code == TOKEN_CODE_CONFINE)
+	if (code_ends_session(exchange->code))
 		session_end(exchange->session);
 }
 
@@ -177,9 +176,11 @@ static int64_t begin(struct exchange *exchanges, size_t count)
 	int64_t longest = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		exchanges[i].pending = true;
-		exchanges[i].code = 0;
 		buf_init(&exchanges[i].body, TOKEN_ANSWER_MAX);
+		end_with(&exchanges[i], TOKEN_CODE_LATE);
+		if (exchanges[i].session->pid == 0)
+			continue; /* what it said before ended it */
+		exchanges[i].pending = true;
 		send_call(exchanges[i].session, &exchanges[i].call);
 		if (exchanges[i].call.timeout_ms > longest)
 			longest = exchanges[i].call.timeout_ms;

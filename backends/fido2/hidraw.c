@@ -13,16 +13,21 @@
 #include <unistd.h>
 
 #define COMMAND_FIRST 0x80 /* set in the first report of a message, not in those that follow */
+#define COMMAND_INIT (COMMAND_FIRST | 0x06)
 #define COMMAND_CBOR (COMMAND_FIRST | 0x10)
 #define COMMAND_CANCEL (COMMAND_FIRST | 0x11)
 #define COMMAND_KEEPALIVE (COMMAND_FIRST | 0x3b)
 #define COMMAND_ERROR (COMMAND_FIRST | 0x3f)
 #define COMMAND_AT 4 /* offset in a report; two bytes of length follow, then data */
+#define LEN_AT 5
 #define DATA_AT 7
+#define NONCE_BYTES 8
 #define STATUS_UP_NEEDED 2
-#define ERROR_CHANNEL_BUSY 6
-/* How long a token may take to say that it has cancelled. */
+#define CHANNEL_BUSY 6 /* in COMMAND_ERROR, and as the status of a command (section 8.2) */
+#define CLIENT_PIN 6   /* the first byte of that command */
+/* How long a token may take to say that it has cancelled, and that it begins anew. */
 #define CANCEL_MS 500
+#define BUSY_STEP_MS 50
 
 static struct hidraw *the_device; /* fido_dev_io_open_t has no argument for it */
 
@@ -67,6 +72,21 @@ static void set_waiting(struct hidraw *hidraw, bool waiting)
 	hidraw->waits(hidraw->owner, waiting);
 }
 
+static bool carries_pin(const struct hid_message *message)
+{
+	return message->count > 1 && message->reports[0][1 + DATA_AT] == CLIENT_PIN;
+}
+
+/* What is an error of the transport was not taken; a command may have looked at the PIN already. */
+static bool says_busy(const struct hidraw *hidraw, const uint8_t *report)
+{
+	if (report[COMMAND_AT] == COMMAND_ERROR)
+		return report[DATA_AT] == CHANNEL_BUSY;
+	return report[COMMAND_AT] == COMMAND_CBOR && report[LEN_AT] == 0 &&
+	       report[LEN_AT + 1] == 1 && report[DATA_AT] == CHANNEL_BUSY &&
+	       !carries_pin(&hidraw->message);
+}
+
 /* What libfido2 will drop or take for a failure is looked at first. */
 static void look_at(struct hidraw *hidraw, const uint8_t *report)
 {
@@ -76,7 +96,7 @@ static void look_at(struct hidraw *hidraw, const uint8_t *report)
 		set_waiting(hidraw, report[DATA_AT] == STATUS_UP_NEEDED);
 	else
 		set_waiting(hidraw, false);
-	if (report[COMMAND_AT] == COMMAND_ERROR && report[DATA_AT] == ERROR_CHANNEL_BUSY)
+	if (says_busy(hidraw, report))
 		hidraw->busy = true;
 }
 
@@ -112,39 +132,99 @@ static bool await_report(struct hidraw *hidraw, int patience_ms)
 	}
 }
 
-static int read_report(void *handle, unsigned char *out, size_t len, int patience_ms)
+static bool take_report(struct hidraw *hidraw, uint8_t *out)
 {
-	struct hidraw *hidraw = handle;
 	ssize_t got;
 
-	if (len != HID_REPORT_BYTES || hidraw->gone || !await_report(hidraw, patience_ms))
-		return -1;
 	do {
 		got = read(hidraw->device, out, HID_REPORT_BYTES);
 	} while (got < 0 && errno == EINTR);
 	if (got <= 0)
 		hidraw->gone = true;
-	if (got != HID_REPORT_BYTES)
-		return -1;
-	look_at(hidraw, out);
+	return got == HID_REPORT_BYTES;
+}
+
+/* ---- A token that is busy ---- */
+
+/* False: the request was cancelled meanwhile. */
+static bool rest(struct hidraw *hidraw, int64_t end_ms)
+{
+	struct pollfd wish = {.fd = hidraw->wishes, .events = POLLIN};
+	int64_t left = end_ms - now_ms();
+	int patience_ms = left > BUSY_STEP_MS ? BUSY_STEP_MS : (int)left;
+
+	if (poll(&wish, 1, patience_ms > 0 ? patience_ms : 0) > 0 &&
+		hidraw->cancelled(hidraw->owner))
+		cancel(hidraw);
+	return !hidraw->cancelling;
+}
+
+/* It may have said of each report of the message that it is busy. */
+static bool drop_waiting(struct hidraw *hidraw)
+{
+	struct pollfd events = {.fd = hidraw->device, .events = POLLIN};
+	uint8_t report[HID_REPORT_BYTES];
+
+	for (size_t i = 0; i < HID_MESSAGE_REPORTS && poll(&events, 1, 0) > 0; i++)
+		if (!take_report(hidraw, report))
+			return false;
+	return true;
+}
+
+/* False: it is left at what the token said. */
+static bool ask_again(struct hidraw *hidraw)
+{
+	const struct hid_message *message = &hidraw->message;
+
+	if (hidraw->busy_until_ms == 0)
+		hidraw->busy_until_ms = now_ms() + hidraw->busy_ms;
+	if (now_ms() >= hidraw->busy_until_ms || now_ms() >= hidraw->end_ms ||
+		!rest(hidraw, hidraw->busy_until_ms) || !drop_waiting(hidraw))
+		return false;
+	for (size_t i = 0; i < message->count; i++)
+		if (!write_report(hidraw, message->reports[i]))
+			return false;
+	hidraw->busy = false;
+	return true;
+}
+
+/* ---- libfido2's functions ---- */
+
+static int read_report(void *handle, unsigned char *out, size_t len, int patience_ms)
+{
+	struct hidraw *hidraw = handle;
+
+	do {
+		if (len != HID_REPORT_BYTES || hidraw->gone || !await_report(hidraw, patience_ms) ||
+			!take_report(hidraw, out))
+			return -1;
+		look_at(hidraw, out);
+	} while (hidraw->busy && ask_again(hidraw));
 	return HID_REPORT_BYTES;
 }
 
+/* The report has a number of zero in front. */
 static void note_request(struct hidraw *hidraw, const uint8_t *report)
 {
-	memcpy(hidraw->channel, report, sizeof(hidraw->channel));
-	if ((report[COMMAND_AT] & COMMAND_FIRST) != 0)
-		hidraw->in_cbor = report[COMMAND_AT] == COMMAND_CBOR;
+	struct hid_message *message = &hidraw->message;
+
+	memcpy(hidraw->channel, report + 1, sizeof(hidraw->channel));
+	if ((report[1 + COMMAND_AT] & COMMAND_FIRST) != 0) {
+		hidraw->in_cbor = report[1 + COMMAND_AT] == COMMAND_CBOR;
+		hidraw->busy_until_ms = 0;
+		message->count = 0;
+	}
+	if (message->count < HID_MESSAGE_REPORTS)
+		memcpy(message->reports[message->count++], report, HID_REPORT_BYTES + 1);
 }
 
-/* The report has a number of zero in front. */
 static int write_request(void *handle, const unsigned char *report, size_t len)
 {
 	struct hidraw *hidraw = handle;
 
 	if (len != HID_REPORT_BYTES + 1 || hidraw->gone || hidraw->cancelling)
 		return -1;
-	note_request(hidraw, report + 1);
+	note_request(hidraw, report);
 	return write_report(hidraw, report) ? (int)len : -1;
 }
 
@@ -160,11 +240,49 @@ static void close_device(void *handle)
 	(void)handle;
 }
 
-void hidraw_begin(struct hidraw *hidraw, uint32_t timeout_ms)
+/* ---- A request ---- */
+
+void hidraw_begin(struct hidraw *hidraw, uint32_t timeout_ms, uint32_t busy_ms)
 {
 	hidraw->gone = hidraw->late = hidraw->busy = hidraw->cancelling = hidraw->waiting = false;
 	hidraw->in_cbor = false;
 	hidraw->end_ms = now_ms() + timeout_ms;
+	hidraw->busy_ms = busy_ms;
+}
+
+/* On a channel that is in use it ends what is going on there (CTAP 2.1 section 11.2.9.1.3). */
+static bool begin_anew(struct hidraw *hidraw, uint8_t nonce[static NONCE_BYTES])
+{
+	uint8_t report[HID_REPORT_BYTES + 1] = {0};
+	int64_t now = now_ms();
+
+	memcpy(nonce, &now, sizeof(now));
+	memcpy(report + 1, hidraw->channel, sizeof(hidraw->channel));
+	report[1 + COMMAND_AT] = COMMAND_INIT;
+	report[1 + LEN_AT + 1] = NONCE_BYTES;
+	memcpy(report + 1 + DATA_AT, nonce, NONCE_BYTES);
+	hidraw->give_up_ms = now + CANCEL_MS;
+	return write_report(hidraw, report);
+}
+
+bool hidraw_settle(struct hidraw *hidraw)
+{
+	uint8_t nonce[NONCE_BYTES];
+	uint8_t report[HID_REPORT_BYTES];
+
+	if (!hidraw->late || !hidraw->in_cbor || hidraw->gone)
+		return !hidraw->late;
+	if (!hidraw->cancelling)
+		cancel(hidraw);
+	if (!begin_anew(hidraw, nonce))
+		return false;
+	while (now_ms() < hidraw->give_up_ms && await_report(hidraw, -1) &&
+		take_report(hidraw, report))
+		if (memcmp(report, hidraw->channel, sizeof(hidraw->channel)) == 0 &&
+			report[COMMAND_AT] == COMMAND_INIT &&
+			memcmp(report + DATA_AT, nonce, NONCE_BYTES) == 0)
+			return true;
+	return false;
 }
 
 bool hidraw_attach(struct hidraw *hidraw, fido_dev_t *device)

@@ -95,14 +95,41 @@ static enum ks_error tell_wrong(struct signing *signing)
 	return KS_PIN_WRONG;
 }
 
-static enum ks_error send(struct signing *signing, bool typed, struct buf *signature)
+static enum ks_error send_once(struct signing *signing, int32_t *code, struct buf *signature)
+{
+	return signing->spend != NULL ? signing->spend(signing, code)
+				      : ask_assertion(signing, true, code, signature);
+}
+
+/*
+ * A token that is busy is asked again below (hidraw.c), but for the one command that has the PIN in
+ * it: that is sent again only where no try is missing, so that it was right or not looked at.
+ */
+static enum ks_error send_to_busy(
+	struct signing *signing, uint32_t tries, int32_t *code, struct buf *signature)
+{
+	uint32_t patience_ms = device_patience_ms(signing);
+	uint32_t left = tries;
+	enum ks_error error = send_once(signing, code, signature);
+
+	while (error == KS_OK && *code == FIDO_ERR_CHANNEL_BUSY && left >= tries) {
+		error = device_rest(signing, &patience_ms);
+		if (error == KS_OK)
+			error = ask_tries(signing, &left);
+		if (error == KS_OK && left >= tries)
+			error = send_once(signing, code, signature);
+	}
+	return error;
+}
+
+static enum ks_error send(
+	struct signing *signing, bool typed, uint32_t tries, struct buf *signature)
 {
 	int32_t code;
 	enum ks_error error;
 
 	signing->pin_given = typed;
-	error = signing->spend != NULL ? signing->spend(signing, &code)
-				       : ask_assertion(signing, true, &code, signature);
+	error = send_to_busy(signing, tries, &code, signature);
 	if (error != KS_OK)
 		return error;
 	if (code == FIDO_ERR_PIN_AUTH_BLOCKED)
@@ -145,7 +172,7 @@ static enum ks_error try_kept(
 	if (error == KS_OK && tries < KEPT_TRIES_MIN)
 		error = KS_PIN_NEEDED;
 	if (error == KS_OK)
-		error = send(signing, false, signature);
+		error = send(signing, false, tries, signature);
 	if (error == KS_PIN_WRONG || error == KS_PIN_BLOCKED || error == KS_UNSUPPORTED)
 		kept_pin_drop(signing->tokens, signing->token);
 	if (error != KS_PIN_WRONG) {
@@ -167,7 +194,7 @@ static enum ks_error attempt(
 	if (error == KS_OK)
 		error = check(signing, attempts);
 	if (error == KS_OK)
-		error = send(signing, true, signature);
+		error = send(signing, true, tries, signature);
 	if (error == KS_OK && may_keep(signing))
 		kept_pin_put(signing->tokens, signing->token, &signing->pin);
 	note_attempt(attempts, signing);
@@ -193,10 +220,10 @@ enum ks_error pin_sign(struct signing *signing, struct buf *signature)
 enum ks_error pin_spend(struct signing *signing)
 {
 	const struct attempts none = {0};
-	uint32_t tries;
+	uint32_t tries = 0;
 	enum ks_error error = guard(signing, &tries);
 
 	if (error == KS_OK)
 		error = check(signing, &none);
-	return error == KS_OK ? send(signing, true, NULL) : error;
+	return error == KS_OK ? send(signing, true, tries, NULL) : error;
 }

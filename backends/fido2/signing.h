@@ -1,7 +1,7 @@
 /*
  * One signature with a key that a client handed over, and what the files that make it call of each
- * other: which token holds it (choose.c), PIN (pin.c), touch and the assertion itself (ask.c),
- * their order (signing.c).
+ * other: which token holds it (choose.c), its device (device.c), PIN (pin.c), touch and the
+ * assertion itself (ask.c), their order (signing.c).
  */
 #ifndef KEYSTILE_FIDO2_SIGNING_H
 #define KEYSTILE_FIDO2_SIGNING_H
@@ -49,6 +49,18 @@ KS_MUST_CHECK enum ks_error choose_token(struct signing *signing);
  * now, or the person touches it to say that it is the one.
  */
 KS_MUST_CHECK enum ks_error choose_surely(struct signing *signing);
+
+/* ---- device.c ---- */
+
+/*
+ * How long a token that another program uses is waited for. From afar nobody waits: the touch could
+ * be meant for that program.
+ */
+uint32_t device_patience_ms(const struct signing *signing);
+/* A moment of that. KS_BUSY, with its words: there is none left. */
+KS_MUST_CHECK enum ks_error device_rest(const struct signing *signing, uint32_t *patience_ms);
+/* Opens and locks it, and starts its process. */
+KS_MUST_CHECK enum ks_error device_open(struct signing *signing, struct fido_token *token);
 
 /* ---- ask.c ---- */
 

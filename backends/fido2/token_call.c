@@ -14,6 +14,7 @@ void token_call_encode(const struct token_call *call, struct buf *out)
 {
 	buf_put_u8(out, (uint8_t)call->kind);
 	buf_put_u32(out, call->timeout_ms);
+	buf_put_u32(out, call->busy_ms);
 	buf_put_bool(out, call->ed25519);
 	buf_put_bool(out, call->present);
 	buf_put_bool(out, call->verified);
@@ -30,6 +31,7 @@ enum ks_error token_call_decode(struct bytes bytes, struct token_call *out)
 
 	*out = (struct token_call){.kind = (enum token_call_kind)kind};
 	out->timeout_ms = reader_u32(&in);
+	out->busy_ms = reader_u32(&in);
 	out->ed25519 = reader_bool(&in);
 	out->present = reader_bool(&in);
 	out->verified = reader_bool(&in);

@@ -35,6 +35,7 @@ enum token_call_kind {
 struct token_call {
 	enum token_call_kind kind;
 	uint32_t timeout_ms;
+	uint32_t busy_ms; /* how long a token that another program uses is asked again */
 	/* For TOKEN_ASSERT. */
 	bool ed25519; /* else P-256 */
 	bool present;

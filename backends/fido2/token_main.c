@@ -66,10 +66,13 @@ static bool on_wish(void *owner)
 	return true;
 }
 
-/* What went wrong on the way says more than what libfido2 made of it. */
-static int32_t code_of(const struct hidraw *hidraw, int code)
+/*
+ * What went wrong on the way says more than what libfido2 made of it: a token that did not answer
+ * getInfo is opened by it as one that knows U2F alone.
+ */
+static int32_t code_of(const struct hidraw *hidraw, enum token_call_kind kind, int code)
 {
-	if (code == FIDO_OK)
+	if (code == FIDO_OK && kind != TOKEN_OPEN)
 		return TOKEN_CODE_OK;
 	if (hidraw->gone)
 		return TOKEN_CODE_GONE;
@@ -85,9 +88,11 @@ static void carry_out(struct hidraw *hidraw, fido_dev_t *device, const struct to
 	AUTO(buf) body = {.max = TOKEN_ANSWER_MAX - 64};
 	struct token_answer answer = {.kind = TOKEN_DONE};
 
-	hidraw_begin(hidraw, call->timeout_ms);
-	answer.code = code_of(hidraw, perform(device, call, &body));
-	if (buf_status(&body) != KS_OK)
+	hidraw_begin(hidraw, call->timeout_ms, call->busy_ms);
+	answer.code = code_of(hidraw, call->kind, perform(device, call, &body));
+	if (!hidraw_settle(hidraw) && answer.code != TOKEN_CODE_OK)
+		answer.code = TOKEN_CODE_LATE;
+	else if (buf_status(&body) != KS_OK)
 		answer.code = FIDO_ERR_RX_INVALID_CBOR;
 	else if (answer.code == TOKEN_CODE_OK)
 		answer.body = buf_bytes(&body);

@@ -45,7 +45,8 @@ static void renew_agreement(struct client_pin *pin)
 
 void client_pin_init(struct client_pin *pin)
 {
-	*pin = (struct client_pin){.tries = PIN_TRIES, .len_least = 4};
+	*pin = (struct client_pin){
+		.tries = PIN_TRIES, .finger_tries = FINGER_TRIES, .len_least = 4};
 	client_pin_power(pin);
 }
 
@@ -133,6 +134,12 @@ enum ctap_status pin_proof_check(struct token *token, const struct pin_proof *pr
 	if (!held->bound && permission != PERMIT_MANAGE)
 		bind_token(held, rp_hash);
 	return CTAP_OK;
+}
+
+bool pin_proof_present(const struct token *token, const struct pin_proof *proof)
+{
+	return proof->there && knows_protocol(token, proof->protocol) &&
+	       token->pin.tokens[proof->protocol - 1].present;
 }
 
 void pin_proof_spent(struct token *token, const struct pin_proof *proof)
@@ -252,6 +259,7 @@ static enum ctap_status try_pin(
 		return failed(pin);
 	pin->tries = PIN_TRIES;
 	pin->wrong_at_once = 0;
+	pin->finger_tries = FINGER_TRIES;
 	return CTAP_OK;
 }
 
@@ -329,14 +337,30 @@ static enum ctap_status change_pin(
 	return status == CTAP_OK ? keep_new(&token->pin, &secret, request->new_pin) : status;
 }
 
-static enum ctap_status give_token(struct token *token, const struct pin_request *request,
-	uint8_t permissions, cbor_item_t **answer)
+static enum ctap_status send_token(struct token *token, const struct pin_request *request,
+	const struct pin_secret *secret, uint8_t permissions, cbor_item_t **answer)
 {
 	struct pin_token *held = &token->pin.tokens[request->protocol - 1];
 	uint8_t sealed[PIN_SEALED_MAX];
-	struct pin_secret secret = {0};
 	uint8_t rp_hash[KEY_HASH_LEN];
 	size_t len = 0;
+
+	renew_tokens(&token->pin);
+	held->permissions = permissions;
+	if (request->rp.data != NULL) {
+		key_hash(request->rp, rp_hash);
+		bind_token(held, rp_hash);
+	}
+	len = pin_encrypt(secret, (struct span){.data = held->value, .len = PIN_TOKEN_LEN}, sealed);
+	*answer = item_new_map(1);
+	item_put(*answer, 2, item_new_bytes(sealed, len));
+	return CTAP_OK;
+}
+
+static enum ctap_status give_token(struct token *token, const struct pin_request *request,
+	uint8_t permissions, cbor_item_t **answer)
+{
+	struct pin_secret secret = {0};
 	enum ctap_status status = agree(token, request, &secret);
 
 	if (status == CTAP_OK)
@@ -345,16 +369,55 @@ static enum ctap_status give_token(struct token *token, const struct pin_request
 		return status;
 	if (token->pin.change_forced)
 		return request->subcommand == 5 ? CTAP_PIN_INVALID : CTAP_PIN_POLICY_VIOLATION;
-	renew_tokens(&token->pin);
-	held->permissions = permissions;
-	if (request->rp.data != NULL) {
-		key_hash(request->rp, rp_hash);
-		bind_token(held, rp_hash);
-	}
-	len = pin_encrypt(
-		&secret, (struct span){.data = held->value, .len = PIN_TOKEN_LEN}, sealed);
+	return send_token(token, request, &secret, permissions, answer);
+}
+
+/* ---- By finger ---- */
+
+/* A person who refuses is one whose finger it does not know. */
+enum ctap_status client_pin_finger(struct token *token, bool *known)
+{
+	struct client_pin *pin = &token->pin;
+	enum ctap_status status = CTAP_UV_BLOCKED;
+
+	if (pin->finger_tries > 0)
+		status = command_touch(token);
+	*known = status == CTAP_OK;
+	if (*known)
+		pin->finger_tries = FINGER_TRIES;
+	if (status != CTAP_OPERATION_DENIED)
+		return status;
+	return --pin->finger_tries > 0 ? CTAP_UV_INVALID : CTAP_UV_BLOCKED;
+}
+
+static enum ctap_status finger_token_with_permissions(
+	struct token *token, const struct pin_request *request, cbor_item_t **answer)
+{
+	struct pin_secret secret = {0};
+	bool known = false;
+	enum ctap_status status = CTAP_OK;
+
+	if (!token->settings.fingerprint)
+		return CTAP_INVALID_SUBCOMMAND;
+	if (request->permissions <= 0 || request->rp.data == NULL)
+		return CTAP_MISSING_PARAMETER;
+	status = agree(token, request, &secret);
+	if (status == CTAP_OK)
+		status = client_pin_finger(token, &known);
+	if (status == CTAP_OK)
+		status = send_token(token, request, &secret, (uint8_t)request->permissions, answer);
+	token->pin.tokens[request->protocol - 1].present = status == CTAP_OK;
+	return status;
+}
+
+static enum ctap_status finger_retries(
+	struct token *token, const struct pin_request *request, cbor_item_t **answer)
+{
+	(void)request;
+	if (!token->settings.fingerprint)
+		return CTAP_INVALID_SUBCOMMAND;
 	*answer = item_new_map(1);
-	item_put(*answer, 2, item_new_bytes(sealed, len));
+	item_put(*answer, 5, item_new_number(token->pin.finger_tries));
 	return CTAP_OK;
 }
 
@@ -403,9 +466,12 @@ static subcommand_function *subcommand(const struct token *token, int64_t number
 		[3] = set_pin,
 		[4] = change_pin,
 		[5] = pin_token,
+		[6] = finger_token_with_permissions,
+		[7] = finger_retries,
 		[9] = pin_token_with_permissions};
 
-	if (number < 1 || number > 9 || (number == 9 && !token->settings.permissions))
+	if (number < 1 || number > 9 ||
+		((number == 6 || number == 9) && !token->settings.permissions))
 		return NULL;
 	return known[number];
 }
@@ -419,6 +485,7 @@ enum ctap_status client_pin(
 
 	if (status != CTAP_OK)
 		return status;
+	fault_subcommand_begins(token, request.subcommand);
 	if (request.subcommand >= 0 && request.subcommand < COUNTS_SUBCOMMANDS)
 		token->counts.subcommands[request.subcommand]++;
 	run = subcommand(token, request.subcommand);

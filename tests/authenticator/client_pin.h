@@ -15,6 +15,7 @@
 
 #define PIN_HASH_LEN 16
 #define PIN_TRIES 8
+#define FINGER_TRIES 3
 #define PIN_TRIES_AT_ONCE 3 /* before power has to go and come */
 
 enum permission { PERMIT_MAKE = 0x01, PERMIT_ASSERT = 0x02, PERMIT_MANAGE = 0x04 };
@@ -22,7 +23,8 @@ enum permission { PERMIT_MAKE = 0x01, PERMIT_ASSERT = 0x02, PERMIT_MANAGE = 0x04
 struct pin_token {
 	uint8_t value[PIN_TOKEN_LEN];
 	uint8_t permissions;
-	bool bound; /* to an application */
+	bool present; /* given to a finger, which is a touch as well */
+	bool bound;   /* to an application */
 	uint8_t rp_hash[KEY_HASH_LEN];
 };
 
@@ -33,6 +35,7 @@ struct client_pin {
 	uint32_t len_least;
 	unsigned tries;
 	unsigned wrong_at_once;
+	unsigned finger_tries;
 	EVP_PKEY *agreement;
 	struct pin_token tokens[PIN_PROTOCOLS]; /* by protocol - 1 */
 };
@@ -66,6 +69,12 @@ enum ctap_status pin_proof_read(const cbor_item_t *parameters, uint64_t proof_ke
  */
 enum ctap_status pin_proof_check(struct token *token, const struct pin_proof *proof,
 	struct span message, enum permission permission, const uint8_t *rp_hash);
+
+/* Waits for the finger of its person, who is *known then. */
+enum ctap_status client_pin_finger(struct token *token, bool *known);
+
+/* It was given to a finger: no touch is wanted besides. */
+bool pin_proof_present(const struct token *token, const struct pin_proof *proof);
 
 /* A touch was spent on it: the token is good for nothing more (section 6.5.3.3). */
 void pin_proof_spent(struct token *token, const struct pin_proof *proof);

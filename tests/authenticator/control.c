@@ -167,12 +167,16 @@ static const char *set(struct token *token, struct order *order)
 		{"new-protocol", &settings->new_protocol, NULL},
 		{"management", &settings->management, NULL},
 		{"eddsa", &settings->eddsa, NULL},
+		{"fingerprint", &settings->fingerprint, NULL},
+		{"silent", &settings->silent, NULL},
 		{"protect", NULL, &settings->protect_least},
 		{"resident-max", NULL, &settings->resident_max},
 		{"touch-ms", NULL, &settings->touch_ms},
 		{"reset-ms", NULL, &settings->reset_ms},
 		{"assembly-ms", NULL, &settings->assembly_ms},
 		{"slow-ms", NULL, &settings->slow_ms},
+		{"late-light-ms", NULL, &settings->late_light_ms},
+		{"message-max", NULL, &settings->message_max},
 		{"firmware", NULL, &settings->firmware},
 		{"counter", NULL, &token->store.counter},
 	};
@@ -209,6 +213,7 @@ static const char *fault(struct token *token, struct order *order)
 	fault->kind = kind;
 	fault->times = kind == FAULT_NONE ? 0 : times;
 	fault->only_command = command;
+	fault->only_subcommand = counts_subcommand(order->words[3]);
 	return NULL;
 }
 

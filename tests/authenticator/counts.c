@@ -26,6 +26,7 @@ static const char *const subcommands[COUNTS_SUBCOMMANDS] = {
 	[0x03] = "set",
 	[0x04] = "change",
 	[0x05] = "token",
+	[0x06] = "token_by_finger",
 	[0x07] = "uv_retries",
 	[0x09] = "token_with_permissions",
 };
@@ -47,6 +48,7 @@ void counts_print(const struct counts *counts, char *out, size_t room)
 	print(out, room, "", "u2f", counts->u2f);
 	print(out, room, "", "pin_tries", counts->pin_tries);
 	print(out, room, "", "touches", counts->touches);
+	print(out, room, "", "busy", counts->busy);
 	print(out, room, "", "silent", counts->silent);
 	for (size_t i = 0; i < COUNTS_COMMANDS; i++)
 		print(out, room, "", commands[i] != NULL ? commands[i] : "unknown",
@@ -56,10 +58,22 @@ void counts_print(const struct counts *counts, char *out, size_t room)
 			counts->subcommands[i]);
 }
 
+int counts_subcommand(const char *name)
+{
+	const char *dot = strchr(name, '.');
+
+	for (int i = 0; dot != NULL && i < COUNTS_SUBCOMMANDS; i++) {
+		if (subcommands[i] != NULL && strcmp(subcommands[i], dot + 1) == 0)
+			return i;
+	}
+	return -1;
+}
+
 int counts_command(const char *name)
 {
 	for (int i = 0; i < COUNTS_COMMANDS; i++) {
-		if (commands[i] != NULL && strcmp(commands[i], name) == 0)
+		if (commands[i] != NULL && strncmp(commands[i], name, strlen(commands[i])) == 0 &&
+			strchr(".", name[strlen(commands[i])]) != NULL)
 			return i;
 	}
 	return -1;

@@ -13,6 +13,7 @@ struct counts {
 	unsigned u2f;
 	unsigned pin_tries; /* PINs that were really tried, right or wrong */
 	unsigned touches;   /* times a touch was waited for */
+	unsigned busy;	    /* messages that were not taken */
 	unsigned silent;    /* assertions asked for without a touch */
 	unsigned commands[COUNTS_COMMANDS];
 	unsigned subcommands[COUNTS_SUBCOMMANDS];
@@ -24,5 +25,7 @@ void counts_print(const struct counts *counts, char *out, size_t room);
 
 /* A CTAP command's name, as above. -1: no such name. */
 int counts_command(const char *name);
+/* A subcommand's of clientPIN, as above. -1: none. */
+int counts_subcommand(const char *name);
 
 #endif

@@ -22,6 +22,9 @@ static const char *const names[FAULT_KINDS] = {
 	[FAULT_SILENCE] = "silence",
 	[FAULT_KEEPALIVE] = "keepalive",
 	[FAULT_DEAF] = "deaf",
+	[FAULT_STUBBORN] = "stubborn",
+	[FAULT_BUSY] = "busy",
+	[FAULT_BUSY_INIT] = "busy-init",
 	[FAULT_SIGNATURE] = "signature",
 	[FAULT_APPLICATION] = "application",
 	[FAULT_CREDENTIAL] = "credential",
@@ -42,10 +45,21 @@ void fault_command_begins(struct token *token, uint8_t command)
 {
 	struct fault *fault = &token->fault;
 
-	fault->now =
-		fault->times > 0 && (fault->only_command < 0 || fault->only_command == command);
+	fault->now = fault->times > 0 && fault->kind != FAULT_BUSY &&
+		     fault->kind != FAULT_BUSY_INIT && fault->kind != FAULT_STUBBORN &&
+		     (fault->only_command < 0 || fault->only_command == command);
 	if (fault->now)
 		fault->times--;
+}
+
+void fault_subcommand_begins(struct token *token, int64_t subcommand)
+{
+	struct fault *fault = &token->fault;
+
+	if (!fault->now || fault->only_subcommand < 0 || fault->only_subcommand == subcommand)
+		return;
+	fault->now = false;
+	fault->times++;
 }
 
 bool fault_is(const struct token *token, enum fault_kind kind)
@@ -109,6 +123,33 @@ struct fault_frames fault_frames(
 void fault_message_done(struct token *token)
 {
 	token->fault.now = token->fault.sending = false;
+}
+
+bool fault_stubborn(const struct token *token)
+{
+	return token->fault.kind == FAULT_STUBBORN && token->fault.times > 0;
+}
+
+static bool busy(struct token *token, enum fault_kind kind, int command)
+{
+	struct fault *fault = &token->fault;
+
+	if (fault->kind != kind || fault->times == 0 ||
+		(fault->only_command >= 0 && fault->only_command != command))
+		return false;
+	fault->times--;
+	token->counts.busy++;
+	return true;
+}
+
+bool fault_busy(struct token *token, uint8_t command)
+{
+	return busy(token, FAULT_BUSY, command);
+}
+
+bool fault_busy_init(struct token *token)
+{
+	return busy(token, FAULT_BUSY_INIT, -1);
 }
 
 bool fault_deaf(const struct token *token)

@@ -25,6 +25,9 @@ enum fault_kind {
 	FAULT_SILENCE,		    /* nothing */
 	FAULT_KEEPALIVE,	    /* keep-alives for ever, until it is pulled or begun anew */
 	FAULT_DEAF,		    /* nothing is heard any more, INIT neither */
+	FAULT_STUBBORN,		    /* CANCEL does not end what is worked on */
+	FAULT_BUSY,		    /* a command is not taken: another channel's is worked on */
+	FAULT_BUSY_INIT,	    /* nor is an INIT */
 	FAULT_SIGNATURE,	    /* a signature that is not good */
 	FAULT_APPLICATION,	    /* authenticator data of another application */
 	FAULT_CREDENTIAL,	    /* another credential's identifier */
@@ -35,10 +38,11 @@ enum fault_kind {
 
 struct fault {
 	enum fault_kind kind;
-	unsigned times;	  /* commands that are still to be spoilt */
-	int only_command; /* a CTAP command's number; -1: any */
-	bool now;	  /* the command that is worked on is spoilt */
-	bool sending;	  /* its answer goes out, no keep-alive */
+	unsigned times;	     /* commands that are still to be spoilt */
+	int only_command;    /* a CTAP command's number; -1: any */
+	int only_subcommand; /* of clientPIN; -1: any */
+	bool now;	     /* the command that is worked on is spoilt */
+	bool sending;	     /* its answer goes out, no keep-alive */
 	uint8_t reply[FAULT_REPLY_MAX];
 	size_t reply_len;
 };
@@ -60,6 +64,9 @@ enum fault_kind fault_named(const char *name);
 /* A CTAP command begins: whether it is to be spoilt. */
 void fault_command_begins(struct token *token, uint8_t command);
 
+/* It is this one of clientPIN, which may not be the one that is to be spoilt. */
+void fault_subcommand_begins(struct token *token, int64_t subcommand);
+
 /* True: the command that is worked on is spoilt in this way. */
 bool fault_is(const struct token *token, enum fault_kind kind);
 
@@ -73,5 +80,11 @@ struct fault_frames fault_frames(
 void fault_message_done(struct token *token);
 
 bool fault_deaf(const struct token *token);
+
+bool fault_stubborn(const struct token *token);
+
+/* A message begins with this byte, or INIT is all of it: whether the token is too busy for it. */
+bool fault_busy(struct token *token, uint8_t command);
+bool fault_busy_init(struct token *token);
 
 #endif

@@ -15,6 +15,7 @@ struct assert_request {
 	const cbor_item_t *allowed; /* NULL: resident ones */
 	bool up;
 	bool uv;
+	bool touched;	   /* a finger has shown who it is */
 	bool has_resident; /* an option that has no place here */
 	struct pin_proof proof;
 };
@@ -60,7 +61,7 @@ static enum ctap_status read_request(const cbor_item_t *parameters, struct asser
 }
 
 static enum ctap_status authorise(
-	struct token *token, const struct assert_request *request, bool *verified)
+	struct token *token, struct assert_request *request, bool *verified)
 {
 	enum ctap_status status = CTAP_OK;
 
@@ -71,10 +72,18 @@ static enum ctap_status authorise(
 		status = pin_proof_check(
 			token, &request->proof, request->hash, PERMIT_ASSERT, request->rp_hash);
 		*verified = status == CTAP_OK;
+		request->touched = pin_proof_present(token, &request->proof);
+		return status;
+	}
+	if (request->uv && token->settings.fingerprint) {
+		status = client_pin_finger(token, verified);
+		request->touched = *verified;
 		return status;
 	}
 	if (request->uv)
 		return token->settings.permissions ? CTAP_INVALID_OPTION : CTAP_UNSUPPORTED_OPTION;
+	if (!request->up && !token->settings.silent)
+		return CTAP_UNSUPPORTED_OPTION;
 	return token->settings.always_uv && request->up ? CTAP_PUAT_REQUIRED : CTAP_OK;
 }
 
@@ -199,7 +208,7 @@ static enum ctap_status touch(struct token *token, const struct assert_request *
 		token->counts.silent++;
 		return CTAP_OK;
 	}
-	status = command_touch(token);
+	status = request->touched ? CTAP_OK : command_touch(token);
 	if (status == CTAP_OK)
 		pin_proof_spent(token, &request->proof);
 	return status;

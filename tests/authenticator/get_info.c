@@ -28,10 +28,12 @@ static cbor_item_t *versions(const struct settings *settings)
 static cbor_item_t *options(const struct token *token)
 {
 	const struct settings *settings = &token->settings;
-	cbor_item_t *map = item_new_map(8);
+	cbor_item_t *map = item_new_map(9);
 
 	item_put_named(map, "rk", item_new_bool(true));
 	item_put_named(map, "up", item_new_bool(true));
+	if (settings->fingerprint)
+		item_put_named(map, "uv", item_new_bool(true));
 	item_put_named(map, "plat", item_new_bool(false));
 	if (settings->permissions)
 		item_put_named(map, "alwaysUv", item_new_bool(settings->always_uv));
@@ -99,7 +101,7 @@ enum ctap_status get_info(struct token *token, const cbor_item_t *parameters, cb
 	item_put(map, 2, texts(&extension, 1));
 	item_put(map, 3, item_new_bytes(token->settings.aaguid, sizeof(token->settings.aaguid)));
 	item_put(map, 4, options(token));
-	item_put(map, 5, item_new_number(1200));
+	item_put(map, 5, item_new_number(token->settings.message_max));
 	item_put(map, 6, protocols(&token->settings));
 	if (token->settings.permissions)
 		put_newer(map, token);

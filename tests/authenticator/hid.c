@@ -135,7 +135,9 @@ static void work_on(struct token *token)
 {
 	struct hid_message *message = &token->hid.message;
 
-	if (message->command == HID_PING) {
+	if (message->command != HID_LOCK && fault_busy(token, message->data[0])) {
+		send_error(token, message->channel, HID_ERROR_BUSY);
+	} else if (message->command == HID_PING) {
 		token->counts.ping++;
 		hid_reply(token, HID_PING, message->data, message->len);
 	} else if (message->command == HID_WINK) {
@@ -185,6 +187,10 @@ static void receive_init(struct token *token, uint32_t channel, const uint8_t *r
 {
 	struct hid *hid = &token->hid;
 
+	if (fault_busy_init(token)) {
+		send_error(token, channel, HID_ERROR_BUSY);
+		return;
+	}
 	if (channel != HID_BROADCAST && channel == hid->message.channel) {
 		hid->assembling = hid->complete = false;
 		if (hid->busy)
@@ -198,7 +204,7 @@ static void receive_cancel(struct token *token, uint32_t channel)
 	struct hid *hid = &token->hid;
 
 	hid->cancels_all++;
-	if (!hid->busy || channel != hid->message.channel)
+	if (fault_stubborn(token) || !hid->busy || channel != hid->message.channel)
 		return;
 	hid->cancels++;
 	if (token->person.done == PRESENCE_NONE)

@@ -24,6 +24,8 @@ static const struct settings usual = {
 	.new_protocol = true,
 	.management = true,
 	.eddsa = true,
+	.silent = true,
+	.message_max = 1200,
 	.resident_max = 25,
 	.touch_ms = 60000,
 	.assembly_ms = 3000,
@@ -89,9 +91,11 @@ void token_dawdle(struct token *token, uint32_t ms)
 enum presence token_wait_for_touch(struct token *token)
 {
 	struct person *person = &token->person;
-	uint64_t end = now_ms() + token->settings.touch_ms;
+	uint64_t end = 0;
 
 	token->counts.touches++;
+	token_dawdle(token, token->settings.late_light_ms);
+	end = now_ms() + token->settings.touch_ms;
 	person->light = true;
 	if (person->touches_at_once && person->done == PRESENCE_NONE)
 		person->done = PRESENCE_TOUCHED;

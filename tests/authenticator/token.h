@@ -28,13 +28,17 @@ struct settings {
 	bool new_protocol;	/* PIN protocol two beside protocol one */
 	bool management;	/* credentialManagement */
 	bool eddsa;		/* makes Ed25519 keys, too */
+	bool fingerprint;	/* knows its person by the finger that touches it */
+	bool silent;		/* answers getAssertion without a touch (up = false) */
 	uint32_t protect_least; /* credentials get at least this level of protection */
 	uint32_t resident_max;
-	uint32_t touch_ms;    /* patience for a touch */
-	uint32_t reset_ms;    /* reset only this soon after power came; 0: always */
-	uint32_t assembly_ms; /* patience for the rest of a message */
-	uint32_t slow_ms;     /* each command takes this much longer */
-	uint32_t firmware;    /* a number */
+	uint32_t touch_ms;	/* patience for a touch */
+	uint32_t reset_ms;	/* reset only this soon after power came; 0: always */
+	uint32_t assembly_ms;	/* patience for the rest of a message */
+	uint32_t slow_ms;	/* each command takes this much longer */
+	uint32_t late_light_ms; /* before it waits for a touch it works for so long */
+	uint32_t message_max;	/* maxMsgSize */
+	uint32_t firmware;	/* a number */
 	uint8_t aaguid[16];
 };
 

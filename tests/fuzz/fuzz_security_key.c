@@ -20,6 +20,7 @@ int LLVMFuzzerInitialize(int *count, char ***words);
 const char *__asan_default_options(void);
 
 #define PATIENCE_MS 20
+#define BUSY_MS 2
 #define COMMAND_INIT 0x86
 #define COMMAND_KEEPALIVE 0xbb
 #define COMMAND_ERROR 0xbf
@@ -175,8 +176,9 @@ static bool carry_out(struct hidraw *hidraw, fido_dev_t *device, const struct to
 	struct token_description said;
 	int code = FIDO_OK;
 
-	hidraw_begin(hidraw, PATIENCE_MS);
+	hidraw_begin(hidraw, PATIENCE_MS, BUSY_MS);
 	code = perform(device, call, &body);
+	(void)hidraw_settle(hidraw);
 	if (code != FIDO_OK || buf_status(&body) != KS_OK)
 		return false;
 	if (call->kind == TOKEN_OPEN)
