@@ -18,6 +18,7 @@ struct module {
 	bool initialized;
 	bool threads;		    /* it locks for itself */
 	bool locks_badly;	    /* it can, and must not */
+	bool in_readers;	    /* its tokens are cards that it reaches through pcscd */
 	pthread_mutex_t one_by_one; /* taken around each call when it does not */
 };
 

@@ -13,18 +13,17 @@ static const char *const environment[] = {
 	"XDG_CONFIG_HOME",
 	"LANG",
 	"LC_ALL",
-	"SOFTHSM2_CONF",		/* SoftHSM */
-	"OPENSC_CONF",			/* OpenSC */
-	"OPENSC_DEBUG",			/* OpenSC */
-	"PKCS11SPY",			/* OpenSC's spy: the module behind it */
-	"PKCS11SPY_OUTPUT",		/* OpenSC's spy: its log */
-	"KEYSTILE_PKCS11_IDLE_SECONDS", /* idle.c */
-	"PCSCLITE_CSOCK_NAME",		/* pcscd's socket where it is elsewhere */
-	"YKCS11_DBG",			/* ykcs11 */
-	"TPM2_PKCS11_STORE",		/* tpm2-pkcs11 */
-	"TPM2_PKCS11_TCTI",		/* tpm2-pkcs11 */
-	"TSS2_LOG",			/* tpm2-pkcs11: what it writes to stderr */
-	"P11_KIT_SERVER_ADDRESS",	/* p11-kit-client.so */
+	"SOFTHSM2_CONF",	  /* SoftHSM */
+	"OPENSC_CONF",		  /* OpenSC */
+	"OPENSC_DEBUG",		  /* OpenSC */
+	"PKCS11SPY",		  /* OpenSC's spy: the module behind it */
+	"PKCS11SPY_OUTPUT",	  /* OpenSC's spy: its log */
+	"PCSCLITE_CSOCK_NAME",	  /* pcscd's socket where it is elsewhere */
+	"YKCS11_DBG",		  /* ykcs11 */
+	"TPM2_PKCS11_STORE",	  /* tpm2-pkcs11 */
+	"TPM2_PKCS11_TCTI",	  /* tpm2-pkcs11 */
+	"TSS2_LOG",		  /* tpm2-pkcs11: what it writes to stderr */
+	"P11_KIT_SERVER_ADDRESS", /* p11-kit-client.so */
 	NULL,
 };
 

@@ -37,15 +37,12 @@ static enum ks_error pkcs11_open(struct ks_worker *worker, struct ks_operation *
 	const char *canonical, void **state)
 {
 	struct provider *provider = calloc(1, sizeof(*provider));
-	unsigned seconds = 0;
 	enum ks_error error;
 
 	if (!provider)
 		return KS_NO_MEMORY;
 	provider_init(provider, worker);
-	error = idle_seconds(operation, &seconds);
-	if (error == KS_OK)
-		error = uri_of(canonical, &provider->uri);
+	error = uri_of(canonical, &provider->uri);
 	if (error == KS_OK)
 		error = module_open(&provider->module, operation, uri_module_path(canonical));
 	if (error != KS_OK) {
@@ -55,8 +52,9 @@ static enum ks_error pkcs11_open(struct ks_worker *worker, struct ks_operation *
 	if (!card_library_find(&provider->cards))
 		log_debug("the module speaks with no cards");
 	provider->watch = watch_start(provider);
-	if (provider->watch && seconds > 0)
-		idle_start(provider, seconds);
+	provider->module.in_readers = provider->watch != NULL;
+	if (provider->watch)
+		idle_start(provider);
 	*state = provider;
 	return KS_OK;
 }
@@ -236,6 +234,7 @@ static enum ks_error pkcs11_release(void *state, struct ks_operation *operation,
 		return error;
 	error = release(state, token, operation);
 	provider_leave(state);
+	provider_rest(state);
 	return error;
 }
 

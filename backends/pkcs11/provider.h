@@ -34,8 +34,7 @@ struct provider {
 	pthread_t idle;
 	bool idle_runs;
 	bool ends;
-	bool in_use; /* since it rested */
-	unsigned idle_seconds;
+	bool used_since;      /* the idle thread looked */
 	struct timespec used; /* when somebody left it last */
 	bool worn;	      /* the module is to be initialised anew before it is used again */
 	struct token *tokens[PROVIDER_TOKENS_MAX];
@@ -69,7 +68,10 @@ struct token *provider_only_token_in(struct provider *provider, const char *read
  * next begins with it anew.
  */
 void provider_service_lost(struct provider *provider);
-/* Logs out and finalises the module, where nobody uses it. Its tokens stay as they are known. */
+/*
+ * Finalises the module, where its tokens are cards, nobody uses it and no login is open. They stay
+ * as they are known.
+ */
 void provider_rest(struct provider *provider);
 /* The module is to begin anew before it is used again. */
 void provider_wear(struct provider *provider);

@@ -109,45 +109,39 @@ enum ks_error provider_look_again(struct provider *provider)
 	return error;
 }
 
-/* Closing the last session ends the login; modules that forget it are told. */
-static void log_out(struct token *token)
+static bool has_login(struct provider *provider)
 {
-	struct session *session = NULL;
+	bool any = false;
 
-	if (token_is_logged_in(token) && token_take_session(token, NULL, &session).error == KS_OK) {
-		CALL(token->module, C_Logout, session->handle);
-		token_give_session(token, session, true);
-	}
-	token_drop_sessions(token, token_generation(token));
+	for (size_t i = 0; i < provider->count; i++)
+		any |= token_is_logged_in(provider->tokens[i]);
+	return any;
+}
+
+static void rest(struct provider *provider)
+{
+	for (size_t i = 0; i < provider->count; i++)
+		token_drop_sessions(provider->tokens[i], token_generation(provider->tokens[i]));
+	module_finalize(&provider->module);
+	log_debug("the module rests");
 }
 
 void provider_rest(struct provider *provider)
 {
-	if (!gate_try_alone(&provider->calls))
+	if (!provider->module.in_readers || !gate_try_alone(&provider->calls))
 		return;
-	for (size_t i = 0; i < provider->count; i++) {
-		struct token *token = provider->tokens[i];
-		bool told = token_is_logged_in(token);
-
-		log_out(token);
-		if (told)
-			provider_report(provider, token);
-	}
-	module_finalize(&provider->module);
-	pthread_mutex_lock(&provider->lock);
-	provider->in_use = false;
-	pthread_mutex_unlock(&provider->lock);
+	if (provider->module.initialized && !has_login(provider))
+		rest(provider);
 	gate_leave(&provider->calls);
-	log_debug("the module rests");
 }
 
 void provider_leave(struct provider *provider)
 {
 	pthread_mutex_lock(&provider->lock);
 	clock_gettime(CLOCK_MONOTONIC, &provider->used);
-	if (!provider->in_use)
+	if (!provider->used_since)
 		pthread_cond_broadcast(&provider->entered);
-	provider->in_use = true;
+	provider->used_since = true;
 	pthread_mutex_unlock(&provider->lock);
 	gate_leave(&provider->calls);
 }

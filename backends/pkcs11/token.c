@@ -88,6 +88,8 @@ struct ks_token token_view(const struct token *token)
 
 	if (token->flags & CKF_LOGIN_REQUIRED)
 		view.flags |= KS_TOKEN_NEEDS_LOGIN;
+	if (token->module->in_readers)
+		view.flags |= KS_TOKEN_SHARED;
 	if (token->logged_in)
 		view.flags |= KS_TOKEN_LOGGED_IN;
 	if (token->flags & CKF_PROTECTED_AUTHENTICATION_PATH)

@@ -42,6 +42,7 @@ enum ks_token_flags {
 	KS_TOKEN_LAST_TRY = 1 << 3,
 	KS_TOKEN_PIN_BLOCKED = 1 << 4,
 	KS_TOKEN_NO_PIN = 1 << 5, /* none was set yet */
+	KS_TOKEN_SHARED = 1 << 6, /* other programs use it, too, unless it is held (PC/SC) */
 };
 
 #define KS_TRIES_UNKNOWN (-1)

@@ -22,6 +22,8 @@
 #define DEFAULT_PROVIDERS "/usr/lib*/*,/usr/local/lib*/*"
 #define DEFAULT_OPERATION_TIMEOUT_MS 60000
 #define DEFAULT_PROMPT_TIMEOUT_MS 120000
+/* As long as screens take to lock: who works signs more often than that. */
+#define DEFAULT_RELEASE_AFTER_S 600
 #define DEFAULT_AUDIT_SIZE ((uint64_t)16 << 20)
 
 /*
@@ -130,6 +132,7 @@ enum ks_error config_defaults(struct config *out)
 		.allowed_providers = strdup(DEFAULT_PROVIDERS),
 		.operation_timeout_ms = DEFAULT_OPERATION_TIMEOUT_MS,
 		.prompt_timeout_ms = DEFAULT_PROMPT_TIMEOUT_MS,
+		.release_after_s = DEFAULT_RELEASE_AFTER_S,
 		.unbound_ssh_remote = true,
 		.audit_size = DEFAULT_AUDIT_SIZE,
 		.relays = config_list_copy(default_relays),

@@ -49,8 +49,10 @@ struct config_provider {
 	char *name;
 	char *load; /* as for ssh-add -s */
 	bool confirm;
-	bool lists_absent; /* keys of a token that was pulled */
-	char **keys;	   /* patterns, ended by NULL; NULL: every key */
+	bool lists_absent;	  /* keys of a token that was pulled */
+	char **keys;		  /* patterns, ended by NULL; NULL: every key */
+	bool release_said;	  /* otherwise release_after_s of all counts, for cards only */
+	uint32_t release_after_s; /* 0: never */
 };
 
 /* What the person is asked by. */
@@ -69,6 +71,7 @@ struct config {
 	char *allowed_providers; /* text_match_list() patterns; -P takes precedence */
 	uint32_t operation_timeout_ms;
 	uint32_t prompt_timeout_ms;
+	uint32_t release_after_s;	    /* logins to cards in readers; 0: never */
 	bool unknown_clients_remote;	    /* executables that no rule knows */
 	bool unbound_ssh_remote;	    /* an ssh that never sent a session-bind */
 	bool allow_remote_without_presence; /* or by -O */

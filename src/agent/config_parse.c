@@ -164,6 +164,8 @@ static bool take_all(cfg_t *cfg, struct config *config)
 {
 	take_timeout(cfg, "operation-timeout", &config->operation_timeout_ms);
 	take_timeout(cfg, "prompt-timeout", &config->prompt_timeout_ms);
+	if (cfg_size(cfg, "release-after") > 0)
+		config->release_after_s = config_release_seconds(cfg);
 	take_choice(cfg, "unknown-clients", "remote", &config->unknown_clients_remote);
 	take_choice(cfg, "ssh-without-session-bind", "remote", &config->unbound_ssh_remote);
 	take_flag(cfg, "allow-remote-without-presence", &config->allow_remote_without_presence);

@@ -62,6 +62,7 @@ cfg_opt_t config_provider_options[] = {
 	CFG_STR("load", 0, CFGF_NODEFAULT),
 	CFG_STR_LIST("keys", 0, CFGF_NODEFAULT),
 	CFG_STR("absent", 0, CFGF_NODEFAULT),
+	CFG_STR("release-after", 0, CFGF_NODEFAULT),
 	CFG_BOOL("confirm", cfg_false, CFGF_NODEFAULT),
 	CFG_END(),
 };
@@ -71,6 +72,7 @@ void config_provider_checks(cfg_t *cfg)
 	cfg_set_validate_func(cfg, "provider", check_provider);
 	cfg_set_validate_func(cfg, "provider|load", check_load);
 	cfg_set_validate_func(cfg, "provider|absent", check_absent);
+	cfg_set_validate_func(cfg, "provider|release-after", config_check_release);
 	cfg_set_validate_func(cfg, "provider|keys", config_check_key);
 }
 
@@ -91,7 +93,10 @@ static bool take_provider(cfg_t *section, struct config_provider *out)
 		.confirm = cfg_size(section, "confirm") > 0 &&
 			   cfg_getbool(section, "confirm") == cfg_true,
 		.lists_absent = cfg_size(section, "absent") > 0 &&
-				strcmp(cfg_getstr(section, "absent"), "list") == 0};
+				strcmp(cfg_getstr(section, "absent"), "list") == 0,
+		.release_said = cfg_size(section, "release-after") > 0};
+	if (out->release_said)
+		out->release_after_s = config_release_seconds(section);
 	if (out->name != NULL && out->load != NULL &&
 		(cfg_size(section, "keys") == 0 || config_take_list(section, "keys", &out->keys)))
 		return true;

@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <keystile/text.h>
+
 #include "config.h"
+
+#define NEVER "never"
+#define RELEASE_MAX_SECONDS (24L * 3600)
 
 const char *config_last_value(cfg_opt_t *option)
 {
@@ -87,4 +92,22 @@ bool config_take_list(cfg_t *cfg, const char *option, char ***out)
 	if (complete)
 		*out = list;
 	return complete;
+}
+
+int config_check_release(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+	long seconds = text_seconds(value);
+
+	if (strcmp(value, NEVER) == 0 || (seconds >= 1 && seconds <= RELEASE_MAX_SECONDS))
+		return 0;
+	return config_refuse(cfg, option,
+		"the value must be never, or a time from 1 second to 24 hours, such as 90 or 10m");
+}
+
+uint32_t config_release_seconds(cfg_t *cfg)
+{
+	const char *value = cfg_getstr(cfg, "release-after");
+
+	return strcmp(value, NEVER) == 0 ? 0 : (uint32_t)text_seconds(value);
 }

@@ -7,6 +7,7 @@
 
 #include <confuse.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #define CONFIG_VALUE_MAX 4096
 
@@ -25,5 +26,9 @@ int config_check_key(cfg_t *cfg, cfg_opt_t *option);
 bool config_is_empty_list(cfg_t *section, const char *option);
 /* False: out of memory. The list replaces what *out held. */
 bool config_take_list(cfg_t *cfg, const char *option, char ***out);
+
+/* release-after: a time, or never; as a check, and as it is taken: seconds, 0 for never. */
+int config_check_release(cfg_t *cfg, cfg_opt_t *option);
+uint32_t config_release_seconds(cfg_t *cfg);
 
 #endif

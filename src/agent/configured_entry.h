@@ -32,6 +32,8 @@ struct configured {
 	char *load;
 	bool confirm;
 	bool lists_absent;
+	bool release_said;
+	uint32_t release_after_s;
 	char **keys;	 /* patterns; NULL: all */
 	bool other_keys; /* than when it was listed last */
 	bool gone;	 /* while the configuration is followed: not found there yet */

@@ -11,6 +11,7 @@
 #include "agent.h"
 #include "configured.h"
 #include "listed.h"
+#include "login_release.h"
 #include "provider.h"
 
 bool configured_wants(const struct agent *agent, const struct provider *provider)
@@ -39,6 +40,7 @@ void configured_tell(struct provider *provider)
 {
 	provider->confirm_configured = false;
 	provider->lists_absent = false;
+	provider->release_said = false;
 	provider->keys_ruled = configured_wants(provider->agent, provider);
 	for (const struct configured *entry = provider->agent->configured_providers; entry != NULL;
 		entry = entry->next) {
@@ -46,10 +48,13 @@ void configured_tell(struct provider *provider)
 			continue;
 		provider->confirm_configured |= entry->confirm;
 		provider->lists_absent |= entry->lists_absent;
+		if (entry->release_said)
+			login_release_say(provider, entry->release_after_s);
 		provider->keys_ruled = provider->keys_ruled && entry->keys != NULL;
 	}
 	if (!provider->lists_absent)
 		provider_drop_absent(provider);
+	login_release_follow(provider);
 }
 
 void configured_tell_all(struct agent *agent)
@@ -74,6 +79,8 @@ void configured_take(struct configured *entry, const struct config_provider *sec
 {
 	entry->confirm = section->confirm;
 	entry->lists_absent = section->lists_absent;
+	entry->release_said = section->release_said;
+	entry->release_after_s = section->release_after_s;
 	if (same_list(entry->keys, section->keys))
 		return;
 	entry->other_keys = true;

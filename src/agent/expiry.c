@@ -13,6 +13,7 @@
 #include "agent.h"
 #include "configured.h"
 #include "key_change.h"
+#include "login_release.h"
 #include "provider.h"
 
 uint64_t expiry_now_ms(void)
@@ -103,7 +104,7 @@ static void drop_what_is_over(struct agent *agent)
 		log_info("the lifetime of a key is over");
 		key_change_forget(key);
 	}
-	agent->expiry.next_ms = next_ms;
+	agent->expiry.next_ms = sooner(next_ms, login_release_due(agent, now_ms));
 	arm(&agent->expiry);
 }
 

@@ -26,8 +26,9 @@ struct token {
 	char *serial;
 	char *model;
 	char *location;
-	uint32_t flags;	    /* enum ks_token_flags */
-	int32_t tries_left; /* or KS_TRIES_UNKNOWN */
+	uint32_t flags;	     /* enum ks_token_flags */
+	int32_t tries_left;  /* or KS_TRIES_UNKNOWN */
+	uint64_t release_ms; /* when its login ends, see login_release.h; 0: it stays */
 };
 
 struct key_source {

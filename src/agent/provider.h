@@ -67,10 +67,12 @@ struct provider {
 	char last_error[512];
 	/* What ssh-add -s said of all keys of its tokens; keys that clients added have their own.
 	 */
-	bool confirm;		 /* ask before each signature */
-	bool confirm_configured; /* the configuration says so, now */
-	bool keys_ruled;	 /* likewise: which keys are offered, see configured.h */
-	bool lists_absent;	 /* likewise: keys of a token that is away stay listed */
+	bool confirm;		  /* ask before each signature */
+	bool confirm_configured;  /* the configuration says so, now */
+	bool keys_ruled;	  /* likewise: which keys are offered, see configured.h */
+	bool lists_absent;	  /* likewise: keys of a token that is away stay listed */
+	bool release_said;	  /* likewise: when unused logins end, see login_release.h */
+	uint32_t release_after_s; /* where it is said; 0: never */
 	struct constraints
 		*destinations; /* NULL: everywhere; of these only the destinations count */
 	struct constraints *certificates; /* NULL: none; of these only the certificates count */

@@ -9,6 +9,7 @@
 #include "associated.h"
 #include "configured.h"
 #include "insertion.h"
+#include "login_release.h"
 #include "provider.h"
 
 static void drop_token(struct provider *provider, struct token *token)
@@ -202,6 +203,7 @@ enum ks_error provider_token_is(struct worker *worker, const struct ks_token *re
 		log_warning("too many tokens in one provider: one is left out");
 		return KS_OK;
 	}
+	login_release_look(token);
 	if (brings_keys(provider, token))
 		offer(provider, token, keys, count);
 	insertion_look(provider->agent);

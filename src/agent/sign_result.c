@@ -10,6 +10,7 @@
 #include "agent.h"
 #include "audit.h"
 #include "audit_sign.h"
+#include "login_release.h"
 #include "prompt_text.h"
 #include "sign_journey.h"
 
@@ -117,8 +118,11 @@ static bool signature_right(
 static void answer(struct sign *sign, struct bytes signature)
 {
 	struct connection *connection = sign->connection;
+	struct token *token = sign_token_in_use(sign, sign->token);
 	struct buf reply = {.max = MESSAGE_MAX};
 
+	if (token != NULL)
+		login_release_used(token);
 	buf_put_u8(&reply, MESSAGE_SIGN_REPLY);
 	buf_put_string(&reply, signature);
 	sign->request.state = REQUEST_ANSWERED;

@@ -17,7 +17,7 @@
 #define PRESENCE_ALL (DEMAND_ALL | KS_PRESENCE_PIN_PAD)
 #define TOKEN_FLAGS_ALL                                                                            \
 	(KS_TOKEN_NEEDS_LOGIN | KS_TOKEN_LOGGED_IN | KS_TOKEN_PIN_PAD | KS_TOKEN_LAST_TRY |        \
-		KS_TOKEN_PIN_BLOCKED | KS_TOKEN_NO_PIN)
+		KS_TOKEN_PIN_BLOCKED | KS_TOKEN_NO_PIN | KS_TOKEN_SHARED)
 #define KEY_FLAGS_ALL (KS_KEY_ALWAYS_PIN | KS_KEY_ALWAYS_TOUCH)
 
 static uint32_t get_number(struct reader *in, uint32_t highest)

@@ -19,7 +19,7 @@
 /* What the agent understands; frame_decode() refuses other bits. */
 #define TOKEN_FLAGS_KNOWN                                                                          \
 	(KS_TOKEN_NEEDS_LOGIN | KS_TOKEN_LOGGED_IN | KS_TOKEN_PIN_PAD | KS_TOKEN_LAST_TRY |        \
-		KS_TOKEN_PIN_BLOCKED | KS_TOKEN_NO_PIN)
+		KS_TOKEN_PIN_BLOCKED | KS_TOKEN_NO_PIN | KS_TOKEN_SHARED)
 #define KEY_FLAGS_KNOWN (KS_KEY_ALWAYS_PIN | KS_KEY_ALWAYS_TOUCH)
 
 /* Life of the provider: each step is taken once. */

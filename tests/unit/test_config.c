@@ -42,6 +42,7 @@ static void nothing_configured_gives_the_defaults(void **state)
 	assert_string_equal(config.allowed_providers, "/usr/lib*/*,/usr/local/lib*/*");
 	assert_int_equal(config.operation_timeout_ms, 60000);
 	assert_int_equal(config.prompt_timeout_ms, 120000);
+	assert_int_equal(config.release_after_s, 600);
 	assert_false(config.unknown_clients_remote);
 	assert_true(config.unbound_ssh_remote);
 	assert_false(config.allow_remote_without_presence);
@@ -64,6 +65,7 @@ static void every_option_replaces_its_default(void **state)
 	struct config config = parsed("allowed-providers = \"/opt/*\"\n"
 				      "operation-timeout = 5\n"
 				      "prompt-timeout = 2m\n"
+				      "release-after = never\n"
 				      "unknown-clients = remote\n"
 				      "ssh-without-session-bind = local\n"
 				      "allow-remote-without-presence = true\n"
@@ -84,6 +86,7 @@ static void every_option_replaces_its_default(void **state)
 	assert_string_equal(config.allowed_providers, "/opt/*");
 	assert_int_equal(config.operation_timeout_ms, 5000);
 	assert_int_equal(config.prompt_timeout_ms, 120000);
+	assert_int_equal(config.release_after_s, 0);
 	assert_true(config.unknown_clients_remote);
 	assert_false(config.unbound_ssh_remote);
 	assert_true(config.allow_remote_without_presence);
@@ -153,7 +156,8 @@ static void a_provider_section_names_what_is_loaded(void **state)
 {
 	(void)state;
 	struct config config = parsed("provider one { load = \"/usr/lib/x.so\" }\n"
-				      "provider two { load = \"tpm2:\"\n confirm = yes\n absent = "
+				      "provider two { load = \"tpm2:\"\n release-after = 1m30s\n"
+				      "confirm = yes\n absent = "
 				      "list\n keys = {\"a*\"} }\n");
 	char *error = NULL;
 
@@ -162,6 +166,9 @@ static void a_provider_section_names_what_is_loaded(void **state)
 	assert_string_equal(config.providers[0].load, "/usr/lib/x.so");
 	assert_false(config.providers[0].confirm);
 	assert_false(config.providers[0].lists_absent);
+	assert_false(config.providers[0].release_said);
+	assert_true(config.providers[1].release_said);
+	assert_int_equal(config.providers[1].release_after_s, 90);
 	assert_true(config.providers[1].confirm);
 	assert_true(config.providers[1].lists_absent);
 	assert_null(config.providers[0].keys);
@@ -426,6 +433,13 @@ static const struct {
 			       "1 second to 1 hour, such as 90 or 2m"},
 	{"prompt-timeout = 3601", "test.conf:1: prompt-timeout: the value must be a time from "
 				  "1 second to 1 hour, such as 90 or 2m"},
+	{"release-after = 0", "test.conf:1: release-after: the value must be never, or a time from "
+			      "1 second to 24 hours, such as 90 or 10m"},
+	{"release-after = 25h", "test.conf:1: release-after: the value must be never, or a time "
+				"from 1 second to 24 hours, such as 90 or 10m"},
+	{"provider one {\nrelease-after = soon }",
+		"test.conf:2: release-after: the value must be never, or a time from 1 second to "
+		"24 hours, such as 90 or 10m"},
 	{"prompt-timeout = -1", "test.conf:1: prompt-timeout: the value must be a time from "
 				"1 second to 1 hour, such as 90 or 2m"},
 	{"remote-memory-keys = allow",

@@ -199,13 +199,13 @@ static void no_field_is_taken_out_of_its_range(void **state)
 		{FRAME_PIN_ANSWER, 0, KS_ERROR_COUNT - 1, KS_ERROR_COUNT},
 		{FRAME_TOUCH_ANSWER, 0, KS_ERROR_COUNT - 1, 0xffffffff},
 		{FRAME_DONE, 0, KS_ERROR_COUNT - 1, KS_ERROR_COUNT},
-		{FRAME_TOKEN, 44, 63, 64},			 /* flags */
+		{FRAME_TOKEN, 44, 127, 128},			 /* flags */
 		{FRAME_TOKEN, 48, INT32_MAX, 0x80000000},	 /* tries left */
 		{FRAME_TOKEN, 48, 0xffffffff, 0xfffffffe},	 /* -1, -2 */
 		{FRAME_TOKEN, 52, 2, 3},			 /* number of keys */
 		{FRAME_TOKEN, 83, 3, 4},			 /* flags of the first key */
 		{FRAME_ASK_PIN, 4, 0xffffffff, 0xfffffffe},	 /* tries left */
-		{FRAME_ASK_PIN, 8, 63, 64},			 /* flags */
+		{FRAME_ASK_PIN, 8, 127, 128},			 /* flags */
 		{FRAME_PRESENCE, 0, 7, 8}, {FRAME_LOG, 0, 3, 4}, /* level */
 	};
 
