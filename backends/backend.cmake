@@ -1,11 +1,14 @@
 # How a backend becomes a worker: keystile_backend(NAME "what it is for") makes the option
 # KEYSTILE_BACKEND_NAME and, where it is on, the program keystile-worker-NAME. The folder's own
 # CMakeLists.txt adds its sources and libraries to that target. needs.c goes into the agent too.
-# With NOT_INSTALLED it stays in the build tree; with OWN_PACKAGE it is a package of its own.
+# With NOT_INSTALLED it stays in the build tree; with OWN_PACKAGE it is a package of its own; with
+# PACKAGE_OF OTHER it is in that of another backend, without which it is not built.
 function(keystile_backend name purpose)
 	string(TOUPPER ${name} upper)
 	option(KEYSTILE_BACKEND_${upper} "Backend ${name}: ${purpose}" ON)
-	if(NOT KEYSTILE_BACKEND_${upper})
+	cmake_parse_arguments(PARSE_ARGV 2 arg "" PACKAGE_OF "")
+	string(TOUPPER "${arg_PACKAGE_OF}" whole)
+	if(NOT KEYSTILE_BACKEND_${upper} OR (whole AND NOT KEYSTILE_BACKEND_${whole}))
 		return()
 	endif()
 	set(folder ${PROJECT_SOURCE_DIR}/backends/${name})
@@ -29,6 +32,8 @@ const struct ks_backend *const ks_this_backend = &ks_backend_@name@;
 		set_property(GLOBAL APPEND PROPERTY keystile_packages ${name})
 		set_property(GLOBAL PROPERTY keystile_package_${name} "${purpose}")
 		keystile_libexec(keystile-worker-${name} ${name})
+	elseif(arg_PACKAGE_OF)
+		keystile_libexec(keystile-worker-${name} ${arg_PACKAGE_OF})
 	else()
 		keystile_libexec(keystile-worker-${name})
 	endif()

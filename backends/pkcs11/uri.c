@@ -1,6 +1,5 @@
 /*
- * See uri.h. What a URI says beyond tokens and the module can't be kept to here, so it is refused,
- * and so is a PIN: it would stand in lists of processes, in files and in this process's memory.
+ * See uri.h.
  */
 #include "uri.h"
 
@@ -13,6 +12,8 @@
 #include <keystile/cleanup.h>
 #include <keystile/library_path.h>
 #include <keystile/text.h>
+
+#include "uri_rules.h"
 
 #define SCHEME "pkcs11:"
 #define MODULE_PATH "?module-path="
@@ -42,19 +43,15 @@ static enum ks_error refuse(struct ks_operation *operation, const char *words)
 	return KS_BAD_INPUT;
 }
 
-/* Words for what can't be taken, or NULL. None of the URI itself is in them. */
+/* The agent has p11-kit's configuration looked through for those that say nothing of a module. */
 static const char *objection(P11KitUri *uri)
 {
-	if (p11_kit_uri_get_pin_value(uri) || p11_kit_uri_get_pin_source(uri))
-		return "a PIN has no place in a URI: it is asked for when it is needed; take "
-		       "pin-value and pin-source out of it";
-	if (p11_kit_uri_any_unrecognized(uri))
-		return "the URI says more than which token and which module: take all out of it "
-		       "but token, serial, manufacturer, model, module-path and module-name";
-	if (!p11_kit_uri_get_module_path(uri) && !p11_kit_uri_get_module_name(uri))
-		return "the URI does not say which module: add ?module-path=/usr/lib/... to it, "
-		       "or ?module-name=";
-	return NULL;
+	const char *words = uri_objection(uri);
+
+	if (!words && !p11_kit_uri_get_module_path(uri) && !p11_kit_uri_get_module_name(uri))
+		words = "the URI does not say which module: add ?module-path=/usr/lib/... to it, "
+			"or ?module-name=";
+	return words;
 }
 
 /* A file of that name where p11-kit keeps modules, or where libraries are. */

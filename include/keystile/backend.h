@@ -233,6 +233,12 @@ struct ks_needs {
 	const char *name;   /* the backend's, and the end of its worker's file name */
 	const char *scheme; /* providers "scheme:..." are its; NULL: it takes paths */
 	/*
+	 * It has no tokens, and knows which providers are meant by a name: administer({"verb":
+	 * "find"}) says so, {"providers": [...]}, and the agent loads those as if each had been
+	 * given, PKCS#11 modules and no others.
+	 */
+	bool finds_providers;
+	/*
 	 * What its providers name, after the scheme, is the path of a library that it loads: the
 	 * agent holds that against the list of allowed providers (-P).
 	 */

@@ -17,7 +17,7 @@
 static int check_load(cfg_t *cfg, cfg_opt_t *option)
 {
 	const char *value = config_last_value(option);
-	size_t scheme = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789");
+	size_t scheme = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
 	if (value[0] != '/' && (scheme == 0 || value[scheme] != ':') && strcmp(value, NOTHING) != 0)
 		return config_refuse(cfg, option,

@@ -112,43 +112,50 @@ static bool rename_to(struct configured *entry, const char *name)
 	return true;
 }
 
-static void add(struct agent *agent, const struct config_provider *section)
+struct configured *configured_new(struct agent *agent, const char *name, const char *load)
 {
 	struct configured **end = &agent->configured_providers;
 	struct configured *entry = calloc(1, sizeof(*entry));
-	char *load = strdup(section->load);
+	char *copy = strdup(load);
 
-	if (entry == NULL || load == NULL || !rename_to(entry, section->name)) {
-		log_error("no memory for provider %s of the configuration", section->name);
-		free(load);
+	if (entry == NULL || copy == NULL || !rename_to(entry, name)) {
+		free(copy);
 		free(entry);
-		return;
+		return NULL;
 	}
 	entry->agent = agent;
-	entry->load = load;
-	configured_take(entry, section);
+	entry->load = copy;
 	uv_timer_init(&agent->loop, &entry->retry);
 	entry->retry.data = entry;
 	while (*end != NULL)
 		end = &(*end)->next;
 	*end = entry;
+	return entry;
+}
+
+static void add(struct agent *agent, const struct config_provider *section)
+{
+	struct configured *entry = configured_new(agent, section->name, section->load);
+
+	if (entry == NULL) {
+		log_error("no memory for provider %s of the configuration", section->name);
+		return;
+	}
+	configured_take(entry, section);
 	configured_begin(entry);
 }
 
 /* What was removed, and single keys of it, is wanted again; what failed may be mended now. */
-static void renew(struct configured *entry, const struct config_provider *section)
+void configured_renew(struct configured *entry)
 {
 	entry->gone = false;
-	configured_take(entry, section);
-	if (!rename_to(entry, section->name))
-		log_error("no memory for the name of a provider");
-	if (entry->state == CONFIGURED_LOADED) {
+	if (entry->state == CONFIGURED_LOADED && entry->provider != NULL) {
 		keyring_unhide(&entry->agent->keyring, entry->provider);
 		if (entry->operation == NULL)
 			configured_list(entry);
 		return;
 	}
-	if (entry->state != CONFIGURED_FAILED && entry->state != CONFIGURED_REMOVED)
+	if (entry->state == CONFIGURED_LOADING || entry->state == CONFIGURED_LISTING)
 		return;
 	uv_timer_stop(&entry->retry);
 	entry->failures = 0;
@@ -156,22 +163,49 @@ static void renew(struct configured *entry, const struct config_provider *sectio
 	configured_begin(entry);
 }
 
+/* Its modules stay until it is known which they are now. */
+static void renew(struct configured *entry, const struct config_provider *section)
+{
+	configured_take(entry, section);
+	if (!rename_to(entry, section->name))
+		log_error("no memory for the name of a provider");
+	for (struct configured *module = entry->agent->configured_providers; module != NULL;
+		module = module->next)
+		module->gone = module->gone && module->parent != entry;
+	configured_renew(entry);
+}
+
 static struct configured *find_gone(const struct agent *agent, const char *load)
 {
 	struct configured *entry = agent->configured_providers;
 
-	while (entry != NULL && (!entry->gone || strcmp(entry->load, load) != 0))
+	while (entry != NULL &&
+		(!entry->gone || entry->parent != NULL || strcmp(entry->load, load) != 0))
 		entry = entry->next;
 	return entry;
 }
 
-void configured_follow(struct agent *agent)
+void configured_mark_of(struct agent *agent, const struct configured *section)
+{
+	for (struct configured *entry = agent->configured_providers; entry != NULL;
+		entry = entry->next)
+		entry->gone = section == NULL || entry->parent == section;
+}
+
+void configured_sweep(struct agent *agent)
 {
 	struct configured *next;
 
-	for (struct configured *entry = agent->configured_providers; entry != NULL;
-		entry = entry->next)
-		entry->gone = true;
+	for (struct configured *entry = agent->configured_providers; entry != NULL; entry = next) {
+		next = entry->next;
+		if (entry->gone)
+			retire(entry);
+	}
+}
+
+void configured_follow(struct agent *agent)
+{
+	configured_mark_of(agent, NULL);
 	for (size_t i = 0; i < agent->config.provider_count; i++) {
 		const struct config_provider *section = &agent->config.providers[i];
 		struct configured *entry = find_gone(agent, section->load);
@@ -181,11 +215,7 @@ void configured_follow(struct agent *agent)
 		else
 			add(agent, section);
 	}
-	for (struct configured *entry = agent->configured_providers; entry != NULL; entry = next) {
-		next = entry->next;
-		if (entry->gone)
-			retire(entry);
-	}
+	configured_sweep(agent);
 	configured_tell_all(agent);
 }
 
@@ -202,12 +232,17 @@ static json_t *entry_json(const struct configured *entry)
 	};
 	struct bytes shown = provider_shown(entry->load);
 	AUTO(text) load = strndup((const char *)shown.data, shown.len);
-	bool loaded = entry->state == CONFIGURED_LOADED;
+	bool loaded = entry->state == CONFIGURED_LOADED && entry->provider != NULL;
+	const struct configured *section = entry->parent != NULL ? entry->parent : entry;
+	const char *trouble = configured_brings_nothing(entry)
+				      ? "no module that was found for it offers a key that can be "
+					"used; is its token there?"
+				      : entry->trouble;
 
 	return json_pack("{s:s,s:o,s:s,s:b,s:o,s:o}", "name", entry->name, "load",
-		foreign_text(load), "state", states[entry->state], "confirm", entry->confirm,
+		foreign_text(load), "state", states[entry->state], "confirm", section->confirm,
 		"provider", foreign_text(loaded ? entry->provider->name : ""), "trouble",
-		foreign_text(entry->trouble));
+		foreign_text(trouble));
 }
 
 json_t *configured_json(const struct agent *agent)

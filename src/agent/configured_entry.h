@@ -1,7 +1,8 @@
 /*
  * One section of the configuration that loads a provider, for the files that carry it out:
- * configured.c (which there are), configured_load.c (their way from LOADING to LOADED) and
- * configured_option.c (what they say of the provider). See configured.h for the states.
+ * configured.c (which there are), configured_load.c (their way from LOADING to LOADED),
+ * configured_found.c (those that mean several modules) and configured_option.c (what they say of
+ * the provider). See configured.h for the states.
  */
 #ifndef AGENT_CONFIGURED_ENTRY_H
 #define AGENT_CONFIGURED_ENTRY_H
@@ -15,6 +16,7 @@ struct agent;
 struct config_provider;
 struct operation;
 struct provider;
+struct provider_find;
 struct provider_wait;
 
 enum configured_state {
@@ -28,6 +30,7 @@ enum configured_state {
 struct configured {
 	struct configured *next;
 	struct agent *agent;
+	struct configured *parent; /* its section, where that left open which module; else NULL */
 	char *name;
 	char *load;
 	bool confirm;
@@ -41,11 +44,20 @@ struct configured {
 	struct provider_wait *wait; /* while LOADING */
 	struct provider *provider;  /* while LISTING, then held, and LOADED */
 	struct operation *operation;
+	struct provider_find *find; /* what it means is being looked for */
 	uv_timer_t retry;
 	uint64_t retry_ms;
 	unsigned failures; /* in a row */
 	char trouble[512];
 };
+
+/* NULL: no memory. The last of them all. */
+struct configured *configured_new(struct agent *agent, const char *name, const char *load);
+/* It is wanted still, and what was removed of it again. */
+void configured_renew(struct configured *entry);
+/* Those of a section, or all of them (NULL), are gone unless they are renewed before the sweep. */
+void configured_mark_of(struct agent *agent, const struct configured *section);
+void configured_sweep(struct agent *agent);
 
 /* Loads it, now. */
 void configured_begin(struct configured *entry);
@@ -55,6 +67,11 @@ void configured_list(struct configured *entry);
 void configured_fail(struct configured *entry, const char *words);
 /* Nothing of it is in work after that. The provider that it had, or NULL. */
 struct provider *configured_let_go(struct configured *entry);
+
+/* Looks for the modules that a section means. */
+void configured_find(struct configured *section);
+/* None of them has a key. */
+bool configured_brings_nothing(const struct configured *section);
 
 /* What its section says beside its name and what it loads. */
 void configured_take(struct configured *entry, const struct config_provider *section);

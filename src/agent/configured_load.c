@@ -13,6 +13,7 @@
 
 #include "agent.h"
 #include "provider.h"
+#include "provider_find.h"
 
 #define BACK_OFF_FIRST_MS 1000
 #define BACK_OFF_MAX_MS 60000
@@ -81,8 +82,11 @@ static void settle(struct configured *entry)
 		entry->trouble[0] = '\0';
 		return;
 	}
-	/* Its token may come, and not everything tells of that. */
-	note_trouble(entry, "it offers no key that can be used; is its token there?");
+	/* Its token may come, and not everything tells of that. Of several modules one will do. */
+	if (entry->parent != NULL)
+		entry->trouble[0] = '\0';
+	else
+		note_trouble(entry, "it offers no key that can be used; is its token there?");
 	try_later(entry);
 }
 
@@ -167,6 +171,10 @@ void configured_begin(struct configured *entry)
 			entry, "it keeps what ssh-add adds, or this build has no backend for it");
 		return;
 	}
+	if (provider_find_due(entry->load)) {
+		configured_find(entry);
+		return;
+	}
 	entry->wait = provider_open(entry->agent, entry->load, false, on_opened, entry);
 	if (entry->wait == NULL)
 		configured_fail(entry,
@@ -184,6 +192,9 @@ struct provider *configured_let_go(struct configured *entry)
 	uv_timer_stop(&entry->retry);
 	if (entry->operation != NULL)
 		operation_abandon(entry->operation);
+	if (entry->find != NULL)
+		provider_find_abandon(entry->find);
+	entry->find = NULL;
 	entry->operation = NULL;
 	entry->provider = NULL;
 	entry->wait = NULL;

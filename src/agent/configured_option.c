@@ -14,6 +14,12 @@
 #include "login_release.h"
 #include "provider.h"
 
+/* Whose options count for it. */
+static const struct configured *section_of(const struct configured *entry)
+{
+	return entry->parent != NULL ? entry->parent : entry;
+}
+
 bool configured_wants(const struct agent *agent, const struct provider *provider)
 {
 	const struct configured *entry = agent->configured_providers;
@@ -28,11 +34,14 @@ bool configured_offers(const struct provider *provider, const struct ks_key *key
 	bool labelled = key->label != NULL && key->label[0] != '\0';
 
 	for (const struct configured *entry = provider->agent->configured_providers; entry != NULL;
-		entry = entry->next)
+		entry = entry->next) {
+		char **keys = section_of(entry)->keys;
+
 		if (entry->provider == provider &&
-			(entry->keys == NULL || listed_matches(entry->keys, key->blob, key->blob,
-							labelled ? key->label : provider->name)))
+			(keys == NULL || listed_matches(keys, key->blob, key->blob,
+						 labelled ? key->label : provider->name)))
 			return true;
+	}
 	return false;
 }
 
@@ -46,11 +55,13 @@ void configured_tell(struct provider *provider)
 		entry = entry->next) {
 		if (entry->provider != provider)
 			continue;
-		provider->confirm_configured |= entry->confirm;
-		provider->lists_absent |= entry->lists_absent;
-		if (entry->release_said)
-			login_release_say(provider, entry->release_after_s);
-		provider->keys_ruled = provider->keys_ruled && entry->keys != NULL;
+		const struct configured *section = section_of(entry);
+
+		provider->confirm_configured |= section->confirm;
+		provider->lists_absent |= section->lists_absent;
+		if (section->release_said)
+			login_release_say(provider, section->release_after_s);
+		provider->keys_ruled = provider->keys_ruled && section->keys != NULL;
 	}
 	if (!provider->lists_absent)
 		provider_drop_absent(provider);
@@ -84,6 +95,9 @@ void configured_take(struct configured *entry, const struct config_provider *sec
 	if (same_list(entry->keys, section->keys))
 		return;
 	entry->other_keys = true;
+	for (struct configured *module = entry->agent->configured_providers; module != NULL;
+		module = module->next)
+		module->other_keys = module->other_keys || module->parent == entry;
 	config_list_free(&entry->keys);
 	if (section->keys != NULL)
 		entry->keys = config_list_copy((const char *const *)section->keys);

@@ -19,13 +19,23 @@
 /* A worker that lived that long starts again with a clean sheet. */
 #define LONG_LIFE_MS (5 * 60 * 1000)
 
+/* A PKCS#11 URI of which the rest does not say whose module has such tokens. */
+static bool leaves_module_open(const char *given)
+{
+	return strncmp(given, "pkcs11:", strlen("pkcs11:")) == 0 &&
+	       strstr(given, "module-path=") == NULL && strstr(given, "module-name=") == NULL;
+}
+
 const struct ks_needs *provider_backend(const char *given)
 {
 	const struct ks_needs *paths = NULL;
+	bool open = leaves_module_open(given);
 
 	for (size_t i = 0; ks_backends[i] != NULL; i++) {
 		const char *scheme = ks_backends[i]->scheme;
 
+		if (open && ks_backends[i]->finds_providers)
+			return ks_backends[i];
 		if (scheme == NULL)
 			paths = ks_backends[i];
 		else if (strncmp(given, scheme, strlen(scheme)) == 0 &&
@@ -322,6 +332,16 @@ enum ks_error provider_constrain(struct provider *provider, struct constraints *
 		replace(&provider->certificates, constraints);
 	provider->confirm = provider->confirm || constraints->confirm;
 	return KS_OK;
+}
+
+void provider_limit_lifetime(struct provider *provider, const struct constraints *constraints)
+{
+	long default_s = provider->agent->settings.lifetime_s;
+
+	if (constraints->has_lifetime)
+		provider_expire_in(provider, constraints->lifetime_s);
+	else if (default_s > 0)
+		provider_expire_in(provider, (uint32_t)default_s);
 }
 
 void provider_expire_in(struct provider *provider, uint32_t seconds)

@@ -120,6 +120,8 @@ KS_MUST_CHECK enum ks_error provider_constrain(
 	struct provider *provider, struct constraints *constraints);
 /* It ends after that time; a sooner end that was set before stays. */
 void provider_expire_in(struct provider *provider, uint32_t seconds);
+/* As its constraints say, or else keystile-agent -t. */
+void provider_limit_lifetime(struct provider *provider, const struct constraints *constraints);
 /* Each signature is asked about, as either of them says. */
 static inline bool provider_confirms(const struct provider *provider)
 {

@@ -17,6 +17,8 @@
 #include "audit.h"
 #include "configured.h"
 #include "provider.h"
+#include "provider_find.h"
+#include "provider_several.h"
 
 struct provider_request {
 	struct request request; /* first: the connection knows only that */
@@ -60,7 +62,7 @@ static void finish(struct provider_request *add, enum message_type answer)
 	connection_answer(connection, answer);
 }
 
-static void note_refusal(
+void provider_note_refusal(
 	struct connection *connection, const char *given, const char *words, const char *remedy)
 {
 	char quoted[TEXT_QUOTED_MAX];
@@ -81,20 +83,9 @@ static void refuse(struct provider_request *add, enum ks_error error, const char
 		[KS_NOT_ALLOWED] = "remove it with ssh-add -e first",
 	};
 
-	note_refusal(add->connection, add->given, words,
+	provider_note_refusal(add->connection, add->given, words,
 		error < KS_ERROR_COUNT ? remedies[error] : NULL);
 	finish(add, MESSAGE_FAILURE);
-}
-
-static void limit_lifetime(struct provider_request *add)
-{
-	struct provider *provider = add->provider;
-	long default_s = provider->agent->settings.lifetime_s;
-
-	if (add->constraints->has_lifetime)
-		provider_expire_in(provider, add->constraints->lifetime_s);
-	else if (default_s > 0)
-		provider_expire_in(provider, (uint32_t)default_s);
 }
 
 /* Where it brought nothing. */
@@ -120,7 +111,7 @@ static void on_listed(
 	if (error == KS_OK && keyring_count(&provider->agent->keyring, provider) > 0) {
 		provider->established = true;
 		provider->asked_for = true;
-		limit_lifetime(add);
+		provider_limit_lifetime(provider, add->constraints);
 		finish(add, MESSAGE_SUCCESS);
 		return;
 	}
@@ -247,10 +238,23 @@ static const char *objection(
 	return "a connection that is bound to an ssh session may not load providers";
 }
 
+/* False when the PIN can't be handed on. */
+static bool add_several(struct connection *connection, struct message_add_token *message)
+{
+	int pin_fd = -1;
+
+	if (message->pin.len > 0 &&
+		secret_to_pipe(message->pin.data, message->pin.len, &pin_fd) != KS_OK)
+		return false;
+	provider_several(connection, TAKE_TEXT(message->provider), message->constraints, pin_fd);
+	return true;
+}
+
 void provider_request_add(struct connection *connection, struct bytes body)
 {
 	struct message_add_token message;
 	struct provider_request *add = NULL;
+	bool several = false;
 	enum ks_error error = message_parse_add_token(body, &message);
 	const char *remedy = "the log says what of it";
 	const char *words = ks_error_text(error);
@@ -258,14 +262,16 @@ void provider_request_add(struct connection *connection, struct bytes body)
 	if (error == KS_OK)
 		words = objection(connection, message.provider, &remedy);
 	if (words != NULL)
-		note_refusal(connection, message.provider != NULL ? message.provider : "?", words,
-			remedy);
+		provider_note_refusal(connection, message.provider != NULL ? message.provider : "?",
+			words, remedy);
+	else if (provider_find_due(message.provider))
+		several = add_several(connection, &message);
 	else
 		add = add_new(connection, &message);
 	message_add_token_deinit(&message);
 	if (add != NULL)
 		begin(add, false);
-	else
+	else if (!several)
 		connection_answer(connection, MESSAGE_FAILURE);
 }
 
@@ -274,8 +280,13 @@ void provider_request_remove(struct connection *connection, struct bytes body)
 	char *given = NULL;
 	struct provider_request *remove = NULL;
 
-	if (message_parse_remove_token(body, &given) == KS_OK && given[0] != '\0' &&
-		provider_loadable(given))
+	bool named = message_parse_remove_token(body, &given) == KS_OK && given[0] != '\0';
+
+	if (named && provider_find_due(given)) {
+		provider_several(connection, given, NULL, -1);
+		return;
+	}
+	if (named && provider_loadable(given))
 		remove = request_new(connection, TAKE_TEXT(given));
 	free(given);
 	if (remove != NULL)

@@ -10,4 +10,8 @@
 void provider_request_add(struct connection *connection, struct bytes body);
 void provider_request_remove(struct connection *connection, struct bytes body);
 
+/* For the files that carry it out: a refusal is written down. */
+void provider_note_refusal(
+	struct connection *connection, const char *given, const char *words, const char *remedy);
+
 #endif

@@ -237,7 +237,7 @@ ALL = [
           "entry->state = CONFIGURED_REMOVED;", "entry->state = CONFIGURED_FAILED;"), here="tests/agent/test_configured.py"),
     *_in("configured_option.c",
          ("keys without the confirmation of their section", "test_a_signature_is_asked_about_where_the_section_says_confirm",
-          "provider->confirm_configured |= entry->confirm;", "(void)entry->confirm;"), here="tests/agent/test_configured.py"),
+          "provider->confirm_configured |= section->confirm;", "(void)section->confirm;"), here="tests/agent/test_configured.py"),
     *_in("configured.c",
          ("a section that goes and leaves its keys", "test_reading_anew_loads_what_is_new_and_removes_what_is_gone",
           "if (entry->gone)\n\t\t\tretire(entry);", "(void)retire;"), here="tests/agent/test_configured.py"),

@@ -52,7 +52,6 @@ class Added(Uri):
         self.begin(self.section)
         for more in ("object=key", "id=%01", "type=private", "slot-id=1", "library-manufacturer=x", "x-mine=1"):
             self.refused(f"pkcs11:token=One;{more}?{self.module}", "more than which token")
-        self.refused("pkcs11:token=One", "does not say which module")
         self.refused("pkcs11:token=%zz?" + self.module, "no PKCS#11 URI")
         self.refused("pkcs11:token=One?module-path=relative.so", "not an absolute path")
         self.refused("pkcs11:token=One?module-name=../x", "without a path")
