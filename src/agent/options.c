@@ -4,12 +4,12 @@
  */
 #include "options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include <keystile/option_row.h>
 #include <keystile/text.h>
 #include <keystile/version.h>
 
@@ -17,7 +17,7 @@
 
 #define EXIT_FATAL 255
 
-static int usage(void)
+static void print_usage(FILE *out)
 {
 	fputs("usage: keystile-agent [-c | -s] [-DdTU] [-a bind_address] [-E fingerprint_hash]\n"
 	      "                      [-O option] [-P allowed_providers] [-t life] [--config file]\n"
@@ -27,8 +27,20 @@ static int usage(void)
 	      "       keystile-agent [-c | -s] -k\n"
 	      "       keystile-agent -u\n"
 	      "       keystile-agent -V\n",
-		stderr);
+		out);
+}
+
+static int usage(void)
+{
+	print_usage(stderr);
 	return 1;
+}
+
+static int help(void)
+{
+	print_usage(stdout);
+	option_rows_print(agent_option_rows, stdout);
+	return fflush(stdout) == 0 ? 0 : EXIT_FATAL;
 }
 
 static int fatal(const char *what, const char *value)
@@ -164,27 +176,38 @@ static int finish(int argc, char **argv, const struct flags *flags, struct optio
 	return OPTIONS_GO_ON;
 }
 
+/* What is done at once, or is one of the two kinds of options. */
+static int parse_one(int option, struct options *out, struct flags *flags)
+{
+	int place = option_row_place(agent_option_rows, option);
+	const char *name = place >= 0 ? agent_option_rows[place].name : NULL;
+
+	if (option == 'V') {
+		puts("keystile-agent " KEYSTILE_VERSION);
+		return 0;
+	}
+	if (name != NULL && strcmp(name, "help") == 0)
+		return help();
+	if (name != NULL && strcmp(name, "config") == 0) {
+		out->config = optarg;
+		return OPTIONS_GO_ON;
+	}
+	if (place >= 0 && agent_option_rows[place].value != NULL)
+		return parse_value(option, optarg, out, flags);
+	return parse_flag(option, out, flags) ? OPTIONS_GO_ON : usage();
+}
+
 int options_parse(int argc, char **argv, struct options *out)
 {
-	static const struct option long_options[] = {
-		{"config", required_argument, NULL, 'f'}, {"version", no_argument, NULL, 'V'}, {0}};
+	struct option_tables tables;
 	struct flags flags = {0};
 	int result = OPTIONS_GO_ON;
 	int option;
 
 	*out = (struct options){.websafe_allow = WEBSAFE_DEFAULT_ALLOW};
-	while (result == OPTIONS_GO_ON && (option = getopt_long(argc, argv, "+cDdksTUua:E:O:P:t:V",
-						   long_options, NULL)) != -1) {
-		if (option == 'V') {
-			puts("keystile-agent " KEYSTILE_VERSION);
-			return 0;
-		}
-		if (option == 'f')
-			out->config = optarg;
-		else if (strchr("aEOPt", option) != NULL)
-			result = parse_value(option, optarg, out, &flags);
-		else
-			result = parse_flag(option, out, &flags) ? OPTIONS_GO_ON : usage();
-	}
+	option_rows_describe(agent_option_rows, "+", &tables);
+	while (result == OPTIONS_GO_ON &&
+		(option = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1)
+		result = parse_one(option, out, &flags);
 	return result == OPTIONS_GO_ON ? finish(argc, argv, &flags, out) : result;
 }

@@ -1,9 +1,10 @@
 /*
- * See command.h. Commands that are a question to the agent and its answer on a page are here;
- * longer ones have files of their own.
+ * Commands that are a question to the agent and its answer on a page are here; longer ones have
+ * files of their own.
  */
+#include "commands.h"
+
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +13,13 @@
 #include <keystile/cleanup.h>
 
 #include "audit.h"
-#include "command.h"
 #include "control.h"
 #include "doctor.h"
 #include "env.h"
-#include "fido.h"
 #include "field.h"
 #include "policy.h"
 #include "prompter.h"
 #include "status.h"
-#include "tpm.h"
 #include "watch.h"
 
 #define LOG_LINES 20
@@ -78,19 +76,11 @@ static json_t *question(const char *command)
 	return json_pack("{s:s}", "command", command);
 }
 
-/* The only word after the command. */
-static bool is_word(int argc, char **argv, const char *word)
+int run_status(const struct call *call)
 {
-	return argc == 2 && strcmp(argv[1], word) == 0;
-}
-
-static int run_status(int argc, char **argv)
-{
-	if (is_word(argc, argv, "--watch"))
+	if (call_has(call, "watch"))
 		return watch_status();
-	if (argc != 1 && !is_word(argc, argv, "--json"))
-		return command_misused(argv[0]);
-	return ask(question("status"), argc > 1, status_print);
+	return ask(question("status"), call_has(call, "json"), status_print);
 }
 
 /* A part of the status, as the agent said it. */
@@ -110,18 +100,16 @@ static int print_part_json(const char *part)
 	return command_finish();
 }
 
-static int run_keys(int argc, char **argv)
+int run_keys(const struct call *call)
 {
-	if (is_word(argc, argv, "--json"))
-		return print_part_json("keys");
-	return argc == 1 ? ask(question("status"), false, status_print_keys)
-			 : command_misused(argv[0]);
+	return call_has(call, "json") ? print_part_json("keys")
+				      : ask(question("status"), false, status_print_keys);
 }
 
-static int run_why(int argc, char **argv)
+int run_why(const struct call *call)
 {
-	return argc == 1 ? ask(question("status"), false, status_print_why)
-			 : command_misused(argv[0]);
+	(void)call;
+	return ask(question("status"), false, status_print_why);
 }
 
 static void print_reloaded(struct page *page, const json_t *answer, const struct control *control)
@@ -131,10 +119,10 @@ static void print_reloaded(struct page *page, const json_t *answer, const struct
 	page_text(page, PAGE_PLAIN, 0, 0, "the configuration was read anew");
 }
 
-static int run_reload(int argc, char **argv)
+int run_reload(const struct call *call)
 {
-	return argc == 1 ? ask(question("reload"), false, print_reloaded)
-			 : command_misused(argv[0]);
+	(void)call;
+	return ask(question("reload"), false, print_reloaded);
 }
 
 static void print_released(struct page *page, const json_t *answer, const struct control *control)
@@ -154,16 +142,12 @@ static void print_released(struct page *page, const json_t *answer, const struct
 	}
 }
 
-static int run_release(int argc, char **argv)
+int run_release(const struct call *call)
 {
 	json_t *request = question("release");
 
-	if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
-		json_decref(request);
-		return command_misused(argv[0]);
-	}
-	if (argc == 2)
-		json_object_set_new(request, "token", json_string(argv[1]));
+	if (call->word_count > 0)
+		json_object_set_new(request, "token", json_string(call_word(call, 0)));
 	return ask(request, false, print_released);
 }
 
@@ -191,14 +175,16 @@ static int run_ssh_add(const char *option)
 	return EXIT_NO_AGENT;
 }
 
-static int run_lock(int argc, char **argv)
+int run_lock(const struct call *call)
 {
-	return argc == 1 ? run_ssh_add("-x") : command_misused(argv[0]);
+	(void)call;
+	return run_ssh_add("-x");
 }
 
-static int run_unlock(int argc, char **argv)
+int run_unlock(const struct call *call)
 {
-	return argc == 1 ? run_ssh_add("-X") : command_misused(argv[0]);
+	(void)call;
+	return run_ssh_add("-X");
 }
 
 /* ---- The rest ---- */
@@ -229,15 +215,13 @@ static bool print_update(const struct env_wish *wish, const json_t *answer)
 	return true;
 }
 
-static int run_env(int argc, char **argv)
+int run_env(const struct call *call)
 {
 	struct control control;
-	struct env_wish wish;
+	struct env_wish wish = env_wish_of(call);
 	json_t *request, *answer = NULL;
 	bool done = false;
 
-	if (!env_parse(argc, argv, &wish))
-		return command_misused("env");
 	if (control_open(&control) != KS_OK)
 		return EXIT_NO_AGENT;
 	request = wish.update ? env_update_request() : json_pack("{s:s}", "command", "status");
@@ -250,36 +234,39 @@ static int run_env(int argc, char **argv)
 	return done ? command_finish() : EXIT_NO_AGENT;
 }
 
-static void print_policy(const struct policy_wish *wish, const json_t *answer)
-{
-	struct page page = page_of(stdout);
-
-	if (wish->as_json)
-		command_print_json(answer);
-	else if (wish->test)
-		policy_test_print(&page, answer);
-	else
-		policy_show_print(&page, answer);
-}
-
-static int run_policy(int argc, char **argv)
+static int run_policy(json_t *request, bool as_json, void (*print)(struct page *, const json_t *))
 {
 	struct control control;
-	struct policy_wish wish;
+	struct page page = page_of(stdout);
 	json_t *answer = NULL;
 
-	if (!policy_parse(argc - 1, argv + 1, &wish))
-		return EXIT_USAGE;
 	if (control_open(&control) == KS_OK) {
-		if (control_ask(&control, wish.request, &answer) == KS_OK)
-			print_policy(&wish, answer);
+		if (control_ask(&control, request, &answer) == KS_OK) {
+			if (as_json)
+				command_print_json(answer);
+			else
+				print(&page, answer);
+		}
 		control_close(&control);
 	}
-	json_decref(wish.request);
+	json_decref(request);
 	if (answer == NULL)
 		return EXIT_NO_AGENT;
 	json_decref(answer);
 	return command_finish();
+}
+
+int run_policy_show(const struct call *call)
+{
+	return run_policy(question("policy-show"), call_has(call, "json"), policy_show_print);
+}
+
+int run_policy_test(const struct call *call)
+{
+	json_t *request = policy_test_request(call);
+
+	return request == NULL ? command_misused(call)
+			       : run_policy(request, call_has(call, "json"), policy_test_print);
 }
 
 /* 0: it is none, or too large. */
@@ -293,52 +280,35 @@ static unsigned count_of(const char *text)
 	return count > AUDIT_COUNT_MAX ? AUDIT_COUNT_MAX : (unsigned)count;
 }
 
-/* False: the command line is wrong. */
-static bool read_log_wish(int argc, char **argv, struct audit_wish *wish)
+int run_log(const struct call *call)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-		{"key", required_argument, NULL, 'k'}, {"host", required_argument, NULL, 'h'},
-		{"origin", required_argument, NULL, 'o'}, {"refused", no_argument, NULL, 'r'}, {0}};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "+fn:", options, NULL)) != -1) {
-		if (option == 'f')
-			wish->follow = true;
-		else if (option == 'j')
-			wish->as_json = true;
-		else if (option == 'n')
-			wish->count = count_of(optarg);
-		else if (option == 'k')
-			wish->filter.key = optarg;
-		else if (option == 'h')
-			wish->filter.host = optarg;
-		else if (option == 'o')
-			wish->filter.origin = optarg;
-		else if (option == 'r')
-			wish->filter.refused = true;
-		else
-			return false;
-	}
-	return optind == argc && wish->count > 0 && audit_filter_possible(&wish->filter);
-}
-
-static int run_log(int argc, char **argv)
-{
-	struct audit_wish wish = {.count = LOG_LINES};
+	const char *count = call_option(call, "n");
+	const struct audit_wish wish = {
+		.count = count != NULL ? count_of(count) : LOG_LINES,
+		.follow = call_has(call, "f"),
+		.as_json = call_has(call, "json"),
+		.filter = {.key = call_option(call, "key"),
+			.host = call_option(call, "host"),
+			.origin = call_option(call, "origin"),
+			.refused = call_has(call, "refused")},
+	};
 	struct page page = page_of(stdout);
 
-	if (!read_log_wish(argc, argv, &wish))
-		return command_misused("log");
-	return audit_print(&page, &wish) == KS_OK ? command_finish() : EXIT_NO_AGENT;
+	if (wish.count == 0)
+		complain("log: -n takes a number, 1 at the least: %s", count);
+	else if (!audit_filter_possible(&wish.filter))
+		complain("log: --origin is local or remote: %s", wish.filter.origin);
+	else
+		return audit_print(&page, &wish) == KS_OK ? command_finish() : EXIT_NO_AGENT;
+	return command_misused(call);
 }
 
-static int run_prompter(int argc, char **argv)
+int run_prompter(const struct call *call)
 {
 	struct control control;
 	enum ks_error error;
 
-	if (argc != 1)
-		return command_misused(argv[0]);
+	(void)call;
 	if (control_open(&control) != KS_OK)
 		return EXIT_NO_AGENT;
 	error = prompter_run(&control);
@@ -346,88 +316,16 @@ static int run_prompter(int argc, char **argv)
 	return error == KS_OK ? command_finish() : EXIT_NO_AGENT;
 }
 
-static int run_doctor(int argc, char **argv)
+int run_doctor(const struct call *call)
 {
-	int verdict = doctor_run(argc - 1, argv + 1);
+	int verdict;
 
+	for (int i = 0; i < call->word_count; i++) {
+		if (call->words[i][0] == '/')
+			continue;
+		complain("doctor: not the path of a library: %s", call->words[i]);
+		return command_misused(call);
+	}
+	verdict = doctor_run(call_has(call, "json"), call->words, call->word_count);
 	return command_finish() == EXIT_FINE ? verdict : (int)DOCTOR_FAIL;
-}
-
-static int run_fido(int argc, char **argv)
-{
-	return fido_run(argc - 1, argv + 1);
-}
-
-static int run_tpm(int argc, char **argv)
-{
-	return tpm_run(argc - 1, argv + 1);
-}
-
-/* ---- All of them ---- */
-
-const struct command commands[] = {
-	{"status",
-		"keystile status [--json | --watch]\n"
-		"                                 what the agent does, holds and refused\n",
-		run_status},
-	{"keys", "keystile keys [--json]    the keys, where they are, what they can prove\n",
-		run_keys},
-	{"why", "keystile why              why the last request from this terminal was refused\n",
-		run_why},
-	{"doctor",
-		"keystile doctor [--json] [LIBRARY ...]\n"
-		"                                 what keeps keys from working here, and what to "
-		"do\n",
-		run_doctor},
-	{"lock", "keystile lock             no keys until a password is given (ssh-add -x)\n",
-		run_lock},
-	{"unlock", "keystile unlock           the password (ssh-add -X)\n", run_unlock},
-	{"release", "keystile release [TOKEN]  log out and let other programs have the tokens\n",
-		run_release},
-	{"policy",
-		"keystile policy show [--json]\n"
-		"                                 the rules in force\n"
-		"       keystile policy test --key FINGERPRINT [--origin local|remote]\n"
-		"                            [--to HOST | --namespace NAME | --subject KIND]\n"
-		"                            [--executable PATH] [--listener NAME] [--json]\n"
-		"                                 which rule would decide, and why\n",
-		run_policy},
-	{"reload", "keystile reload           read the configuration anew\n", run_reload},
-	{"env",
-		"keystile env [-c | -s | --fish | --json]\n"
-		"                                 what a shell sets to use the agent\n"
-		"       keystile env --update [--json]\n"
-		"                                 ask me in the session that this is\n",
-		run_env},
-	{"prompter", "keystile prompter         answer the agent's questions in this terminal\n",
-		run_prompter},
-	{"log",
-		"keystile log [-f] [-n LINES] [--json] [--key KEY] [--host HOST]\n"
-		"                    [--origin local|remote] [--refused]\n"
-		"                                 what the audit log says\n",
-		run_log},
-	{"fido",
-		"keystile fido list [--pin] [--json]\n"
-		"                                 the security keys that are plugged in\n"
-		"       keystile fido load [--json]\n"
-		"                                 have the agent load what is resident on them\n",
-		run_fido},
-	{"tpm", "keystile tpm ...          make and change keys of the TPM\n", run_tpm},
-	{0},
-};
-
-const struct command *command_find(const char *name)
-{
-	for (const struct command *command = commands; command->name != NULL; command++)
-		if (strcmp(command->name, name) == 0)
-			return command;
-	return NULL;
-}
-
-int command_misused(const char *name)
-{
-	const struct command *command = command_find(name);
-
-	fprintf(stderr, "usage: %s", command != NULL ? command->usage : "keystile help\n");
-	return EXIT_USAGE;
 }

@@ -15,7 +15,6 @@
 #include "page.h"
 
 #define VALUE 6
-#define BAD_USAGE 3
 
 static const char *const verdicts[] = {
 	[DOCTOR_PASS] = "pass",
@@ -90,24 +89,16 @@ static void print_all(const struct doctor *doctor, bool as_json)
 	json_decref(whole);
 }
 
-int doctor_run(int count, char **words)
+int doctor_run(bool as_json, char *const *libraries, int count)
 {
 	struct doctor doctor = {.findings = json_array()};
-	bool as_json = count > 0 && strcmp(words[0], "--json") == 0;
 
-	for (int i = as_json ? 1 : 0; i < count; i++) {
-		if (words[i][0] == '/')
-			continue;
-		complain("doctor: not the path of a library: %s", words[i]);
-		json_decref(doctor.findings);
-		return BAD_USAGE;
-	}
 	doctor_check_agent(&doctor);
 	doctor_check_status(&doctor);
 	doctor_check_devices(&doctor);
 	doctor_check_session(&doctor);
-	for (int i = as_json ? 1 : 0; i < count; i++)
-		doctor_check_provider(&doctor, words[i]);
+	for (int i = 0; i < count; i++)
+		doctor_check_provider(&doctor, libraries[i]);
 	print_all(&doctor, as_json);
 	json_decref(doctor.findings);
 	json_decref(doctor.status);

@@ -12,8 +12,8 @@
 
 #include <keystile/error.h>
 
-/* Also what the command ends with. */
-enum doctor_verdict { DOCTOR_PASS, DOCTOR_WARN, DOCTOR_FAIL };
+/* Also what the command ends with, or with the last. */
+enum doctor_verdict { DOCTOR_PASS, DOCTOR_WARN, DOCTOR_FAIL, DOCTOR_MISUSED };
 
 struct doctor {
 	json_t *findings; /* array of {"check", "verdict", "found", "remedy"} */
@@ -54,7 +54,7 @@ void doctor_check_session(struct doctor *doctor);
 /* doctor_provider.c: could this library be loaded? */
 void doctor_check_provider(struct doctor *doctor, const char *path);
 
-/* All of them, and of the providers that the words name; prints; a verdict, or 3: bad usage. */
-int doctor_run(int count, char **words);
+/* All of them, and of these libraries; prints; a verdict. */
+int doctor_run(bool as_json, char *const *libraries, int count);
 
 #endif

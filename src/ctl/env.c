@@ -1,7 +1,6 @@
 /*
  * Variables: those of the agent for a shell to evaluate, and those of this session for the agent.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,27 +43,19 @@ static enum env_shell persons_shell(void)
 	return shell != NULL && ends_with(shell, "fish") ? ENV_FISH : ENV_SH;
 }
 
-bool env_parse(int argc, char **argv, struct env_wish *out)
+struct env_wish env_wish_of(const struct call *call)
 {
-	static const struct option options[] = {{"sh", no_argument, NULL, 's'},
-		{"csh", no_argument, NULL, 'c'}, {"fish", no_argument, NULL, 'f'},
-		{"json", no_argument, NULL, 'j'}, {"update", no_argument, NULL, 'u'}, {0}};
-	unsigned shells = 0;
-	int option;
+	struct env_wish wish = {.shell = persons_shell(),
+		.update = call_has(call, "update"),
+		.as_json = call_has(call, "json")};
 
-	*out = (struct env_wish){.shell = persons_shell()};
-	while ((option = getopt_long(argc, argv, "+cs", options, NULL)) != -1) {
-		if (option == '?')
-			return false;
-		if (option == 'u')
-			out->update = true;
-		else if (option == 'j')
-			out->as_json = true;
-		else
-			out->shell = option == 's' ? ENV_SH : option == 'c' ? ENV_CSH : ENV_FISH;
-		shells += strchr("scf", option) != NULL;
-	}
-	return optind == argc && shells <= 1 && (shells == 0 || (!out->update && !out->as_json));
+	if (call_has(call, "sh"))
+		wish.shell = ENV_SH;
+	else if (call_has(call, "csh"))
+		wish.shell = ENV_CSH;
+	else if (call_has(call, "fish"))
+		wish.shell = ENV_FISH;
+	return wish;
 }
 
 /* ---- For a shell ---- */

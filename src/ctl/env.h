@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "command.h"
 #include "control.h"
 #include "page.h"
 
@@ -20,8 +21,8 @@ struct env_wish {
 	bool as_json;
 };
 
-/* From the words behind "env"; the shell, where none says it, by SHELL. False: they are wrong. */
-bool env_parse(int argc, char **argv, struct env_wish *out);
+/* The shell, where no option says it, by SHELL. */
+struct env_wish env_wish_of(const struct call *call);
 
 /* What is to be set, as an object of texts, by what the agent says in its status; NULL: said. */
 json_t *env_settings(const json_t *status, const struct control *control);

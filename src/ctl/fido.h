@@ -8,9 +8,6 @@
 
 #include <jansson.h>
 
-/* words: those after "fido". The exit status of command.h. */
-int fido_run(int count, char **words);
-
 /* The worker's answer for a person. */
 void fido_print(const json_t *answer);
 

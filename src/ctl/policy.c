@@ -13,70 +13,24 @@
 
 /* ---- What is asked ---- */
 
-/* Options with a value, which the agent gets under the same name. */
-static bool is_condition(const char *option)
+json_t *policy_test_request(const struct call *call)
 {
-	static const char *const options[] = {"--key", "--origin", "--to", "--subject",
-		"--namespace", "--executable", "--listener"};
+	/* Options which the agent gets under the same name. */
+	static const char *const conditions[] = {
+		"key", "origin", "to", "subject", "namespace", "executable", "listener"};
+	json_t *request = json_pack("{s:s}", "command", "policy-test");
 
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		if (strcmp(option, options[i]) == 0)
-			return true;
-	return false;
-}
+	for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
+		const char *value = call_option(call, conditions[i]);
 
-static bool take_condition(json_t *request, const char *option, const char *value)
-{
-	const char *name = option + strlen("--");
-	json_t *text = value == NULL ? NULL : json_string(value);
-
-	if (text == NULL) {
-		complain("policy: %s needs a value%s", option, value != NULL ? " in UTF-8" : "");
-		return false;
+		if (value == NULL ||
+			json_object_set_new(request, conditions[i], json_string(value)) == 0)
+			continue;
+		complain("policy test: --%s needs a value in UTF-8", conditions[i]);
+		json_decref(request);
+		return NULL;
 	}
-	if (json_object_get(request, name) != NULL) {
-		complain("policy: %s is given twice", option);
-		json_decref(text);
-		return false;
-	}
-	return json_object_set_new(request, name, text) == 0;
-}
-
-static bool parse_words(int count, char **words, struct policy_wish *out)
-{
-	for (int i = 1; i < count; i++) {
-		if (strcmp(words[i], "--json") == 0) {
-			out->as_json = true;
-		} else if (!out->test || !is_condition(words[i])) {
-			complain("policy %s: no such option: %s", words[0], words[i]);
-			return false;
-		} else {
-			const char *value = i + 1 < count ? words[i + 1] : NULL;
-
-			if (!take_condition(out->request, words[i], value))
-				return false;
-			i++;
-		}
-	}
-	if (!out->test || json_object_get(out->request, "key") != NULL)
-		return true;
-	complain("policy test: --key FINGERPRINT says which key; ssh-add -l lists them");
-	return false;
-}
-
-bool policy_parse(int count, char **words, struct policy_wish *out)
-{
-	*out = (struct policy_wish){.test = count > 0 && strcmp(words[0], "test") == 0};
-	if (count == 0 || (!out->test && strcmp(words[0], "show") != 0)) {
-		complain("policy: say what: show or test");
-		return false;
-	}
-	out->request = json_pack("{s:s}", "command", out->test ? "policy-test" : "policy-show");
-	if (out->request != NULL && parse_words(count, words, out))
-		return true;
-	json_decref(out->request);
-	out->request = NULL;
-	return false;
+	return request;
 }
 
 /* ---- What is answered ---- */

@@ -6,19 +6,12 @@
 #define KEYSTILE_CTL_POLICY_H
 
 #include <jansson.h>
-#include <stdbool.h>
 
+#include "command.h"
 #include "page.h"
 
-/* What the person wants of `keystile policy`. */
-struct policy_wish {
-	json_t *request; /* owned */
-	bool test;	 /* otherwise show */
-	bool as_json;
-};
-
-/* From the words behind "policy". False: it has been said what is wrong with them. */
-bool policy_parse(int count, char **words, struct policy_wish *out);
+/* What `keystile policy test` asks; NULL: it has been said what is wrong. */
+json_t *policy_test_request(const struct call *call);
 void policy_show_print(struct page *page, const json_t *answer);
 void policy_test_print(struct page *page, const json_t *answer);
 

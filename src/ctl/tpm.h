@@ -11,14 +11,16 @@
 #include <keystile/error.h>
 #include <keystile/secret.h>
 
+#include "command.h"
+
 #define TPM_FILE_MAX ((size_t)32 * 1024)	  /* a key file */
 #define TPM_OBJECT_MAX ((size_t)64 * 1024 - 4096) /* a proof, a challenge or an answer */
 
 /* Exit status. */
 enum tpm_exit { TPM_EXIT_FINE = 0, TPM_EXIT_FAILED = 1, TPM_EXIT_USAGE = 2 };
 
-/* words: those after "tpm". */
-int tpm_run(int count, char **words);
+/* Any of its verbs. */
+int run_tpm(const struct call *call);
 
 /* ---- Between its files ---- */
 

@@ -177,22 +177,13 @@ class Watch(CommandTest):
 class Help(CommandTest):
     provider = None
 
-    def test_each_command_says_how_it_is_used(self):
-        listed = self.said("help")
-        for name in ("status", "keys", "why", "doctor", "lock", "unlock", "release", "policy", "reload", "env",
-                     "prompter", "log"):
-            with self.subTest(name):
-                usage = self.said(name, "--help")
-                self.assertTrue(usage.startswith(f"usage: keystile {name}"), usage)
-                self.assertIn(usage[len("usage: "):], listed)
-
     def test_words_too_many_are_refused_with_the_commands_own_usage(self):
         for words in (["keys", "x"], ["why", "x"], ["lock", "x"], ["unlock", "x"], ["release", "a", "b"],
                       ["release", "--all"], ["reload", "x"], ["prompter", "x"], ["status", "--watch", "--json"]):
             with self.subTest(words):
                 done = self.keystile(*words)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
-                self.assertTrue(done.stderr.startswith(f"usage: keystile {words[0]}"), done.stderr)
+                self.assertIn(f"\nusage: keystile {words[0]}", done.stderr)
 
 
 if __name__ == "__main__":

@@ -61,8 +61,39 @@ class Usage(Command):
         self.assertRegex(self.keystile("--version").stdout, r"^keystile \d+\.\d+\.\d+\n$")
         done = self.keystile("help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("keystile status [--json | --watch]", done.stdout)
+        self.assertTrue(done.stdout.startswith("usage: keystile COMMAND"))
         self.assertEqual(self.keystile("--help").stdout, done.stdout)
+        usage = self.keystile("help", "status").stdout
+        self.assertTrue(usage.startswith("usage: keystile status [--json | --watch]\n"), usage)
+        self.assertEqual(self.keystile("status", "--help").stdout, usage)
+
+    def test_a_mistyped_word_is_told_what_was_meant(self):
+        for words, meant in ((["stauts"], "did you mean 'status'?"), (["comp"], "did you mean 'completion'?"),
+                             (["policy", "tset"], "did you mean 'test'?"), (["help", "reloda"], "did you mean 'reload'?"),
+                             (["log", "--refused!"], "did you mean --refused"), (["tpm", "list", "--jsno"], "did you mean --json")):
+            with self.subTest(words):
+                done = self.keystile(*words)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn(meant, done.stderr)
+        for words in (["x"], ["gpg"], ["status", "--yaml"], ["x" * 500]):
+            self.assertNotIn("did you mean", self.keystile(*words).stderr)
+
+    def test_what_is_wrong_with_the_words_is_said(self):
+        for words, said in ((["status", "--json", "--watch"], "status: --json and --watch exclude each other"),
+                            (["env", "--fish", "--json"], "env: --fish and --json exclude each other"),
+                            (["policy", "test"], "policy test: --key FINGERPRINT is needed"),
+                            (["log", "-n"], "log: -n needs a value"), (["log", "-n", "x"], "log: -n takes a number"),
+                            (["log", "-n", "1", "-n", "2"], "log: -n is given twice"),
+                            (["keys", "--json=x"], "keys: no value goes with --json=x"),
+                            (["release", "a", "b"], "release: one word too many: b"),
+                            (["tpm", "persist", "a"], "tpm persist: HANDLE is missing"), (["fido"], "fido: say what"),
+                            (["completion"], "completion: bash|zsh|fish is missing"),
+                            (["completion", "tcsh"], "completion: bash, zsh or fish: tcsh")):
+            with self.subTest(words):
+                done = self.keystile(*words)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn(f"keystile: {said}", done.stderr)
+                self.assertIn("\nusage: keystile", done.stderr)
 
     def test_wrong_usage_is_said_and_ends_with_2(self):
         for arguments in ([], ["no-such"], ["status", "--yaml"], ["status", "--json", "x"],
@@ -70,7 +101,7 @@ class Usage(Command):
             with self.subTest(arguments):
                 done = self.keystile(*arguments)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
-                self.assertTrue(done.stderr.startswith("usage: keystile"))
+                self.assertIn("usage: keystile" if arguments != ["help", "x"] else "no command 'x'", done.stderr)
 
     def test_output_that_cannot_be_written_is_a_failure(self):
         with open("/dev/full", "w", encoding="ascii") as full:

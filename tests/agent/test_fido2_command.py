@@ -86,7 +86,7 @@ class List(Case):
     def test_a_wrong_command_line_is_told_how_it_goes(self):
         for words in ((), ("look",), ("list", "--pim"), ("load", "--pin"), ("list", "more")):
             with self.subTest(words):
-                self.assertIn("keystile fido list", self.call(*words, status=2).stderr)
+                self.assertIn("usage: keystile fido l", self.call(*words, status=2).stderr)
 
 
 class Load(Case):

@@ -394,7 +394,7 @@ class Command(PolicyTest):
     def test_what_makes_no_sense_is_refused(self):
         key = ("--key", fingerprint_of(self.key))
         for words, code, error in [
-                ((), 2, "say what: show or test"), (("list",), 2, "say what"), (("test",), 2, "--key"),
+                ((), 2, "policy: say what"), (("list",), 2, "no command 'policy list'"), (("test",), 2, "--key"),
                 (("show", "--key", "a"), 2, "no such option: --key"), (("test", *key, "--for"), 2, "--for"),
                 (("test", "--key"), 2, "--key needs a value"), (("test", *key, *key), 2, "--key is given twice"),
                 (("test", "--key", "SHA256:none"), 1, "no key with that fingerprint"),
