@@ -12,6 +12,7 @@
 #include <keystile/buffer.h>
 #include <keystile/error.h>
 
+#include "offer_rule.h"
 #include "policy_rule.h"
 
 #define CONFIG_FILE_MAX ((size_t)1 << 20)
@@ -49,8 +50,8 @@ struct config_provider {
 	char *name;
 	char *load; /* as for ssh-add -s */
 	bool confirm;
-	bool lists_absent;	  /* keys of a token that was pulled */
-	char **keys;		  /* patterns, ended by NULL; NULL: every key */
+	bool lists_absent; /* keys of a token that was pulled */
+	struct offer_rule offers;
 	bool release_said;	  /* otherwise release_after_s of all counts, for cards only */
 	uint32_t release_after_s; /* 0: never */
 };

@@ -3,10 +3,12 @@
  */
 #include "config_provider.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config_value.h"
+#include "key_usage.h"
 
 /* In the user's file: what the system's loads under this name is not loaded. */
 #define NOTHING "none"
@@ -34,6 +36,51 @@ static int check_absent(cfg_t *cfg, cfg_opt_t *option)
 	return config_check_choice(cfg, option, "hide", "list");
 }
 
+static int check_id(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+
+	value += value[0] == '!';
+	if (value[0] == '\0' || value[strspn(value, "0123456789abcdef*?")] != '\0')
+		return config_refuse(cfg, option,
+			"an id is written in hexadecimal, with a to f in lower case, such as 01");
+	return config_check_text(cfg, option);
+}
+
+static int check_slot(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+
+	if (!offer_rule_slot_fits(value + (value[0] == '!')))
+		return config_refuse(
+			cfg, option, "a slot is one of 9a, 9c, 9d, 9e, 82 to 95, f9, or \"*\"");
+	return 0;
+}
+
+static int check_usage(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+
+	if (!key_usage_fits(value + (value[0] == '!')))
+		return config_refuse(cfg, option,
+			"a usage is any, a name such as clientAuth, or an OID such as "
+			"1.3.6.1.5.5.7.3.2; keystile keys shows those of a key");
+	return config_check_text(cfg, option);
+}
+
+static const struct {
+	const char *option;
+	cfg_validate_callback_t check;
+} lists[] = {
+	{"keys", config_check_key},
+	{"ids", check_id},
+	{"slots", check_slot},
+	{"usages", check_usage},
+	{"issuers", config_check_key},
+};
+
+#define LISTS (sizeof(lists) / sizeof(lists[0]))
+
 /* Called where the section ends. */
 static int check_provider(cfg_t *cfg, cfg_opt_t *option)
 {
@@ -48,9 +95,11 @@ static int check_provider(cfg_t *cfg, cfg_opt_t *option)
 			cfg_title(section));
 		return -1;
 	}
-	if (config_is_empty_list(section, "keys")) {
-		cfg_error(cfg, "provider %s: keys is empty, so nothing would be offered",
-			cfg_title(section));
+	for (size_t i = 0; i < LISTS; i++) {
+		if (!config_is_empty_list(section, lists[i].option))
+			continue;
+		cfg_error(cfg, "provider %s: %s is empty, so nothing would be offered",
+			cfg_title(section), lists[i].option);
 		return -1;
 	}
 	return 0;
@@ -61,6 +110,10 @@ static int check_provider(cfg_t *cfg, cfg_opt_t *option)
 cfg_opt_t config_provider_options[] = {
 	CFG_STR("load", 0, CFGF_NODEFAULT),
 	CFG_STR_LIST("keys", 0, CFGF_NODEFAULT),
+	CFG_STR_LIST("ids", 0, CFGF_NODEFAULT),
+	CFG_STR_LIST("slots", 0, CFGF_NODEFAULT),
+	CFG_STR_LIST("usages", 0, CFGF_NODEFAULT),
+	CFG_STR_LIST("issuers", 0, CFGF_NODEFAULT),
 	CFG_STR("absent", 0, CFGF_NODEFAULT),
 	CFG_STR("release-after", 0, CFGF_NODEFAULT),
 	CFG_BOOL("confirm", cfg_false, CFGF_NODEFAULT),
@@ -73,7 +126,12 @@ void config_provider_checks(cfg_t *cfg)
 	cfg_set_validate_func(cfg, "provider|load", check_load);
 	cfg_set_validate_func(cfg, "provider|absent", check_absent);
 	cfg_set_validate_func(cfg, "provider|release-after", config_check_release);
-	cfg_set_validate_func(cfg, "provider|keys", config_check_key);
+	for (size_t i = 0; i < LISTS; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "provider|%s", lists[i].option);
+		cfg_set_validate_func(cfg, path, lists[i].check);
+	}
 }
 
 /* ---- From libconfuse to the struct ---- */
@@ -82,8 +140,22 @@ void config_provider_deinit(struct config_provider *provider)
 {
 	free(provider->name);
 	free(provider->load);
-	config_list_free(&provider->keys);
+	offer_rule_deinit(&provider->offers);
 	*provider = (struct config_provider){0};
+}
+
+/* NULL stays NULL. */
+static bool take_list(cfg_t *section, const char *option, char ***out)
+{
+	return cfg_size(section, option) == 0 || config_take_list(section, option, out);
+}
+
+static bool take_offers(cfg_t *section, struct offer_rule *out)
+{
+	return take_list(section, "keys", &out->keys) && take_list(section, "ids", &out->ids) &&
+	       take_list(section, "slots", &out->slots) &&
+	       take_list(section, "usages", &out->usages) &&
+	       take_list(section, "issuers", &out->issuers);
 }
 
 static bool take_provider(cfg_t *section, struct config_provider *out)
@@ -97,8 +169,7 @@ static bool take_provider(cfg_t *section, struct config_provider *out)
 		.release_said = cfg_size(section, "release-after") > 0};
 	if (out->release_said)
 		out->release_after_s = config_release_seconds(section);
-	if (out->name != NULL && out->load != NULL &&
-		(cfg_size(section, "keys") == 0 || config_take_list(section, "keys", &out->keys)))
+	if (out->name != NULL && out->load != NULL && take_offers(section, &out->offers))
 		return true;
 	config_provider_deinit(out);
 	return false;

@@ -59,7 +59,7 @@ static void on_closed(uv_handle_t *handle)
 
 	free(entry->name);
 	free(entry->load);
-	config_list_free(&entry->keys);
+	offer_rule_deinit(&entry->offers);
 	free(entry);
 }
 

@@ -26,8 +26,12 @@ void configured_removed(struct agent *agent, const struct provider *provider, co
 void configured_removed_all(struct agent *agent);
 /* It was closed for another reason, or is about to be. */
 void configured_lost(const struct provider *provider);
-/* Whether a section says so of a key that one of the provider's tokens has. */
-bool configured_offers(const struct provider *provider, const struct ks_key *key);
+/*
+ * NULL: a section offers this key of one of the provider's tokens. Else the option that keeps it
+ * back, and the name of the section that has it, both borrowed.
+ */
+const char *configured_refusal(
+	const struct provider *provider, const struct ks_key *key, const char **section);
 /* The agent stops: nothing is loaded any more. */
 void configured_close(struct agent *agent);
 /* For status.h. */

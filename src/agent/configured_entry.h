@@ -12,6 +12,8 @@
 
 #include <uv.h>
 
+#include "offer_rule.h"
+
 struct agent;
 struct config_provider;
 struct operation;
@@ -37,9 +39,8 @@ struct configured {
 	bool lists_absent;
 	bool release_said;
 	uint32_t release_after_s;
-	char **keys;	 /* patterns; NULL: all */
-	bool other_keys; /* than when it was listed last */
-	bool gone;	 /* while the configuration is followed: not found there yet */
+	struct offer_rule offers;
+	bool gone; /* while the configuration is followed: not found there yet */
 	enum configured_state state;
 	struct provider_wait *wait; /* while LOADING */
 	struct provider *provider;  /* while LISTING, then held, and LOADED */

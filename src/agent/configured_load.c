@@ -12,6 +12,7 @@
 #include <keystile/text.h>
 
 #include "agent.h"
+#include "offer.h"
 #include "provider.h"
 #include "provider_find.h"
 
@@ -86,7 +87,11 @@ static void settle(struct configured *entry)
 	if (entry->parent != NULL)
 		entry->trouble[0] = '\0';
 	else
-		note_trouble(entry, "it offers no key that can be used; is its token there?");
+		note_trouble(
+			entry, offer_withheld(provider) > 0
+				       ? "its section keeps back all keys of its token; "
+					 "keystile keys --all shows them"
+				       : "it offers no key that can be used; is its token there?");
 	try_later(entry);
 }
 
@@ -103,8 +108,6 @@ static void on_listed(
 		return;
 	if (error == KS_OK) {
 		settle(entry);
-		if (entry->other_keys)
-			configured_list(entry);
 		return;
 	}
 	snprintf(text, sizeof(text), "%s%s%s", ks_error_text(error), words.len > 0 ? ": " : "",
@@ -123,7 +126,7 @@ static const struct operation_events list_events = {.done = on_listed};
 static bool needs_list(const struct configured *entry)
 {
 	return entry->provider->state == PROVIDER_READY &&
-	       (entry->state == CONFIGURED_LISTING || entry->other_keys ||
+	       (entry->state == CONFIGURED_LISTING ||
 		       keyring_count(&entry->agent->keyring, entry->provider) == 0);
 }
 
@@ -137,7 +140,7 @@ void configured_list(struct configured *entry)
 	if (!needs_list(entry))
 		settle(entry);
 	else if (worker_operate(entry->provider->worker, &wish, &entry->operation) == KS_OK)
-		entry->other_keys = false;
+		return;
 	else if (entry->state == CONFIGURED_LISTING)
 		configured_fail(entry, "too many requests wait for it");
 	else

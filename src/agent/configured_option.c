@@ -10,8 +10,8 @@
 
 #include "agent.h"
 #include "configured.h"
-#include "listed.h"
 #include "login_release.h"
+#include "offer.h"
 #include "provider.h"
 
 /* Whose options count for it. */
@@ -29,20 +29,23 @@ bool configured_wants(const struct agent *agent, const struct provider *provider
 	return entry != NULL;
 }
 
-bool configured_offers(const struct provider *provider, const struct ks_key *key)
+const char *configured_refusal(
+	const struct provider *provider, const struct ks_key *key, const char **section)
 {
 	bool labelled = key->label != NULL && key->label[0] != '\0';
+	const char *refusal = NULL;
 
 	for (const struct configured *entry = provider->agent->configured_providers; entry != NULL;
 		entry = entry->next) {
-		char **keys = section_of(entry)->keys;
-
-		if (entry->provider == provider &&
-			(keys == NULL || listed_matches(keys, key->blob, key->blob,
-						 labelled ? key->label : provider->name)))
-			return true;
+		if (entry->provider != provider)
+			continue;
+		refusal = offer_rule_refusal(
+			&section_of(entry)->offers, key, labelled ? key->label : provider->name);
+		if (refusal == NULL)
+			return NULL;
+		*section = section_of(entry)->name;
 	}
-	return false;
+	return refusal;
 }
 
 void configured_tell(struct provider *provider)
@@ -61,11 +64,12 @@ void configured_tell(struct provider *provider)
 		provider->lists_absent |= section->lists_absent;
 		if (section->release_said)
 			login_release_say(provider, section->release_after_s);
-		provider->keys_ruled = provider->keys_ruled && section->keys != NULL;
+		provider->keys_ruled = provider->keys_ruled && offer_rule_speaks(&section->offers);
 	}
 	if (!provider->lists_absent)
 		provider_drop_absent(provider);
 	login_release_follow(provider);
+	offer_provider(provider);
 }
 
 void configured_tell_all(struct agent *agent)
@@ -75,32 +79,20 @@ void configured_tell_all(struct agent *agent)
 		configured_tell(provider);
 }
 
-static bool same_list(char *const *one, char *const *other)
-{
-	if (one == NULL || other == NULL)
-		return one == other;
-	while (*one != NULL && *other != NULL && strcmp(*one, *other) == 0) {
-		one++;
-		other++;
-	}
-	return *one == *other;
-}
-
 void configured_take(struct configured *entry, const struct config_provider *section)
 {
+	struct offer_rule offers;
+
 	entry->confirm = section->confirm;
 	entry->lists_absent = section->lists_absent;
 	entry->release_said = section->release_said;
 	entry->release_after_s = section->release_after_s;
-	if (same_list(entry->keys, section->keys))
+	if (offer_rule_same(&entry->offers, &section->offers))
 		return;
-	entry->other_keys = true;
-	for (struct configured *module = entry->agent->configured_providers; module != NULL;
-		module = module->next)
-		module->other_keys = module->other_keys || module->parent == entry;
-	config_list_free(&entry->keys);
-	if (section->keys != NULL)
-		entry->keys = config_list_copy((const char *const *)section->keys);
-	if (entry->keys == NULL && section->keys != NULL)
+	if (!offer_rule_copy(&section->offers, &offers)) {
 		log_error("no memory for which keys of provider %s are offered", section->name);
+		return;
+	}
+	offer_rule_deinit(&entry->offers);
+	entry->offers = offers;
 }

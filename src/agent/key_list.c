@@ -56,7 +56,7 @@ static enum rank rank_of(const struct key *key)
 
 static bool shown(const struct connection *connection, struct key *key)
 {
-	return key_source(key) != NULL &&
+	return key_source(key) != NULL && !key_outdated(key) &&
 	       key_listed(key, &connection->binds, origin_remote(&connection->origin)) &&
 	       listed_here(connection, key);
 }
@@ -102,7 +102,7 @@ unsigned key_list_left_out(const struct agent *agent)
 	struct extent extent = {.len = LIST_HEAD};
 
 	for (const struct key *key = agent->keyring.first; key != NULL; key = key->next)
-		if (key_source(key) != NULL)
+		if (key_source(key) != NULL && !key_outdated(key))
 			(void)extend(&extent, key, key->comment);
 	return extent.left_out;
 }

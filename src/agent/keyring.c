@@ -6,12 +6,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <keystile/log.h>
 #include <keystile/text.h>
 
 #include "constraints.h"
 #include "provider.h"
+
+#define CLOCKS_DIFFER_S 300 /* as much as ssh-add allows for */
 
 static struct key *key_new(struct bytes blob, const char *comment)
 {
@@ -94,6 +97,18 @@ bool key_is_from_afar(const struct key *key)
 	while (source != NULL && (source->hidden || source->from_afar))
 		source = source->next;
 	return source == NULL;
+}
+
+bool key_outdated(const struct key *key)
+{
+	const struct public_key *certificate = key->public_key;
+	uint64_t now = (uint64_t)time(NULL);
+
+	if (certificate == NULL || !certificate->certificate || key_added_source(key) != NULL)
+		return false;
+	return (now > certificate->valid_before &&
+		       now - certificate->valid_before > CLOCKS_DIFFER_S) ||
+	       (now < certificate->valid_after && certificate->valid_after - now > CLOCKS_DIFFER_S);
 }
 
 struct key_source *key_source(const struct key *key)

@@ -13,6 +13,7 @@
 
 struct constraints;
 struct provider;
+struct token_report;
 
 /* A token that a worker reported. Outlives the worker: it is known again by label, serial and
  * model. */
@@ -26,9 +27,10 @@ struct token {
 	char *serial;
 	char *model;
 	char *location;
-	uint32_t flags;	     /* enum ks_token_flags */
-	int32_t tries_left;  /* or KS_TRIES_UNKNOWN */
-	uint64_t release_ms; /* when its login ends, see login_release.h; 0: it stays */
+	uint32_t flags;		     /* enum ks_token_flags */
+	int32_t tries_left;	     /* or KS_TRIES_UNKNOWN */
+	uint64_t release_ms;	     /* when its login ends, see login_release.h; 0: it stays */
+	struct token_report *report; /* what its worker said of its keys; NULL: nothing yet */
 };
 
 struct key_source {
@@ -102,6 +104,11 @@ unsigned keyring_count_from_afar(const struct keyring *keyring);
  * may not be complete.
  */
 struct key_source *key_source(const struct key *key);
+/*
+ * A certificate of a token's key that is not valid now, five minutes aside: it would cost a client
+ * one of the tries that servers allow. What ssh-add adds has the time that ssh-add gives it.
+ */
+bool key_outdated(const struct key *key);
 struct key *key_reference(struct key *key);
 void key_release(struct key **key);
 bool key_is_security_key(const struct key *key);

@@ -6,11 +6,11 @@
 #include <keystile/log.h>
 
 #include "agent.h"
-#include "associated.h"
-#include "configured.h"
 #include "insertion.h"
 #include "login_release.h"
+#include "offer.h"
 #include "provider.h"
+#include "token_report.h"
 
 static void drop_token(struct provider *provider, struct token *token)
 {
@@ -140,54 +140,20 @@ static bool may_have_tokens(const struct provider *provider)
 	return provider->name != NULL && provider->state != PROVIDER_LOCATING;
 }
 
-/* Its keys, and the certificates that came with ssh-add -C -s. */
-static void offer_all(
-	struct provider *provider, struct token *token, const struct ks_key *keys, size_t count)
+/* What was said of them before counts no more, also where there is no memory for what is said now.
+ */
+static void take_keys(struct token *token, const struct ks_key *keys, size_t count)
 {
-	struct keyring *keyring = &provider->agent->keyring;
-	struct ks_key *expanded = NULL;
-	size_t expanded_count;
-
-	if (provider->certificates == NULL) {
-		keyring_token_is(keyring, token, keys, count);
-		return;
-	}
-	if (associated_expand(provider->certificates, keys, count, PROVIDER_KEYS_MAX, &expanded,
-		    &expanded_count) == KS_OK)
-		keyring_token_is(keyring, token, expanded, expanded_count);
-	else
-		log_error("no memory for the certificates of a token's keys");
-	free(expanded);
-}
-
-/* Of its keys those that the configuration wants to be offered. */
-static void offer(
-	struct provider *provider, struct token *token, const struct ks_key *keys, size_t count)
-{
-	struct ks_key *wanted = NULL;
-	size_t left = 0;
-
-	if (!provider->keys_ruled) {
-		offer_all(provider, token, keys, count);
-		return;
-	}
-	wanted = calloc(count + 1, sizeof(*wanted));
-	for (size_t i = 0; wanted != NULL && i < count; i++)
-		if (configured_offers(provider, &keys[i]))
-			wanted[left++] = keys[i];
-	if (wanted != NULL)
-		offer_all(provider, token, wanted, left);
-	else
+	token_report_free(&token->report);
+	token->report = token_report_new(keys, count);
+	if (token->report == NULL) {
 		log_error("no memory for the keys of a token: they are left out");
-	free(wanted);
-}
-
-/* A worker that starts anew does not know yet which of them its tokens hold. */
-static bool brings_keys(const struct provider *provider, const struct token *token)
-{
-	if (!provider->needs->takes_keys)
-		return true;
-	return provider->named && provider->state != PROVIDER_OPENING && !token_takes_keys(token);
+		keyring_token_gone(&token->provider->agent->keyring, token);
+	}
+	if (count > PROVIDER_KEYS_MAX)
+		log_warning(
+			"a token holds too many keys: %zu are left out", count - PROVIDER_KEYS_MAX);
+	offer_token(token);
 }
 
 enum ks_error provider_token_is(struct worker *worker, const struct ks_token *reported,
@@ -204,8 +170,7 @@ enum ks_error provider_token_is(struct worker *worker, const struct ks_token *re
 		return KS_OK;
 	}
 	login_release_look(token);
-	if (brings_keys(provider, token))
-		offer(provider, token, keys, count);
+	take_keys(token, keys, count);
 	insertion_look(provider->agent);
 	return KS_OK;
 }

@@ -28,7 +28,7 @@
 #include "lock.h"
 #include "provider.h"
 #include "reload.h"
-#include "sign_check.h"
+#include "status_keys.h"
 #include "surroundings_control.h"
 #include "websafe.h"
 
@@ -284,56 +284,6 @@ static json_t *providers(const struct agent *agent)
 	return list;
 }
 
-/* Not kept with the key: status is asked for rarely, and keys are many. */
-static int bits_of(const struct key *key)
-{
-	struct public_key *public_key = NULL;
-	int bits = 0;
-
-	if (public_key_parse(buf_bytes(&key->blob), &public_key) == KS_OK)
-		bits = (int)public_key_bits(public_key);
-	public_key_free(&public_key);
-	return bits;
-}
-
-/* By what a person can prove to be there when it signs: what remote requests need. */
-static json_t *proves_json(const struct key *key)
-{
-	uint32_t provable = sign_provable(key);
-	json_t *list = json_array();
-
-	if ((provable & KS_PRESENCE_TOUCH) != 0)
-		json_array_append_new(list, json_string("touch"));
-	if ((provable & KS_PRESENCE_PIN) != 0)
-		json_array_append_new(list, json_string("pin"));
-	return list;
-}
-
-static json_t *key_json(const struct key *key, const struct key_source *source)
-{
-	AUTO(text) fingerprint = public_key_fingerprint(buf_bytes(&key->blob));
-	int reserves = -1;
-
-	for (const struct key_source *other = key->sources; other != NULL; other = other->next)
-		reserves += !other->hidden;
-	return json_pack("{s:s,s:s,s:i,s:o,s:o,s:o,s:i,s:o}", "fingerprint",
-		fingerprint != NULL ? fingerprint : "", "type", key_kind_label(key->kind), "bits",
-		bits_of(key), "comment", foreign_text(key->comment), "provider",
-		foreign_text(source->token->provider->name), "token",
-		foreign_text(source->token->label), "reserves", reserves, "proves",
-		proves_json(key));
-}
-
-static json_t *keys(const struct agent *agent)
-{
-	json_t *list = json_array();
-
-	for (const struct key *key = agent->keyring.first; key != NULL; key = key->next)
-		if (key_source(key) != NULL)
-			json_array_append_new(list, key_json(key, key_source(key)));
-	return list;
-}
-
 static void append_prompts(json_t *list, const struct prompt *prompt, const char *kind)
 {
 	for (; prompt != NULL; prompt = prompt_next(prompt))
@@ -394,7 +344,7 @@ json_t *status_json(const struct agent *agent)
 	json_int_t uptime_s = (json_int_t)((uv_now(&agent->loop) - agent->started_ms) / 1000);
 
 	return json_pack("{s:b,s:s,s:s,s:i,s:I,s:b,s:s,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,"
-			 "s:o,s:o,s:o}",
+			 "s:o,s:o,s:o,s:o}",
 		"ok", 1, "version", KEYSTILE_VERSION, "allowed_providers",
 		agent_allowed_providers(agent), "pid", (int)getpid(), "uptime_seconds", uptime_s,
 		"locked", lock_locked(agent->lock), "when_locked",
@@ -402,8 +352,9 @@ json_t *status_json(const struct agent *agent)
 		(int)lock_failures(agent->lock), "sockets", sockets(agent), "warnings",
 		warnings(agent), "connection_count", (int)agent->connection_count, "connections",
 		connections(agent), "configured", configured_json(agent), "providers",
-		providers(agent), "keys", keys(agent), "prompts", prompts(agent), "refusals",
-		refusals(agent), "denials", denials_json(agent->denials), "known_hosts",
+		providers(agent), "keys", status_keys_json(agent), "withheld",
+		status_withheld_json(agent), "prompts", prompts(agent), "refusals", refusals(agent),
+		"denials", denials_json(agent->denials), "known_hosts",
 		known_hosts_json(agent->known_hosts), "asking", surroundings_asking_json(agent),
 		"given_up", given_up_json(&agent->given_up));
 }

@@ -6,6 +6,7 @@
 
 #include "keyring.h"
 #include "provider.h"
+#include "token_report.h"
 
 void token_free(struct token *token)
 {
@@ -13,6 +14,7 @@ void token_free(struct token *token)
 	free(token->serial);
 	free(token->model);
 	free(token->location);
+	token_report_free(&token->report);
 	free(token);
 }
 

@@ -35,6 +35,14 @@ static const struct option_row status_options[] = {
 	{0},
 };
 
+static const struct option_row keys_options[] = {
+	{.name = "json", .apart = OPTION_APART_SHOWN, .purpose = "print it as JSON"},
+	{.name = "all",
+		.apart = OPTION_APART_SHOWN,
+		.purpose = "those too that are not offered, and why"},
+	{0},
+};
+
 /* The shells exclude JSON as well, which help shows by itself, as it goes with --update. */
 #define NOT_AS_JSON 2U
 
@@ -117,7 +125,7 @@ const struct command commands[] = {
 		.run = run_status},
 	{.name = "keys",
 		.purpose = "the keys, where they are, what they can prove",
-		.options = json_alone,
+		.options = keys_options,
 		.run = run_keys},
 	{.name = "why",
 		.purpose = "why the last request from this terminal was refused",

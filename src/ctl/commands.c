@@ -102,8 +102,10 @@ static int print_part_json(const char *part)
 
 int run_keys(const struct call *call)
 {
-	return call_has(call, "json") ? print_part_json("keys")
-				      : ask(question("status"), false, status_print_keys);
+	if (call_has(call, "json"))
+		return print_part_json("keys");
+	return ask(question("status"), false,
+		call_has(call, "all") ? status_print_all_keys : status_print_keys);
 }
 
 int run_why(const struct call *call)

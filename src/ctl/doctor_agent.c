@@ -147,6 +147,21 @@ static void check_configured(struct doctor *doctor, const json_t *configured)
 			text_in(configured, "name"), text_in(configured, "load"), state);
 }
 
+/* Servers that know the certificate refuse such a key; ssh itself uses the key all the same. */
+static void check_x509(struct doctor *doctor, const json_t *key)
+{
+	const json_t *x509 = json_object_get(key, "x509");
+	const char *state = text_in(x509, "state");
+
+	if (state[0] != '\0' && strcmp(state, "valid") != 0)
+		doctor_say(doctor, DOCTOR_WARN, "certificate",
+			"whoever gave you the card renews it; a login that goes by the key alone "
+			"works on",
+			"of %s, on %s: %s (%s to %s)", text_in(x509, "subject"),
+			text_in(key, "token"), state, text_in(x509, "not_before"),
+			text_in(x509, "not_after"));
+}
+
 static void check_asking(struct doctor *doctor)
 {
 	const json_t *asking = json_object_get(doctor->status, "asking");
@@ -167,12 +182,15 @@ void doctor_check_status(struct doctor *doctor)
 	const json_t *warnings = json_object_get(doctor->status, "warnings");
 	const json_t *providers = json_object_get(doctor->status, "providers");
 	const json_t *configured = json_object_get(doctor->status, "configured");
+	const json_t *keys = json_object_get(doctor->status, "keys");
 
 	if (doctor->status == NULL)
 		return;
 	for (size_t i = 0; i < json_array_size(warnings); i++)
 		doctor_say(doctor, DOCTOR_WARN, "settings", "", "%s",
 			json_string_value(json_array_get(warnings, i)));
+	for (size_t i = 0; i < json_array_size(keys); i++)
+		check_x509(doctor, json_array_get(keys, i));
 	for (size_t i = 0; i < json_array_size(configured); i++)
 		check_configured(doctor, json_array_get(configured, i));
 	for (size_t i = 0; i < json_array_size(providers); i++)

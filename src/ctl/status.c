@@ -256,6 +256,16 @@ static void print_prompt(struct page *page, const json_t *prompt)
 		text_in(prompt, "for"));
 }
 
+static void print_withheld_count(struct page *page, const json_t *status, int column)
+{
+	json_int_t count = (json_int_t)json_array_size(json_object_get(status, "withheld"));
+
+	if (count > 0)
+		page_text(page, PAGE_PLAIN, column, column,
+			"%lld more key%s known and not offered: keystile keys --all",
+			(long long)count, count == 1 ? " is" : "s are");
+}
+
 void status_print(struct page *page, const json_t *status, const struct control *control)
 {
 	print_title(page, status);
@@ -268,6 +278,7 @@ void status_print(struct page *page, const json_t *status, const struct control 
 		"none; ssh-add -s MODULE brings in a smartcard's", status_provider);
 	print_part(page, status, "denials", "Kept from workers", NULL, status_denial);
 	print_part(page, status, "keys", "Keys", "none", status_key);
+	print_withheld_count(page, status, 2);
 	print_part(page, status, "connections", "Connections", NULL, print_connection);
 	print_more_connections(page, status);
 	print_part(page, status, "known_hosts", "Known hosts", NULL, print_known_hosts);
@@ -276,14 +287,30 @@ void status_print(struct page *page, const json_t *status, const struct control 
 	print_part(page, status, "refusals", "Refused lately", NULL, status_refusal);
 }
 
-void status_print_keys(struct page *page, const json_t *status, const struct control *control)
+static void print_keys(struct page *page, const json_t *status)
 {
 	const json_t *keys = json_object_get(status, "keys");
 
-	(void)control;
 	if (json_array_size(keys) == 0)
 		page_text(page, PAGE_PLAIN, 0, 0,
 			"no keys; ssh-add -s brings in a smartcard's, ssh-add those of files");
 	for (size_t i = 0; i < json_array_size(keys); i++)
 		status_key(page, json_array_get(keys, i));
+}
+
+void status_print_keys(struct page *page, const json_t *status, const struct control *control)
+{
+	(void)control;
+	print_keys(page, status);
+	print_withheld_count(page, status, 0);
+}
+
+void status_print_all_keys(struct page *page, const json_t *status, const struct control *control)
+{
+	const json_t *withheld = json_object_get(status, "withheld");
+
+	(void)control;
+	print_keys(page, status);
+	for (size_t i = 0; i < json_array_size(withheld); i++)
+		status_withheld(page, json_array_get(withheld, i));
 }

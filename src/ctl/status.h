@@ -16,6 +16,8 @@ bool status_listens_at(const json_t *status, const char *path);
 void status_print(struct page *page, const json_t *status, const struct control *control);
 /* Parts of it. */
 void status_print_keys(struct page *page, const json_t *status, const struct control *control);
+/* With those that are not offered, and why. */
+void status_print_all_keys(struct page *page, const json_t *status, const struct control *control);
 /* The last refusal of what was asked from this process's terminal. */
 void status_print_why(struct page *page, const json_t *status, const struct control *control);
 /* Where ssh finds the agent; "" where it does not say. Borrowed. */
@@ -28,6 +30,7 @@ typedef void print_item(struct page *page, const json_t *item);
 void status_configured(struct page *page, const json_t *configured);
 void status_provider(struct page *page, const json_t *provider);
 void status_key(struct page *page, const json_t *key);
+void status_withheld(struct page *page, const json_t *key);
 void status_denial(struct page *page, const json_t *denial);
 void status_refusal(struct page *page, const json_t *refusal);
 

@@ -158,15 +158,70 @@ static void print_proofs(struct page *page, const json_t *proofs)
 			second != NULL ? " or " : "", second != NULL ? second : "");
 }
 
+/* The day alone; the whole time is in the JSON. */
+static char *day_in(const json_t *object, const char *name)
+{
+	const char *text = text_in(object, name);
+
+	return strndup(text, strcspn(text, "T"));
+}
+
+static void print_usages(struct page *page, const json_t *usages)
+{
+	AUTO(buf) words = {0};
+
+	for (size_t i = 0; i < json_array_size(usages); i++) {
+		const char *usage = json_string_value(json_array_get(usages, i));
+
+		buf_put(&words, bytes_of(i > 0 ? ", " : ""));
+		buf_put(&words, bytes_of(usage != NULL ? usage : "?"));
+	}
+	if (words.len > 0)
+		page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %.*s", "usages", (int)words.len,
+			(const char *)words.data);
+}
+
+/* What an X.509 certificate says of the key. */
+static void print_x509(struct page *page, const json_t *x509)
+{
+	bool valid = strcmp(text_in(x509, "state"), "valid") == 0;
+	json_int_t others = number_in(x509, "others");
+	AUTO(text) from = day_in(x509, "not_before");
+	AUTO(text) to = day_in(x509, "not_after");
+
+	if (!json_is_object(x509))
+		return;
+	print_field(page, PAGE_PLAIN, "subject", x509);
+	print_field(page, PAGE_PLAIN, "issuer", x509);
+	print_usages(page, json_object_get(x509, "usages"));
+	page_text(page, valid ? PAGE_PLAIN : PAGE_WARNING, FIELD, VALUE, "%-10s %s to %s%s%s",
+		"valid", from != NULL ? from : "", to != NULL ? to : "", valid ? "" : ": ",
+		valid ? "" : text_in(x509, "state"));
+	if (others > 0)
+		page_text(page, PAGE_PLAIN, VALUE, VALUE,
+			"%lld more certificate%s for this key, not shown", (long long)others,
+			plural(others));
+}
+
+void status_withheld(struct page *page, const json_t *key)
+{
+	status_key(page, key);
+	page_text(page, PAGE_WARNING, FIELD, VALUE, "not offered: %s", text_in(key, "reason"));
+}
+
 void status_key(struct page *page, const json_t *key)
 {
+	bool certificate = json_is_true(json_object_get(key, "certificate"));
 	json_int_t reserves = number_in(key, "reserves");
 
-	page_text(page, PAGE_STRONG, 2, FIELD, "%s  %s %lld", text_in(key, "fingerprint"),
-		text_in(key, "type"), (long long)number_in(key, "bits"));
+	page_text(page, PAGE_STRONG, 2, FIELD, "%s  %s %lld%s", text_in(key, "fingerprint"),
+		text_in(key, "type"), (long long)number_in(key, "bits"),
+		certificate ? ", certificate" : "");
 	print_field(page, PAGE_PLAIN, "comment", key);
 	print_field(page, PAGE_PLAIN, "token", key);
+	print_field(page, PAGE_PLAIN, "id", key);
 	print_field(page, PAGE_PLAIN, "provider", key);
+	print_x509(page, json_object_get(key, "x509"));
 	print_proofs(page, json_object_get(key, "proves"));
 	if (reserves > 0)
 		page_text(page, PAGE_PLAIN, FIELD, VALUE,

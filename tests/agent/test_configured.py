@@ -268,7 +268,7 @@ class Keys(Configured):
         self.begin(self.offered("no such key") + provider("other", "fake:other"))
         self.wait_for_state("three", "loaded")
         self.assertEqual(len(self.wait_for_keys(1)), 1)
-        lab.wait_for("it is said", lambda: "offers no key" in self.state("three")["trouble"])
+        lab.wait_for("it is said", lambda: "keeps back all keys" in self.state("three")["trouble"])
         self.configure(self.offered("no such key") + provider("other", "fake:three,keys=3"))
         self.wait_for_keys(3)
 

@@ -171,9 +171,9 @@ static void a_provider_section_names_what_is_loaded(void **state)
 	assert_int_equal(config.providers[1].release_after_s, 90);
 	assert_true(config.providers[1].confirm);
 	assert_true(config.providers[1].lists_absent);
-	assert_null(config.providers[0].keys);
-	assert_string_equal(config.providers[1].keys[0], "a*");
-	assert_null(config.providers[1].keys[1]);
+	assert_null(config.providers[0].offers.keys);
+	assert_string_equal(config.providers[1].offers.keys[0], "a*");
+	assert_null(config.providers[1].offers.keys[1]);
 	/* The user's file replaces a section as a whole, and may want nothing of it. */
 	assert_int_equal(config_parse(bytes_of("provider two { load = \"fido2:\" }\n"
 					       "provider one { load = none }\n"),
