@@ -18,21 +18,51 @@ void gate_condition_init(pthread_cond_t *changed)
 	pthread_condattr_destroy(&attributes);
 }
 
-enum ks_error gate_wait(
-	pthread_cond_t *changed, pthread_mutex_t *lock, struct ks_operation *operation)
+/* The time until which one waits before looking at the operation again. */
+static struct timespec wait_until(void)
 {
 	struct timespec until;
 
-	if (operation && ks_cancelled(operation))
-		return ks_time_left_ms(operation) > 0 ? KS_CANCELLED : KS_TIMEOUT;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += WAIT_MS * 1000000L;
 	if (until.tv_nsec >= 1000000000L) {
 		until.tv_nsec -= 1000000000L;
 		until.tv_sec++;
 	}
-	pthread_cond_timedwait(changed, lock, &until);
+	return until;
+}
+
+static enum ks_error goes_on(struct ks_operation *operation)
+{
+	if (operation && ks_cancelled(operation))
+		return ks_time_left_ms(operation) > 0 ? KS_CANCELLED : KS_TIMEOUT;
 	return KS_OK;
+}
+
+enum ks_error gate_wait(
+	pthread_cond_t *changed, pthread_mutex_t *lock, struct ks_operation *operation)
+{
+	enum ks_error error = goes_on(operation);
+	struct timespec until = wait_until();
+
+	if (error == KS_OK)
+		pthread_cond_timedwait(changed, lock, &until);
+	return error;
+}
+
+enum ks_error gate_lock(pthread_mutex_t *lock, struct ks_operation *operation)
+{
+	enum ks_error error = KS_OK;
+	int locked = pthread_mutex_trylock(lock);
+
+	while (locked != 0 && error == KS_OK) {
+		struct timespec until = wait_until();
+
+		locked = pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until);
+		if (locked != 0)
+			error = goes_on(operation);
+	}
+	return error;
 }
 
 void gate_init(struct gate *gate)

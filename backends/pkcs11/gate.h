@@ -39,4 +39,10 @@ KS_MUST_CHECK enum ks_error gate_wait(
 	pthread_cond_t *changed, pthread_mutex_t *lock, struct ks_operation *operation);
 void gate_condition_init(pthread_cond_t *changed);
 
+/*
+ * A mutex, for what is short and where many wait: one of them is woken and not all, and gives up
+ * when its operation is over. pthread_mutex_unlock() ends it.
+ */
+KS_MUST_CHECK enum ks_error gate_lock(pthread_mutex_t *lock, struct ks_operation *operation);
+
 #endif

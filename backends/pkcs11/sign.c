@@ -119,11 +119,30 @@ static enum ks_error finish(struct signing *signing, const struct session *sessi
 	return signature_put(signing->signature, signing->request->algorithm, BYTES(raw, len));
 }
 
+/*
+ * One after the other for a token. It is short where C_Sign is long, but modules lock in it for
+ * each little thing (SoftHSM 2.6): of two at once, each would be put to sleep by the other many
+ * times.
+ */
+static enum ks_error begin(
+	struct signing *signing, const struct session *session, CK_OBJECT_HANDLE key)
+{
+	struct token *token = signing->login.token;
+	enum ks_error error = gate_lock(&token->begin, signing->login.operation);
+	CK_RV value;
+
+	if (error != KS_OK)
+		return error;
+	value = CALL(
+		token->module, C_SignInit, session->handle, &signing->mechanism.mechanism, key);
+	pthread_mutex_unlock(&token->begin);
+	return value == CKR_OK ? KS_OK : signing_failed(signing, "C_SignInit", value);
+}
+
 enum ks_error signing_make(struct signing *signing, const struct session *session)
 {
 	struct private_key key = {0};
 	enum ks_error error;
-	CK_RV value;
 
 	error = get_key(signing, session, &key);
 	if (error != KS_OK)
@@ -132,11 +151,8 @@ enum ks_error signing_make(struct signing *signing, const struct session *sessio
 		signing->wants_pin = true;
 		return KS_PIN_NEEDED;
 	}
-	value = CALL(signing->login.token->module, C_SignInit, session->handle,
-		&signing->mechanism.mechanism, key.handle);
-	if (value != CKR_OK)
-		return signing_failed(signing, "C_SignInit", value);
-	if (key.always_pin)
+	error = begin(signing, session, key.handle);
+	if (error == KS_OK && key.always_pin)
 		error = log_in_again(signing, session);
 	return error == KS_OK ? finish(signing, session) : error;
 }

@@ -23,6 +23,7 @@ struct token *token_new(struct module *module, uint32_t id, const struct token_i
 	token->sessions_max = module->threads ? TOKEN_SESSIONS_MAX : 1;
 	gate_init(&token->login);
 	gate_init(&token->use);
+	pthread_mutex_init(&token->begin, NULL);
 	pthread_mutex_init(&token->lock, NULL);
 	gate_condition_init(&token->session_given);
 	return token;
@@ -36,6 +37,7 @@ void token_free(struct token **token)
 	piv_facts_deinit(&(*token)->card);
 	gate_deinit(&(*token)->login);
 	gate_deinit(&(*token)->use);
+	pthread_mutex_destroy(&(*token)->begin);
 	pthread_cond_destroy(&(*token)->session_given);
 	pthread_mutex_destroy(&(*token)->lock);
 	free(*token);

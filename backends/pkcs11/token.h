@@ -4,8 +4,8 @@
  * taken out it is merely not present, and the same one put back, into whatever slot, is the
  * same token again.
  *
- * Locks, in the order they are taken: login, use, lock. Nothing waits for a person but with login
- * alone. A thread that holds use never takes provider.h's scan.
+ * Locks, in the order they are taken: login, use, begin, lock. Nothing waits for a person but with
+ * login alone. A thread that holds use never takes provider.h's scan.
  */
 #ifndef KEYSTILE_PKCS11_TOKEN_H
 #define KEYSTILE_PKCS11_TOKEN_H
@@ -41,6 +41,7 @@ struct token {
 	struct token_identity identity; /* never changes */
 	struct gate login;		/* who asks for the PIN is alone in it */
 	struct gate use;		/* local signatures share it, a remote one is alone */
+	pthread_mutex_t begin;		/* who calls C_SignInit is alone in it: gate_lock() */
 	pthread_mutex_t lock;		/* everything below */
 	pthread_cond_t session_given;	/* or all of them were dropped */
 	struct session sessions[TOKEN_SESSIONS_MAX];

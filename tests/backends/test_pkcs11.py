@@ -377,6 +377,19 @@ class Calls(Case):
             sessions = {line for line in self.shim.lines() if line.startswith("C_Sign ")}
             self.assertEqual(len(sessions), 2)
 
+    def test_two_at_once_begin_one_after_the_other(self):
+        with self.ready() as one:
+            self.shim.tell("C_SignInit.hang")
+            first = one.begin_sign(self.key.blob, token=1)
+            lab.wait_for("the first is in C_SignInit", lambda: self.shim.waiting("C_SignInit"))
+            second = one.begin_sign(self.key.blob, token=1)
+            lab.wait_for("the second has a session", lambda: self.shim.waiting("C_OpenSession"))
+            one.send(worker.CANCEL, second)
+            self.assertEqual(one.expect(worker.DONE, second).error, worker.CANCELLED)
+            self.assertEqual(self.shim.calls().count("C_SignInit"), 1)
+            self.shim.stop("C_SignInit.hang")
+            self.assertEqual(one.expect(worker.DONE, first).error, worker.OK)
+
     def test_many_at_once_use_eight_sessions_at_the_most(self):
         with self.ready() as one:
             self.shim.tell("C_Sign.meet", "8")
