@@ -12,6 +12,7 @@
 #include <keystile/text.h>
 
 #include "control.h"
+#include "field.h"
 #include "page.h"
 
 #define VALUE 6
@@ -35,8 +36,11 @@ void doctor_add(struct doctor *doctor, json_t *finding)
 void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *check,
 	const char *remedy, const char *format, ...)
 {
+	size_t command = strcspn(remedy, "\n");
 	AUTO(text) words = NULL;
 	AUTO(text) safe = NULL;
+	AUTO(text) line = text_format("%.*s", (int)command, remedy);
+	AUTO(text) paste = line != NULL ? page_escape(line, false) : NULL;
 	va_list arguments;
 
 	va_start(arguments, format);
@@ -44,9 +48,10 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
 	va_end(arguments);
 	safe = words != NULL ? page_escape(words, false) : NULL;
 
-	json_t *finding =
-		json_pack("{s:s,s:s,s:s,s:s}", "check", check, "verdict", verdicts[verdict],
-			"found", safe != NULL ? safe : "out of memory", "remedy", remedy);
+	json_t *finding = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", check, "verdict",
+		verdicts[verdict], "found", safe != NULL ? safe : "out of memory", "remedy",
+		paste != NULL ? paste : "", "advice",
+		remedy[command] != '\0' ? remedy + command + 1 : "");
 
 	doctor_add(doctor, finding);
 	json_decref(finding);
@@ -55,7 +60,8 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
 static void print_finding(struct page *page, const json_t *finding)
 {
 	const char *verdict = json_string_value(json_object_get(finding, "verdict"));
-	const char *remedy = json_string_value(json_object_get(finding, "remedy"));
+	const char *remedy = text_in(finding, "remedy");
+	const char *advice = text_in(finding, "advice");
 	enum page_style style = PAGE_PLAIN;
 
 	if (strcmp(verdict, verdicts[DOCTOR_WARN]) == 0)
@@ -68,6 +74,8 @@ static void print_finding(struct page *page, const json_t *finding)
 	/* A line as it is, to be copied. */
 	if (remedy[0] != '\0')
 		fprintf(page->out, "%*s%s\n", VALUE, "", remedy);
+	if (advice[0] != '\0')
+		page_text(page, PAGE_PLAIN, VALUE, VALUE, "(%s)", advice);
 }
 
 static void print_all(const struct doctor *doctor, bool as_json)

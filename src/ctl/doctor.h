@@ -16,12 +16,15 @@
 enum doctor_verdict { DOCTOR_PASS, DOCTOR_WARN, DOCTOR_FAIL, DOCTOR_MISUSED };
 
 struct doctor {
-	json_t *findings; /* array of {"check", "verdict", "found", "remedy"} */
+	json_t *findings; /* array of {"check", "verdict", "found", "remedy", "advice"} */
 	enum doctor_verdict worst;
 	json_t *status; /* what the agent said of itself; NULL: none was reached */
 };
 
-/* Notes what a check found; remedy is "" where there is nothing to mend. */
+/*
+ * Notes what a check found. remedy is a line for a shell, as it can be pasted; behind a line end in
+ * it words for the person may follow. "" where there is nothing to mend.
+ */
 void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *check,
 	const char *remedy, const char *format, ...) KS_PRINTF(5, 6);
 

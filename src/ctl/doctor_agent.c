@@ -16,22 +16,28 @@
 #include "status.h"
 
 #define CHECK_SOCKET "SSH_AUTH_SOCK"
-#define START "systemctl --user enable --now keystile.socket, or: eval \"$(keystile-agent -s)\""
+#define START                                                                                      \
+	"systemctl --user enable --now keystile.socket\nwithout systemd: eval \"$(keystile-agent " \
+	"-s)\""
 #define POINT_HERE "eval \"$(keystile env -s)\""
+#define ANEW "then log in anew; in this shell: " POINT_HERE
 
 /* Other agents that desktops start, by a part of their program's name, and what ends that. */
 static const struct rival {
 	const char *program;
 	const char *remedy;
 } rivals[] = {
-	{"gpg-agent",
-		"systemctl --user mask --now gpg-agent-ssh.socket, and take enable-ssh-support "
-		"out of ~/.gnupg/gpg-agent.conf"},
-	{"gcr-ssh-agent", "systemctl --user mask --now gcr-ssh-agent.socket gcr-ssh-agent.service"},
-	{"gnome-keyring", "cp /etc/xdg/autostart/gnome-keyring-ssh.desktop ~/.config/autostart/ && "
-			  "echo Hidden=true >> ~/.config/autostart/gnome-keyring-ssh.desktop"},
-	{"ssh-agent", "systemctl --user mask --now ssh-agent.service ssh-agent.socket; in an X "
-		      "session also take use-ssh-agent out of /etc/X11/Xsession.options"},
+	{"gpg-agent", "systemctl --user mask --now gpg-agent-ssh.socket; "
+		      "sed -i /^enable-ssh-support/d ~/.gnupg/gpg-agent.conf\n" ANEW},
+	{"gcr-ssh-agent",
+		"systemctl --user mask --now gcr-ssh-agent.socket gcr-ssh-agent.service\n" ANEW},
+	{"gnome-keyring",
+		"mkdir -p ~/.config/autostart && cp /etc/xdg/autostart/gnome-keyring-ssh.desktop "
+		"~/.config/autostart/ && "
+		"echo Hidden=true >> ~/.config/autostart/gnome-keyring-ssh.desktop\n" ANEW},
+	{"ssh-agent", "systemctl --user mask --now ssh-agent.service ssh-agent.socket\n"
+		      "in an X session also take use-ssh-agent out of "
+		      "/etc/X11/Xsession.options; " ANEW},
 };
 
 /* Of the first rival whose name the program's path holds; else how to point to us. */
@@ -75,7 +81,8 @@ static void compare_versions(struct doctor *doctor)
 			version);
 	else
 		doctor_say(doctor, DOCTOR_WARN, "agent",
-			"systemctl --user restart keystile.service, or start the agent anew",
+			"systemctl --user restart keystile.service\nwithout systemd, start the "
+			"agent anew",
 			"version %s runs, but this command is version %s", version,
 			KEYSTILE_VERSION);
 }
@@ -123,7 +130,8 @@ static void check_provider(struct doctor *doctor, const json_t *provider)
 			text_in(provider, "name"));
 	else
 		doctor_say(doctor, DOCTOR_FAIL, "provider",
-			"keystile doctor PATH looks at the library; keystile status has more",
+			"keystile status\nkeystile doctor with the path of the library looks at "
+			"that",
 			"%s: %s: %s", text_in(provider, "name"), text_in(provider, "state"),
 			trouble[0] != '\0' ? trouble : "no reason is known");
 }
@@ -138,8 +146,8 @@ static void check_configured(struct doctor *doctor, const json_t *configured)
 			"%s was removed by ssh-add -e or -D", text_in(configured, "name"));
 	else if (trouble[0] != '\0')
 		doctor_say(doctor, DOCTOR_FAIL, "configured provider",
-			"mend that, or load in its section of keystile.conf(5), and run keystile "
-			"reload; it is tried again by itself too",
+			"keystile reload\nafter that was mended, or load in its section of "
+			"keystile.conf(5); it is tried again by itself too",
 			"%s (%s): %s: %s", text_in(configured, "name"), text_in(configured, "load"),
 			state, trouble);
 	else
@@ -155,11 +163,18 @@ static void check_x509(struct doctor *doctor, const json_t *key)
 
 	if (state[0] != '\0' && strcmp(state, "valid") != 0)
 		doctor_say(doctor, DOCTOR_WARN, "certificate",
-			"whoever gave you the card renews it; a login that goes by the key alone "
+			"\nwhoever gave you the card renews it; a login that goes by the key alone "
 			"works on",
 			"of %s, on %s: %s (%s to %s)", text_in(x509, "subject"),
 			text_in(key, "token"), state, text_in(x509, "not_before"),
 			text_in(x509, "not_after"));
+}
+
+static bool has_display(void)
+{
+	const char *x11 = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
+
+	return (x11 != NULL && x11[0] != '\0') || (wayland != NULL && wayland[0] != '\0');
 }
 
 static void check_asking(struct doctor *doctor)
@@ -169,8 +184,10 @@ static void check_asking(struct doctor *doctor)
 
 	if (obstacle[0] != '\0')
 		doctor_say(doctor, DOCTOR_FAIL, "asking you",
-			"in your desktop's session: keystile env --update; without one: keystile "
-			"prompter, left running in a terminal; and install a pinentry",
+			has_display() ? "keystile env --update\na pinentry has to be installed, "
+					"or ssh-askpass"
+				      : "keystile prompter\nleft running in a terminal of its own; "
+					"in a desktop's session: keystile env --update",
 			"the agent could not ask you for a PIN: %s", obstacle);
 	else
 		doctor_say(doctor, DOCTOR_PASS, "asking you", "", "by %s %s",

@@ -60,9 +60,9 @@ static void check_security_key(struct doctor *doctor, const char *node)
 		doctor_say(doctor, DOCTOR_PASS, "security keys", "", "%s can be used", device);
 	else
 		doctor_say(doctor, DOCTOR_FAIL, "security keys",
-			"install Keystile's udev rules (70-keystile.rules), then: sudo udevadm "
-			"control --reload && sudo udevadm trigger -s hidraw; by ssh or without a "
-			"seat, ask the administrator for access",
+			"sudo udevadm control --reload && sudo udevadm trigger -s hidraw\n"
+			"where Keystile's udev rules, 70-keystile.rules, are installed; they serve "
+			"who sits at the machine: by ssh, ask the administrator for access",
 			"%s is a security key, but you may not use it: %s", device,
 			strerror(errno));
 }

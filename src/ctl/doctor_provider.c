@@ -14,6 +14,7 @@
 #include <keystile/text.h>
 
 #include "doctor.h"
+#include "shell.h"
 
 #define DEFAULT_ALLOWED "/usr/lib*/*,/usr/local/lib*/*" /* as ssh-agent's -P */
 
@@ -46,27 +47,32 @@ static bool writable_by_others(const struct stat *status)
 
 void doctor_check_provider(struct doctor *doctor, const char *path)
 {
-	char canonical[PATH_MAX];
+	char canonical[PATH_MAX] = "";
 	struct stat status;
+	bool found = realpath(path, canonical) != NULL && stat(canonical, &status) == 0;
+	AUTO(text) quoted = shell_quote(ENV_SH, canonical);
+	AUTO(text) close = text_format("sudo chown root %s && sudo chmod go-w %s",
+		quoted != NULL ? quoted : "", quoted != NULL ? quoted : "");
 
-	if (realpath(path, canonical) == NULL || stat(canonical, &status) != 0)
-		doctor_say(doctor, DOCTOR_FAIL, "library", "", "%s: %s", path, strerror(errno));
+	if (!found)
+		doctor_say(doctor, DOCTOR_FAIL, "library",
+			"\nis the path right, and the package of the library installed?", "%s: %s",
+			path, strerror(errno));
 	else if (!S_ISREG(status.st_mode) || access(canonical, R_OK) != 0)
-		doctor_say(doctor, DOCTOR_FAIL, "library", "", "%s can't be read as a file",
-			canonical);
+		doctor_say(doctor, DOCTOR_FAIL, "library", "\nis it the library itself?",
+			"%s can't be read as a file", canonical);
 	else if (!same_machine(canonical))
 		doctor_say(doctor, DOCTOR_FAIL, "library",
-			"install the library for this machine's architecture",
+			"\ninstall the library for this machine's architecture",
 			"%s is no library that programs of this machine can load", canonical);
 	else if (writable_by_others(&status))
-		doctor_say(doctor, DOCTOR_FAIL, "library",
-			"sudo chown root, sudo chmod go-w: for the file",
+		doctor_say(doctor, DOCTOR_FAIL, "library", close != NULL ? close : "",
 			"%s can be changed by others than you and root: it is not loaded",
 			canonical);
 	else if (text_match_list(canonical, allowed_providers(doctor)) != 1)
 		doctor_say(doctor, DOCTOR_FAIL, "library",
-			"name its folder in allowed-providers of keystile.conf, then: keystile "
-			"reload",
+			"keystile reload\nafter its folder was put into allowed-providers of "
+			"keystile.conf",
 			"%s is not among the providers that may be loaded (%s)", canonical,
 			allowed_providers(doctor));
 	else

@@ -179,7 +179,7 @@ static void say_reader(struct doctor *doctor, const SCARD_READERSTATE *reader)
 	doctor_say(doctor, DOCTOR_FAIL, "card readers",
 		programs != NULL && strstr(programs, "scdaemon") != NULL
 			? "echo pcsc-shared >> ~/.gnupg/scdaemon.conf; gpgconf --kill scdaemon"
-			: "end the program that holds it, or have it share the reader",
+			: "\nend the program that holds it, or have it share the reader",
 		"%s: another program keeps it to itself%s%s", reader->szReader,
 		programs != NULL ? "; these use readers: " : "", programs != NULL ? programs : "");
 }

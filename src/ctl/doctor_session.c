@@ -56,7 +56,7 @@ static void check_ssh(struct doctor *doctor)
 	else if (major < BINDS_SINCE_MAJOR ||
 		 (major == BINDS_SINCE_MAJOR && minor < BINDS_SINCE_MINOR))
 		doctor_say(doctor, DOCTOR_FAIL, "ssh",
-			"use OpenSSH 8.9 or later; until then see ssh-without-session-bind in "
+			"\nuse OpenSSH 8.9 or later; until then see ssh-without-session-bind in "
 			"keystile.conf(5)",
 			"version %lu.%lu does not say which session it asks for: all it wants "
 			"counts as remote",
@@ -103,8 +103,8 @@ static void check_manager(struct doctor *doctor)
 			"no systemd of yours to be told of a display");
 	else if (lacking != NULL && lacking[0] != '\0')
 		doctor_say(doctor, DOCTOR_WARN, "session",
-			"systemctl --user import-environment DISPLAY WAYLAND_DISPLAY XAUTHORITY; "
-			"and keystile env --update",
+			"systemctl --user import-environment DISPLAY WAYLAND_DISPLAY XAUTHORITY "
+			"DBUS_SESSION_BUS_ADDRESS; keystile env --update",
 			"your systemd does not know this session's%s, so an agent that it starts "
 			"can't show you questions here",
 			lacking);

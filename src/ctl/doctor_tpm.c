@@ -95,9 +95,9 @@ void doctor_check_tpm(struct doctor *doctor)
 		try_tpm(doctor);
 	else if (errno == EACCES)
 		doctor_say(doctor, DOCTOR_WARN, "TPM",
-			"sudo usermod -a -G tss \"$USER\", then log in anew",
+			"sudo usermod -a -G tss \"$USER\"\nthen log in anew",
 			"you may not use %s: you are not in its group", node);
 	else
-		doctor_say(doctor, DOCTOR_WARN, "TPM", "sudo modprobe tpm_crb tpm_tis",
+		doctor_say(doctor, DOCTOR_WARN, "TPM", "sudo modprobe -a tpm_crb tpm_tis",
 			"%s can't be used: %s", node, strerror(errno));
 }

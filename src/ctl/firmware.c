@@ -12,14 +12,14 @@
 static const struct firmware_weakness roca = {
 	"RSA keys that were made in it can be computed from their public keys (ROCA, "
 	"CVE-2017-15361); keys that were brought in, and ECDSA keys, are not affected",
-	"update the firmware, and make new RSA keys outside of it, or ECDSA keys"};
+	"\nupdate the firmware, and make new RSA keys outside of it, or ECDSA keys"};
 static const struct firmware_weakness eucleak = {
 	"who has it in a laboratory for some time can take out its ECDSA keys (EUCLEAK, "
 	"YSA-2024-03)",
-	"don't lose it, or get one with firmware 5.7 or newer; the firmware can't be updated"};
+	"\ndon't lose it, or get one with firmware 5.7 or newer; the firmware can't be updated"};
 static const struct firmware_weakness tpm_fail = {
 	"its ECDSA keys can be found out by how long signatures take (TPM-FAIL, CVE-2019-16863)",
-	"update the TPM's firmware by the maker of the computer, and make new ECDSA keys"};
+	"\nupdate the TPM's firmware by the maker of the computer, and make new ECDSA keys"};
 
 struct range {
 	const char *manufacturer; /* three letters, which a fourth or a blank may follow */

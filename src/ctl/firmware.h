@@ -7,7 +7,7 @@
 
 struct firmware_weakness {
 	const char *words;
-	const char *remedy;
+	const char *remedy; /* as doctor_say() has it */
 };
 
 /* manufacturer as the TPM has it ("IFX"), firmware "5.61.0.0"; NULL: none is known. */

@@ -1,6 +1,7 @@
 """keystile doctor: each fault is made, and is what it says, with what to do; without it, it passes."""
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,9 @@ from control_bed import STATUS, FakeAgent, message
 
 AS_ROOT = [] if os.getuid() == 0 else ["sudo", "-n"]
 PASS, WARN, FAIL = 0, 1, 2
+# With which a remedy may begin.
+PROGRAMS = ("systemctl", "sed", "mkdir", "cp", "echo", "eval", "keystile", "ls", "chmod", "apt", "chown", "usermod", "udevadm",
+            "modprobe", "timedatectl", "pkaction", "gpgconf", "tpm2_dictionarylockout")
 LISTEN = ("import socket,sys,time;s=socket.socket(socket.AF_UNIX);s.bind(sys.argv[1]);s.listen();"
           "print(flush=True);time.sleep(3600)")
 # Devices of a test in the place of the machine's; the script of the test comes before the command.
@@ -64,13 +68,22 @@ class Doctor(unittest.TestCase):
         found = {}
         for one in answer["findings"]:
             found.setdefault(one["check"], []).append(one)
+            self.assertPasteable(one["remedy"])
         return found
+
+    def assertPasteable(self, remedy):
+        """Commands and nothing else: what is typed as it stands has to be understood by a shell."""
+        lab.run_well(["sh", "-n", "-c", remedy])
+        for command in re.split(r"&&|;", remedy):
+            first = command.replace("sudo ", "").split()[:1]
+            self.assertIn(first, [[], *([word] for word in PROGRAMS)], remedy)
+        self.assertNotRegex(remedy, r"\n|[^\w]sudo$|, (or|then|and)|\"\$USER\",")
 
     def assertFinding(self, finding, verdict, found, remedy):
         self.assertEqual(finding["verdict"], verdict, finding)
         self.assertIn(found, finding["found"])
-        self.assertIn(remedy, finding["remedy"])
-        self.assertEqual(bool(finding["remedy"]), verdict != "pass", finding)
+        self.assertIn(remedy, f"{finding['remedy']}\n{finding['advice']}")
+        self.assertEqual(bool(finding["remedy"] + finding["advice"]), verdict != "pass", finding)
 
 
 class Agents(Doctor):
@@ -291,7 +304,7 @@ class Library(Doctor):
 class Page(Doctor):
     def test_a_remedy_is_a_line_that_can_be_copied(self):
         done = lab.run([lab.CONTROL, "doctor"], env=self.env)
-        self.assertIn('\n      systemctl --user enable --now keystile.socket, or: eval "$(keystile-agent -s)"\n', done.stdout)
+        self.assertIn("\n      systemctl --user enable --now keystile.socket\n      (without systemd:", done.stdout)
         self.assertNotIn("\033", done.stdout)
 
 

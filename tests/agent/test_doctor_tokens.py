@@ -37,7 +37,7 @@ class Case(unittest.TestCase):
         """What it says of that, whatever else is wrong here."""
         done = lab.run([*before, lab.CONTROL, "doctor", "--json"], env=self.env)
         self.assertEqual(done.stderr, "")
-        return [(one["verdict"], one["found"], one["remedy"])
+        return [(one["verdict"], one["found"], one["remedy"] + one["advice"])
                 for one in json.loads(done.stdout)["findings"] if one["check"] == check]
 
     def one(self, check, verdict, words, remedy="", **how):
