@@ -37,6 +37,8 @@ static const struct meaning {
 		"the PIN of the security key has to be changed first, with fido2-token -C"},
 	{FIDO_ERR_UV_BLOCKED, KS_REFUSED, "the fingerprint is blocked"},
 	{FIDO_ERR_UV_INVALID, KS_REFUSED, "the fingerprint was not recognised"},
+	{FIDO_ERR_UNAUTHORIZED_PERM, KS_UNSUPPORTED,
+		"the security key takes a fingerprint and no PIN for signatures"},
 	{FIDO_ERR_UNSUPPORTED_ALGORITHM, KS_UNSUPPORTED,
 		"the security key can't make such signatures"},
 	{FIDO_ERR_REQUEST_TOO_LARGE, KS_UNSUPPORTED, "the request is too large for it"},

@@ -448,7 +448,8 @@ static enum ctap_status pin_token_with_permissions(
 		return CTAP_MISSING_PARAMETER;
 	if (request->permissions == 0)
 		return CTAP_INVALID_PARAMETER;
-	if ((request->permissions & ~known) != 0)
+	if ((request->permissions & ~known) != 0 ||
+		((request->permissions & bound) != 0 && !token->settings.pin_asserts))
 		return CTAP_UNAUTHORIZED_PERMISSION;
 	if ((request->permissions & bound) != 0 && request->rp.data == NULL)
 		return CTAP_MISSING_PARAMETER;

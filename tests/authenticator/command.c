@@ -150,7 +150,7 @@ enum ctap_status command_touch(struct token *token)
 size_t command_auth_data(struct token *token, const uint8_t rp_hash[KEY_HASH_LEN], uint8_t flags,
 	uint8_t out[AUTH_DATA_MAX])
 {
-	uint32_t counter = ++token->store.counter;
+	uint32_t counter = token->settings.counting ? ++token->store.counter : 0;
 
 	memcpy(out, rp_hash, KEY_HASH_LEN);
 	if (fault_is(token, FAULT_APPLICATION))

@@ -26,6 +26,7 @@ struct assertion_kind {
 	uint8_t hash[KEY_HASH_LEN];
 	uint8_t flags;
 	bool identifies; /* shows names of users */
+	bool listed;	 /* there is more than one that it could be */
 };
 
 /* Those that are still to come. */
@@ -82,8 +83,8 @@ static enum ctap_status authorise(
 	}
 	if (request->uv)
 		return token->settings.permissions ? CTAP_INVALID_OPTION : CTAP_UNSUPPORTED_OPTION;
-	if (!request->up && !token->settings.silent)
-		return CTAP_UNSUPPORTED_OPTION;
+	if (!request->up && token->settings.silent_status != 0)
+		return (enum ctap_status)token->settings.silent_status;
 	return token->settings.always_uv && request->up ? CTAP_PUAT_REQUIRED : CTAP_OK;
 }
 
@@ -124,7 +125,7 @@ static size_t find_resident(const struct token *token, const uint8_t rp_hash[KEY
 static cbor_item_t *describe_id(const struct token *token, const struct credential *credential)
 {
 	cbor_item_t *map = item_new_map(2);
-	uint8_t id[STORE_U2F_ID_LEN];
+	uint8_t id[STORE_ID_MAX];
 
 	memcpy(id, credential->id, credential->id_len);
 	if (fault_is(token, FAULT_CREDENTIAL))
@@ -164,7 +165,8 @@ static cbor_item_t *describe(struct token *token, const struct assertion_kind *k
 		(struct span){.data = data, .len = len + KEY_HASH_LEN}, signature);
 	if (fault_is(token, FAULT_SIGNATURE))
 		signature[signature_len - 1] ^= 1;
-	item_put(map, 1, describe_id(token, credential));
+	if (!token->settings.terse || kind->listed)
+		item_put(map, 1, describe_id(token, credential));
 	item_put(map, 2, item_new_bytes(data, len));
 	item_put(map, 3, item_new_bytes(signature, signature_len));
 	if (credential->resident)
@@ -233,6 +235,7 @@ static enum ctap_status answer_found(struct token *token, const struct assert_re
 		return status == CTAP_OK ? CTAP_NO_CREDENTIALS : status;
 	kind->flags = (uint8_t)((request->up ? FLAG_UP : 0) | (verified ? FLAG_UV : 0));
 	kind->identifies = verified && next->count > 1;
+	kind->listed = request->allowed == NULL || cbor_array_size(request->allowed) > 1;
 	*answer = describe(token, kind, next->list[0], next->count);
 	next->done = 1;
 	next->since_ms = now_ms();

@@ -28,13 +28,15 @@ static cbor_item_t *versions(const struct settings *settings)
 static cbor_item_t *options(const struct token *token)
 {
 	const struct settings *settings = &token->settings;
-	cbor_item_t *map = item_new_map(9);
+	cbor_item_t *map = item_new_map(10);
 
 	item_put_named(map, "rk", item_new_bool(true));
-	item_put_named(map, "up", item_new_bool(true));
+	if (!settings->terse)
+		item_put_named(map, "up", item_new_bool(true));
 	if (settings->fingerprint)
 		item_put_named(map, "uv", item_new_bool(true));
-	item_put_named(map, "plat", item_new_bool(false));
+	if (!settings->terse)
+		item_put_named(map, "plat", item_new_bool(false));
 	if (settings->permissions)
 		item_put_named(map, "alwaysUv", item_new_bool(settings->always_uv));
 	if (settings->management && settings->permissions)
@@ -45,7 +47,9 @@ static cbor_item_t *options(const struct token *token)
 	if (settings->permissions)
 		item_put_named(map, "makeCredUvNotRqd",
 			item_new_bool(settings->make_without_pin && !settings->always_uv));
-	else if (settings->management)
+	if (settings->permissions && !settings->pin_asserts)
+		item_put_named(map, "noMcGaPermissionsWithClientPin", item_new_bool(true));
+	if (settings->management && !settings->permissions)
 		item_put_named(map, "credentialMgmtPreview", item_new_bool(true));
 	return map;
 }
@@ -94,16 +98,19 @@ static void put_newer(cbor_item_t *map, struct token *token)
 enum ctap_status get_info(struct token *token, const cbor_item_t *parameters, cbor_item_t **answer)
 {
 	static const char *const extension = "credProtect";
+	static const uint8_t none[16];
 	cbor_item_t *map = item_new_map(14);
 
 	(void)parameters;
 	item_put(map, 1, versions(&token->settings));
 	item_put(map, 2, texts(&extension, 1));
-	item_put(map, 3, item_new_bytes(token->settings.aaguid, sizeof(token->settings.aaguid)));
+	item_put(map, 3, item_new_bytes(token->settings.terse ? none : token->settings.aaguid, 16));
 	item_put(map, 4, options(token));
-	item_put(map, 5, item_new_number(token->settings.message_max));
-	item_put(map, 6, protocols(&token->settings));
-	if (token->settings.permissions)
+	if (!token->settings.terse)
+		item_put(map, 5, item_new_number(token->settings.message_max));
+	if (!token->settings.terse || token->pin.set)
+		item_put(map, 6, protocols(&token->settings));
+	if (token->settings.permissions && !token->settings.terse)
 		put_newer(map, token);
 	*answer = map;
 	return CTAP_OK;

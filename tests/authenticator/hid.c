@@ -90,7 +90,7 @@ void hid_keepalive(struct token *token, enum hid_keepalive what)
 	uint8_t code = (uint8_t)what;
 	uint64_t now = now_ms();
 
-	if (now - token->hid.keepalive_ms < KEEPALIVE_MS)
+	if (!token->settings.keepalives || now - token->hid.keepalive_ms < KEEPALIVE_MS)
 		return;
 	token->hid.keepalive_ms = now;
 	send_message(token, token->hid.message.channel, HID_KEEPALIVE, &code, 1);

@@ -9,7 +9,7 @@
 
 void store_init(struct store *store, const uint8_t aaguid[16])
 {
-	*store = (struct store){.attestation = key_new(KEY_ES256)};
+	*store = (struct store){.attestation = key_new(KEY_ES256), .id_len = 48};
 	store->certificate_len = key_certificate(
 		store->attestation, aaguid, store->certificate, sizeof(store->certificate));
 }
@@ -83,7 +83,7 @@ struct credential *store_add(struct store *store, struct span rp, const struct u
 	old = resident ? same_user(store, rp_hash, user) : NULL;
 	if (old != NULL)
 		store_remove(store, old);
-	credential = add(store, algorithm, STORE_ID_LEN);
+	credential = add(store, algorithm, store->id_len);
 	memcpy(credential->rp_hash, rp_hash, KEY_HASH_LEN);
 	memcpy(credential->rp, rp.data, rp.len);
 	credential->rp_len = rp.len;

@@ -8,7 +8,7 @@
 
 #include "key.h"
 
-#define STORE_ID_LEN 48
+#define STORE_ID_MAX 255
 #define STORE_U2F_ID_LEN 64
 #define STORE_RP_MAX 256
 #define STORE_USER_MAX 64
@@ -31,7 +31,7 @@ struct user {
 
 struct credential {
 	struct credential *older;
-	uint8_t id[STORE_U2F_ID_LEN];
+	uint8_t id[STORE_ID_MAX];
 	size_t id_len;
 	uint8_t rp_hash[KEY_HASH_LEN];
 	char rp[STORE_RP_MAX]; /* "" for those of U2F */
@@ -45,6 +45,7 @@ struct credential {
 
 struct store {
 	struct credential *newest;
+	uint32_t id_len; /* of those to come; at most STORE_ID_MAX */
 	uint32_t counter;
 	EVP_PKEY *attestation;
 	uint8_t certificate[STORE_CERTIFICATE_MAX];

@@ -20,16 +20,20 @@
 
 /* What kind of token it is; the control socket changes these by name. */
 struct settings {
-	bool ctap2;		/* false: an old key that knows U2F alone */
-	bool u2f;		/* answers U2F as well */
-	bool always_uv;		/* a PIN for everything that takes a touch */
-	bool make_without_pin;	/* makeCredUvNotRqd: keys that are not resident need no PIN */
-	bool permissions;	/* tokens with permissions; without them a token of CTAP 2.0 */
-	bool new_protocol;	/* PIN protocol two beside protocol one */
-	bool management;	/* credentialManagement */
-	bool eddsa;		/* makes Ed25519 keys, too */
-	bool fingerprint;	/* knows its person by the finger that touches it */
-	bool silent;		/* answers getAssertion without a touch (up = false) */
+	bool ctap2;	       /* false: an old key that knows U2F alone */
+	bool u2f;	       /* answers U2F as well */
+	bool always_uv;	       /* a PIN for everything that takes a touch */
+	bool make_without_pin; /* makeCredUvNotRqd: keys that are not resident need no PIN */
+	bool permissions;      /* tokens with permissions; without them a token of CTAP 2.0 */
+	bool new_protocol;     /* PIN protocol two beside protocol one */
+	bool management;       /* credentialManagement */
+	bool eddsa;	       /* makes Ed25519 keys, too */
+	bool fingerprint;      /* knows its person by the finger that touches it */
+	bool terse;	       /* says no more than the standard makes it say, nor its AAGUID */
+	bool counting;	       /* its counter goes up; it is always 0 otherwise */
+	bool keepalives;       /* tells that it works, and that it waits for a touch */
+	bool pin_asserts; /* its PIN is good for assertions (no noMcGaPermissionsWithClientPin) */
+	uint32_t silent_status; /* says this to getAssertion without a touch; 0: answers it */
 	uint32_t protect_least; /* credentials get at least this level of protection */
 	uint32_t resident_max;
 	uint32_t touch_ms;	/* patience for a touch */
