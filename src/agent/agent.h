@@ -12,6 +12,7 @@
 #include "audit.h"
 #include "children.h"
 #include "config.h"
+#include "counters.h"
 #include "expiry.h"
 #include "give_up.h"
 #include "host_guesses.h"
@@ -79,6 +80,7 @@ struct agent {
 					     asked; static */
 	struct ssh_seen ssh_seen;
 	struct refusals refusals;
+	struct counters counters;
 	struct denials *denials; /* what workers were kept from */
 	struct approvals approvals;
 	struct reload *reload;

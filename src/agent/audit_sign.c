@@ -95,6 +95,12 @@ void audit_sign_unlocked(struct connection *connection, bool typed)
 	audit_set(connection, "unlocked_by", json_string(typed ? "prompt" : "message"));
 }
 
+void audit_sign_counter(struct connection *connection, uint32_t was, uint32_t is)
+{
+	audit_set(connection, "counter_went_back",
+		json_pack("{s:I,s:I}", "from", (json_int_t)was, "to", (json_int_t)is));
+}
+
 void audit_sign_confirmed(struct connection *connection)
 {
 	audit_attest(connection, "confirmation", "agent");

@@ -21,6 +21,8 @@ void audit_sign_remembered(struct connection *connection);
 void audit_sign_remember(struct connection *connection, uint32_t seconds);
 /* It had to wait until the agent was unlocked; typed: by a password that was asked for. */
 void audit_sign_unlocked(struct connection *connection, bool typed);
+/* See counters.h. */
+void audit_sign_counter(struct connection *connection, uint32_t was, uint32_t is);
 /* The person said yes. */
 void audit_sign_confirmed(struct connection *connection);
 /* What is known of a touch or a PIN now that the worker is done; facts of an unverified one are 0.

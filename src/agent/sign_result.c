@@ -145,6 +145,16 @@ static bool configured_still(struct sign *sign)
 	return sign->configured == sign->connection->agent->configured || sign_still_decided(sign);
 }
 
+static void note_counter(struct sign *sign, const struct signature_facts *facts)
+{
+	struct connection *connection = sign->connection;
+	uint32_t was = 0;
+
+	if (counters_went_back(
+		    &connection->agent->counters, buf_bytes(&sign->key->blob), facts, &was))
+		audit_sign_counter(connection, was, facts->sk_counter);
+}
+
 void sign_done(
 	struct operation *operation, enum ks_error error, struct bytes words, struct bytes result)
 {
@@ -166,6 +176,8 @@ void sign_done(
 	else if (!sign_remote(sign) && !connection_peer_unchanged(sign->connection)) {
 		origin_worsen(&sign->connection->origin, ORIGIN_CHANGED_PROCESS);
 		sign_refuse(sign, origin_words(ORIGIN_CHANGED_PROCESS), NULL);
-	} else if (configured_still(sign))
+	} else if (configured_still(sign)) {
+		note_counter(sign, &facts);
 		answer(sign, result);
+	}
 }

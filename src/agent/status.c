@@ -107,6 +107,13 @@ static json_t *not_asked_json(const char *words)
 	return foreign_text(sentence);
 }
 
+static void warn_of_counter(json_t *list, const struct counters *counters)
+{
+	AUTO(text) sentence = counters_warning(counters);
+
+	warn_of(list, sentence != NULL, sentence);
+}
+
 static json_t *warnings(const struct agent *agent)
 {
 	json_t *list = json_array();
@@ -138,6 +145,7 @@ static json_t *warnings(const struct agent *agent)
 		"memory for secrets could not be locked (RLIMIT_MEMLOCK)");
 	warn_of(list, audit_lost(agent) > 0,
 		"lines of the audit log were lost; the agent's log says why");
+	warn_of_counter(list, &agent->counters);
 	warn_of(list, obstacle != NULL, obstacle);
 	if (agent->prompts.trouble[0] != '\0')
 		json_array_append_new(list, not_asked_json(agent->prompts.trouble));

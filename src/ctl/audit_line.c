@@ -118,6 +118,16 @@ static void print_process(struct page *page, const json_t *line)
 		number_in(process, "pid"), number_in(line, "duration_ms"));
 }
 
+static void print_counter(struct page *page, const json_t *line)
+{
+	const json_t *counter = json_object_get(line, "counter_went_back");
+
+	if (counter != NULL)
+		page_text(page, PAGE_WARNING, FIELD, VALUE,
+			"%-10s went back from %lld to %lld: there may be a copy of the key",
+			"counter", number_in(counter, "from"), number_in(counter, "to"));
+}
+
 static void print_request(struct page *page, const json_t *line, const char *when)
 {
 	const char *answer = text_in(line, "answer");
@@ -132,6 +142,7 @@ static void print_request(struct page *page, const json_t *line, const char *whe
 	print_key(page, line);
 	print_origin(page, line);
 	print_presence(page, line);
+	print_counter(page, line);
 	print_process(page, line);
 }
 
