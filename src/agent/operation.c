@@ -355,6 +355,11 @@ static bool is_at_token(const struct operation *operation)
 	return !any || operation->touching || operation->asking;
 }
 
+uint32_t operation_token(const struct operation *operation)
+{
+	return operation->worker->needs->keys_on_any_token ? operation->used : operation->token;
+}
+
 bool operation_is_alone(const struct operation *operation)
 {
 	for (const struct operation *other = operation->worker->operations; other != NULL;

@@ -43,7 +43,8 @@ static enum ks_error on_done(struct operation *operation, const struct frame *fr
 	enum ks_error error = (enum ks_error)frame->done.error;
 
 	if (operation->type == FRAME_SIGN)
-		worker->signed_ms = uv_now(&worker->agent->loop);
+		quiet_note(
+			&worker->quiet, operation_token(operation), uv_now(&worker->agent->loop));
 	/* Who asked is still there, so it was the deadline that cancelled it. */
 	if (error == KS_CANCELLED && operation->cancel_sent)
 		error = KS_TIMEOUT;
@@ -89,11 +90,19 @@ void operations_token_gone(struct worker *worker, uint32_t token)
 		operation->events->token_gone(operation);
 }
 
-/* Where a key may be on any token, the worker says now which one it is on. */
+/*
+ * Where a key may be on any token, the worker says now which one it is on; the first token is said
+ * where the person is to choose.
+ */
 static void note_token(struct operation *operation, uint32_t token)
 {
-	if (operation->worker->needs->keys_on_any_token)
-		operation->token = token;
+	bool first = operation->touches_asked + operation->pins_asked == 1;
+	bool real = token != operation->worker->first_token;
+
+	if (!operation->worker->needs->keys_on_any_token)
+		return;
+	operation->token = token;
+	operation->used = real && (first || operation->used == token) ? token : 0;
 }
 
 static enum ks_error on_ask_pin(struct operation *operation, const struct frame *frame)

@@ -16,10 +16,7 @@
 
 /* How long the notice stands first: time to read it, and to hold back a finger. */
 #define NOTICE_MS 1000
-/*
- * After the worker's last signature: a finger may still be on its way for that. All tokens of a
- * worker are taken for one here.
- */
+/* After the last signature with that token: a finger may still be on its way for that. */
 #define QUIET_MS 3000
 
 /* Freed in its close callback, so it outlives a request that ends. */
@@ -84,10 +81,26 @@ static void on_notice_gone(void *owner, enum prompt_status status, int pin_fd)
 		refuse_untold(sign, copy);
 }
 
+/* Until enough time has gone by since the last signature with its token. */
+static uint64_t quiet_left_ms(const struct sign *sign)
+{
+	uint64_t end_ms =
+		QUIET_MS + quiet_since_ms(&sign->worker->quiet, operation_token(sign->operation));
+	uint64_t now_ms = uv_now(&sign->connection->agent->loop);
+
+	return end_ms > now_ms ? end_ms - now_ms : 0;
+}
+
+/* The end of the one before may have been told meanwhile. */
 static void on_stood(uv_timer_t *timer)
 {
 	struct sign *sign = ((struct touch_pause *)timer->data)->sign;
+	uint64_t left_ms = quiet_left_ms(sign);
 
+	if (left_ms > 0) {
+		uv_timer_start(timer, on_stood, left_ms, 0);
+		return;
+	}
 	uv_close((uv_handle_t *)timer, on_pause_closed);
 	sign->pause = NULL;
 	if (operation_is_alone(sign->operation))
@@ -100,8 +113,7 @@ static void on_shown(void *owner)
 {
 	struct sign *sign = owner;
 	uv_loop_t *loop = &sign->connection->agent->loop;
-	uint64_t quiet_ms = sign->worker->signed_ms + QUIET_MS;
-	uint64_t stood_ms = uv_now(loop) + NOTICE_MS;
+	uint64_t quiet_ms = quiet_left_ms(sign);
 
 	sign->pause = calloc(1, sizeof(*sign->pause));
 	if (sign->pause == NULL) {
@@ -111,9 +123,8 @@ static void on_shown(void *owner)
 	sign->pause->sign = sign;
 	sign->pause->timer.data = sign->pause;
 	uv_timer_init(loop, &sign->pause->timer);
-	if (quiet_ms > stood_ms)
-		stood_ms = quiet_ms;
-	uv_timer_start(&sign->pause->timer, on_stood, stood_ms - uv_now(loop), 0);
+	uv_timer_start(
+		&sign->pause->timer, on_stood, quiet_ms > NOTICE_MS ? quiet_ms : NOTICE_MS, 0);
 }
 
 /* ---- What the worker says ---- */

@@ -287,9 +287,12 @@ static enum ks_error handle(struct worker *worker, const struct frame *frame)
 		return KS_BAD_INPUT;
 	switch (frame->type) {
 	case FRAME_TOKEN:
+		if (worker->first_token == 0)
+			worker->first_token = frame->token.token.id;
 		return worker->events->token(
 			worker, &frame->token.token, frame->token.keys, frame->token.count);
 	case FRAME_TOKEN_GONE:
+		quiet_gone(&worker->quiet, frame->gone.token);
 		return worker->events->token_gone(worker, frame->gone.token);
 	case FRAME_CONFINED:
 		return confined(worker, frame);
@@ -484,7 +487,7 @@ enum ks_error worker_new(struct agent *agent, const struct ks_needs *needs,
 		.events = events,
 		.owner = owner,
 		.parallel = 1,
-		.signed_ms = uv_now(&agent->loop),
+		.quiet = {.any_ms = uv_now(&agent->loop)},
 		.exit_status = -1,
 		.incoming_fd = -1,
 		.memory_fd = -1};

@@ -11,6 +11,7 @@
 #include <keystile/backend.h>
 #include <keystile/frame.h>
 
+#include "quiet.h"
 #include "stream.h"
 #include "worker_output.h"
 
@@ -64,8 +65,9 @@ struct operation {
 	int fd;		  /* goes with the frame, or -1 */
 	uint32_t id;
 	enum frame_type type;
-	uint32_t token;	    /* of a signature; where a key may be on any, once it was found */
-	uint32_t named;	    /* the one that the worker was told */
+	uint32_t token; /* of a signature; where a key may be on any, once it was found */
+	uint32_t named; /* the one that the worker was told */
+	uint32_t used;	/* where a key may be on any: that alone was it; 0: not known, or several */
 	uint32_t waits_for; /* this token, which others use; 0: none */
 	char *path;	    /* of a remote one, see prompt_path.h; NULL: not told apart */
 	uint64_t round;	    /* of a remote one that waits: in which it is its path's turn */
@@ -121,7 +123,9 @@ struct worker {
 	uint64_t round; /* of the remote one that began last */
 	unsigned parallel;
 	uint32_t last_id;
-	uint64_t signed_ms; /* when its last signature ended, for better or worse, or it began */
+	uint32_t
+		first_token; /* where keys that are added are said to be; 0: none was told of yet */
+	struct quiet quiet;  /* when its signatures ended, for better or worse, or it began */
 	struct worker_confinement confinement;
 	char *shown; /* its provider's name, for what it is kept from; NULL until it is opened */
 	struct broker *broker;	   /* for when it is confined; until then ours */
@@ -174,6 +178,8 @@ void operations_token_gone(struct worker *worker, uint32_t token);
 unsigned worker_count_waiting(const struct worker *worker, uint32_t token);
 /* It is of a remote request, and keeps a local one waiting for that token. */
 bool operation_is_in_the_way(const struct operation *operation);
+/* The token that it is with; 0: that is not known, or it is with several. */
+uint32_t operation_token(const struct operation *operation);
 /* No other signature with this one's token is in work, given up or not. */
 bool operation_is_alone(const struct operation *operation);
 /*
