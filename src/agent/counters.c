@@ -10,7 +10,7 @@
 
 static struct counter *counter_of(struct counters *counters, const char *id)
 {
-	struct counter *counter = counters->kept;
+	struct counter *counter;
 
 	for (size_t i = 0; i < COUNTERS_KEPT; i++)
 		if (strcmp(counters->kept[i].id, id) == 0)
