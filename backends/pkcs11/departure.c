@@ -2,8 +2,7 @@
  * Tokens that went: what they were used for ends, and the agent is told.
  */
 #include "provider.h"
-
-#include <string.h>
+#include "readers.h"
 
 /* The agent still takes it for present. */
 static bool is_owed(struct token *token)
@@ -41,17 +40,12 @@ void provider_token_gone(struct provider *provider, struct token *token)
 		token_drop_sessions(token, generation);
 }
 
-/* Slots are described by their reader's name, which the description may be too short for. */
 static bool lies_in(struct token *token, const char *reader)
 {
-	size_t longest = sizeof(token->location) - 1;
-	size_t len;
 	bool same;
 
 	pthread_mutex_lock(&token->lock);
-	len = strlen(token->location);
-	same = len > 0 && strncmp(token->location, reader, len) == 0 &&
-	       (reader[len] == '\0' || len == longest || reader[len] == ' ');
+	same = readers_is_at(token->location, reader);
 	pthread_mutex_unlock(&token->lock);
 	return same;
 }

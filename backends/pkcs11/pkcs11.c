@@ -3,12 +3,14 @@
  * functions here are what the worker calls; each hands on to the file that does the work.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include <keystile/backend.h>
 #include <keystile/log.h>
 
 #include "idle.h"
 #include "provider.h"
+#include "reader_trouble.h"
 #include "return_value.h"
 #include "sign.h"
 #include "watch.h"
@@ -59,6 +61,17 @@ static enum ks_error pkcs11_open(struct ks_worker *worker, struct ks_operation *
 	return KS_OK;
 }
 
+static bool has_token(struct provider *provider)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&provider->lock);
+	for (size_t i = 0; i < provider->count; i++)
+		any |= token_is_present(provider->tokens[i]);
+	pthread_mutex_unlock(&provider->lock);
+	return any;
+}
+
 static enum ks_error pkcs11_list(void *state, struct ks_operation *operation)
 {
 	enum ks_error error = provider_enter(state, operation);
@@ -66,6 +79,8 @@ static enum ks_error pkcs11_list(void *state, struct ks_operation *operation)
 	if (error != KS_OK)
 		return error;
 	error = provider_refresh(state, operation, REFRESH_ALL);
+	if (error == KS_OK && !has_token(state))
+		reader_trouble_explain(operation, NULL);
 	provider_leave(state);
 	return error;
 }
@@ -106,8 +121,11 @@ static enum ks_error log_in(
 	if (error != KS_OK)
 		return error;
 	login.token = only_token_with_pin(provider);
-	if (!login.token)
+	if (!login.token) {
+		if (!has_token(provider))
+			reader_trouble_explain(operation, NULL);
 		return KS_OK;
+	}
 	error = login_with(&login, pin);
 	login_deinit(&login);
 	return error;
@@ -182,6 +200,20 @@ static enum ks_error sign(struct signing *signing)
 	return sign_once(signing);
 }
 
+/* A module knows that it can't reach the card, at best; PC/SC knows why. */
+static enum ks_error explain_reader(struct login *login, enum ks_error error)
+{
+	struct token *token = login->token;
+	char location[sizeof(token->location)];
+
+	if (!token->module->in_readers || (error != KS_DEVICE_FAILED && error != KS_NO_TOKEN))
+		return error;
+	pthread_mutex_lock(&token->lock);
+	memcpy(location, token->location, sizeof(location));
+	pthread_mutex_unlock(&token->lock);
+	return reader_trouble_explain(login->operation, location) == READER_HELD ? KS_HELD : error;
+}
+
 static enum ks_error pkcs11_sign(void *state, struct ks_operation *operation,
 	const struct ks_sign *request, struct buf *signature)
 {
@@ -197,7 +229,7 @@ static enum ks_error pkcs11_sign(void *state, struct ks_operation *operation,
 		return error;
 	error = sign(&signing);
 	login_deinit(&signing.login);
-	return error;
+	return explain_reader(&signing.login, error);
 }
 
 static enum ks_error release(

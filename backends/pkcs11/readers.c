@@ -10,6 +10,7 @@
 
 #define LIBRARY "libpcsclite.so.1"
 #define NEW_READERS "\\\\?PnP?\\Notification"
+#define LOCATION_MAX 64 /* of CK_SLOT_INFO, and those of our own */
 #define NAMES_MAX ((MAX_READERNAME + 1) * READERS_MAX)
 
 /* Those that change with a card, and pcscd's count of its comings and goings. */
@@ -149,4 +150,12 @@ enum readers_news readers_wait(struct readers *readers, unsigned timeout_ms)
 bool readers_has_card(const struct card_reader *reader)
 {
 	return (reader->state & SCARD_STATE_PRESENT) != 0;
+}
+
+bool readers_is_at(const char *location, const char *reader)
+{
+	size_t len = strlen(location);
+
+	return len > 0 && strncmp(location, reader, len) == 0 &&
+	       (reader[len] == '\0' || len == LOCATION_MAX || reader[len] == ' ');
 }

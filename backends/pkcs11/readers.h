@@ -56,5 +56,7 @@ void readers_disconnect(struct readers *readers);
  */
 enum readers_news readers_wait(struct readers *readers, unsigned timeout_ms);
 bool readers_has_card(const struct card_reader *reader);
+/* Slots are described by their reader's name, for which the description may be too short. */
+bool readers_is_at(const char *location, const char *reader);
 
 #endif

@@ -10,6 +10,7 @@
 #include <keystile/log.h>
 #include <keystile/text.h>
 
+#include "reader_trouble.h"
 #include "return_value.h"
 
 /* C_GetSlotList may find more than it announced a moment ago. */
@@ -138,6 +139,19 @@ static size_t index_of(const struct provider *provider, const struct token *toke
 	return i;
 }
 
+/* Its reader is another program's for now, which shows no card to anybody else: it did not go. */
+static bool is_held(struct token *token)
+{
+	char location[sizeof(token->location)];
+	bool present;
+
+	pthread_mutex_lock(&token->lock);
+	present = token->present;
+	memcpy(location, token->location, sizeof(location));
+	pthread_mutex_unlock(&token->lock);
+	return present && reader_trouble_at(location) == READER_HELD;
+}
+
 enum ks_error slots_scan(struct provider *provider, struct ks_operation *operation)
 {
 	CK_SLOT_ID slots[PROVIDER_TOKENS_MAX];
@@ -163,7 +177,7 @@ enum ks_error slots_scan(struct provider *provider, struct ks_operation *operati
 		appear(token, &sighting);
 	}
 	for (size_t i = 0; i < provider->count; i++)
-		if (!seen[i])
+		if (!seen[i] && !is_held(provider->tokens[i]))
 			provider_token_gone(provider, provider->tokens[i]);
 	return KS_OK;
 }

@@ -26,6 +26,7 @@ enum ks_error {
 	KS_UNSUPPORTED,	  /* asked for something this key or token can't do */
 	KS_BAD_INPUT,	  /* malformed */
 	KS_NO_MEMORY,
+	KS_HELD,       /* another program has the card reader to itself */
 	KS_ERROR_COUNT /* not an error: the number of codes */
 };
 

@@ -68,7 +68,24 @@ void configured_fail(struct configured *entry, const char *words)
 
 /* ---- Loading ---- */
 
-static void settle(struct configured *entry)
+/* why: as its worker knows; empty where it does not. */
+static void note_no_key(struct configured *entry, struct bytes why)
+{
+	char quoted[TEXT_WORDS_MAX];
+	char text[512];
+
+	if (offer_withheld(entry->provider) > 0)
+		snprintf(text, sizeof(text),
+			"its section keeps back all keys of its token; keystile keys --all shows "
+			"them");
+	else
+		snprintf(text, sizeof(text), "it offers no key that can be used%s%s",
+			why.len > 0 ? ": " : "; is its token there?",
+			why.len > 0 ? text_quote_words(why, quoted) : "");
+	note_trouble(entry, text);
+}
+
+static void settle(struct configured *entry, struct bytes why)
 {
 	struct provider *provider = entry->provider;
 
@@ -87,11 +104,7 @@ static void settle(struct configured *entry)
 	if (entry->parent != NULL)
 		entry->trouble[0] = '\0';
 	else
-		note_trouble(
-			entry, offer_withheld(provider) > 0
-				       ? "its section keeps back all keys of its token; "
-					 "keystile keys --all shows them"
-				       : "it offers no key that can be used; is its token there?");
+		note_no_key(entry, why);
 	try_later(entry);
 }
 
@@ -107,7 +120,7 @@ static void on_listed(
 	if (entry->provider == NULL)
 		return;
 	if (error == KS_OK) {
-		settle(entry);
+		settle(entry, words);
 		return;
 	}
 	snprintf(text, sizeof(text), "%s%s%s", ks_error_text(error), words.len > 0 ? ": " : "",
@@ -138,7 +151,7 @@ void configured_list(struct configured *entry)
 
 	uv_timer_stop(&entry->retry);
 	if (!needs_list(entry))
-		settle(entry);
+		settle(entry, BYTES(NULL, 0));
 	else if (worker_operate(entry->provider->worker, &wish, &entry->operation) == KS_OK)
 		return;
 	else if (entry->state == CONFIGURED_LISTING)

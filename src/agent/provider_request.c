@@ -116,10 +116,9 @@ static void on_listed(
 		return;
 	}
 	take_back_name(add);
-	snprintf(text, sizeof(text), "%s", "it offers no key that can be used");
-	if (error != KS_OK)
-		snprintf(text, sizeof(text), "%s: %s", ks_error_text(error),
-			text_quote_words(words, quoted));
+	snprintf(text, sizeof(text), "%s%s%s",
+		error != KS_OK ? ks_error_text(error) : "it offers no key that can be used",
+		words.len > 0 ? ": " : "", text_quote_words(words, quoted));
 	refuse(add, error, text);
 }
 

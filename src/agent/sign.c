@@ -33,6 +33,7 @@ void sign_free(struct sign *sign)
 	if (sign->insertion != NULL)
 		insertion_abandon(sign->insertion);
 	sign_touch_end(sign);
+	sign_held_abandon(sign);
 	if (sign->operation != NULL)
 		operation_abandon(sign->operation);
 	key_release(&sign->key);

@@ -32,7 +32,8 @@ struct sign {
 	struct operation *operation;
 	struct prompt *prompt; /* confirmation, PIN or what unlocks the agent */
 	struct prompt *notice;
-	const char *not_asked; /* why the person was not, or gave no answer; static; may be NULL */
+	const char *not_asked;	/* why the person was not, or gave no answer; static; may be NULL */
+	struct held_look *held; /* while it is looked for who has the reader */
 	struct touch_pause *pause; /* while a notice stands before the token is asked */
 };
 
@@ -66,6 +67,13 @@ void sign_proceed(struct sign *sign);
 void sign_await_token(struct sign *sign);
 /* It was pulled before it had signed, and may still be waited for. */
 bool sign_token_left(struct sign *sign);
+
+/* ---- sign_held.c ---- */
+
+/* Refuses, once it was found out who has the reader. */
+void sign_held(struct sign *sign, struct bytes words);
+/* For sign_free(). */
+void sign_held_abandon(struct sign *sign);
 
 /* ---- sign_unlock.c ---- */
 

@@ -165,6 +165,8 @@ void sign_done(
 	sign->operation = NULL;
 	if (error == KS_NO_TOKEN && sign_token_left(sign))
 		sign_await_token(sign);
+	else if (error == KS_HELD)
+		sign_held(sign, words);
 	else if (error != KS_OK)
 		sign_refuse_error(sign, error, words);
 	else if (operation->worker->needs->takes_keys && key_source(sign->key) == NULL)

@@ -23,6 +23,7 @@ static const char *const error_texts[KS_ERROR_COUNT] = {
 	[KS_UNSUPPORTED] = "not supported",
 	[KS_BAD_INPUT] = "malformed",
 	[KS_NO_MEMORY] = "out of memory",
+	[KS_HELD] = "the card is in use",
 };
 
 const char *ks_error_text(enum ks_error error)

@@ -16,16 +16,14 @@
 #include <winscard.h>
 
 #include <keystile/cleanup.h>
-#include <keystile/process.h>
+#include <keystile/socket_users.h>
 #include <keystile/text.h>
 
 #include "doctor.h"
 
 #define CCID_CLASS "0b" /* of USB interfaces: smart card readers */
-#define PCSCD_SOCKET "/run/pcscd/pcscd.comm"
 #define LIBRARY "libpcsclite.so.1"
 #define READERS_MAX 16
-#define PROGRAMS_MAX 8
 #define PATIENCE_SECONDS 5
 #define HANG_UP_MS 1000
 
@@ -121,50 +119,6 @@ static bool load_pcsc(struct pcsc *pcsc)
 	return pcsc->library != NULL;
 }
 
-/* It has PC/SC's library in its memory, and is neither pcscd nor a worker of ours. */
-static bool uses_readers(pid_t pid)
-{
-	AUTO(text) path = text_format("/proc/%ld/maps", (long)pid);
-	FILE *maps = path == NULL ? NULL : fopen(path, "re");
-	char program[PROCESS_NAME_MAX];
-	char line[4096];
-	bool found = false;
-
-	process_program(pid, program);
-	if (maps == NULL)
-		return false;
-	while (!found && fgets(line, sizeof(line), maps) != NULL)
-		found = strstr(line, "/libpcsclite") != NULL;
-	fclose(maps);
-	return found && pid != getpid() && strcmp(program, "pcscd") != 0 &&
-	       strncmp(program, "keystile", strlen("keystile")) != 0;
-}
-
-/* Those that may hold a reader: "scdaemon (pid 12), firefox (pid 13)"; the caller frees it. */
-static char *programs_with_readers(void)
-{
-	AUTO(buf) words = {0};
-	glob_t found = {0};
-	unsigned count = 0;
-
-	if (glob("/proc/[0-9]*", GLOB_NOSORT, NULL, &found) == 0)
-		for (size_t i = 0; i < found.gl_pathc && count < PROGRAMS_MAX; i++) {
-			pid_t pid = (pid_t)strtol(strrchr(found.gl_pathv[i], '/') + 1, NULL, 10);
-			char program[PROCESS_NAME_MAX];
-
-			if (!uses_readers(pid))
-				continue;
-			process_program(pid, program);
-			AUTO(text) one = text_format(
-				"%s%s (pid %ld)", count++ > 0 ? ", " : "", program, (long)pid);
-			buf_put(&words, bytes_of(one));
-		}
-	globfree(&found);
-	return buf_status(&words) == KS_OK && words.len > 0
-		       ? strndup((const char *)words.data, words.len)
-		       : NULL;
-}
-
 static void say_reader(struct doctor *doctor, const SCARD_READERSTATE *reader)
 {
 	AUTO(text) programs = NULL;
@@ -175,7 +129,7 @@ static void say_reader(struct doctor *doctor, const SCARD_READERSTATE *reader)
 									  : "no card is in it");
 		return;
 	}
-	programs = programs_with_readers();
+	programs = socket_users(PCSCD_SOCKET);
 	doctor_say(doctor, DOCTOR_FAIL, "card readers",
 		programs != NULL && strstr(programs, "scdaemon") != NULL
 			? "echo pcsc-shared >> ~/.gnupg/scdaemon.conf; gpgconf --kill scdaemon"

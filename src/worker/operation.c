@@ -189,8 +189,6 @@ static void send_done(struct ks_operation *operation, enum ks_error error, struc
 		.operation = operation->id,
 		.done = {.error = error, .words = bytes_of(operation->words), .result = result}};
 
-	if (error == KS_OK)
-		done.done.words = BYTES(NULL, 0);
 	if (channel_send(&worker->channel, &done) == KS_OK)
 		return;
 	done.done.error = KS_NO_MEMORY;

@@ -9,6 +9,7 @@
 #include "authenticate.h"
 #include "management.h"
 #include "objects.h"
+#include "openpgp.h"
 #include "pin.h"
 #include "yubikey.h"
 
@@ -40,6 +41,7 @@ void card_deinit(struct card *card)
 
 void card_reset(struct card *card)
 {
+	card->openpgp_selected = false;
 	card->selected = card->verified = card->fresh = card->managed = false;
 	card->challenge_tag = 0;
 	card->touch_awaited = false;
@@ -82,7 +84,10 @@ static void hand_out(struct card *card, size_t expected, unsigned status, struct
 static unsigned run(struct card *card, const struct command *command)
 {
 	if (command->instruction == SELECT)
-		return objects_select(card, command);
+		return openpgp_select(card, command) == STATUS_OK ? STATUS_OK
+								  : objects_select(card, command);
+	if (card->openpgp_selected)
+		return openpgp_command(card, command);
 	if (!card->selected)
 		return STATUS_UNKNOWN;
 	switch (command->instruction) {

@@ -34,12 +34,14 @@ struct card {
 	struct reference pin;
 	struct reference puk;
 	bool yubikey;
+	bool openpgp; /* it has such an application, too */
 	uint32_t serial;
 	uint8_t version[3];
 	struct counts counts;
 
 	/* Since it was powered */
-	bool selected;
+	bool selected; /* the PIV application, */
+	bool openpgp_selected;
 	bool verified;
 	bool fresh;		/* the PIN came with the command before this one */
 	bool managed;		/* the management key was shown */

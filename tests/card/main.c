@@ -4,6 +4,7 @@
  *   --port N      vpcd's, 35963 otherwise      --pin TEXT, --puk TEXT
  *   --absent      not inserted at first        --serial N
  *   --yubikey     one of Yubico's              --firmware A.B.C
+ *   --openpgp     with an OpenPGP application, too
  *
  * A SLOT is what slot.h says.
  */
@@ -38,6 +39,7 @@ enum {
 	OPTION_CONTROL,
 	OPTION_ABSENT,
 	OPTION_YUBIKEY,
+	OPTION_OPENPGP,
 	OPTION_FIRMWARE,
 	OPTION_PIN,
 	OPTION_PUK,
@@ -49,6 +51,7 @@ static const struct option options[] = {
 	{"control", required_argument, NULL, OPTION_CONTROL},
 	{"absent", no_argument, NULL, OPTION_ABSENT},
 	{"yubikey", no_argument, NULL, OPTION_YUBIKEY},
+	{"openpgp", no_argument, NULL, OPTION_OPENPGP},
 	{"firmware", required_argument, NULL, OPTION_FIRMWARE},
 	{"pin", required_argument, NULL, OPTION_PIN},
 	{"puk", required_argument, NULL, OPTION_PUK},
@@ -166,6 +169,8 @@ static bool set(struct table *table, int option, const char **control)
 		return true;
 	case OPTION_YUBIKEY:
 		return card->yubikey = true;
+	case OPTION_OPENPGP:
+		return card->openpgp = true;
 	case OPTION_FIRMWARE:
 		return sscanf(optarg, "%hhu.%hhu.%hhu", &card->version[0], &card->version[1],
 			       &card->version[2]) == 3;

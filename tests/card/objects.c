@@ -24,6 +24,7 @@ unsigned objects_select(struct card *card, const struct command *command)
 	if (command->p1 != BY_NAME || len < SHORTEST_NAME || len > sizeof(application) ||
 		memcmp(command->data.data, application, len) != 0)
 		return STATUS_NOT_FOUND;
+	card->openpgp_selected = false;
 	card->selected = true;
 	buf_put(&card->rest, BYTES(properties, sizeof(properties)));
 	return STATUS_OK;

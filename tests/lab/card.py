@@ -124,13 +124,14 @@ class Card:
     kinds says which key is in which slot ({"9a": "p256"}), policies what else of it ({"9c": "touch=always"}).
     """
 
-    def __init__(self, kinds, policies=None, pin="123456", port=PORT, yubikey=False, absent=False, serial=1234567):
+    def __init__(self, kinds, policies=None, pin="123456", port=PORT, yubikey=False, absent=False, serial=1234567,
+                 openpgp=False):
         self.folder = place.Folder()
         self.pin, self.serial = pin, serial
         self.keys, self._privates = {}, {}
         self.control = self.folder.path / "control"
         slots = [self._slot(slot, kind, (policies or {}).get(slot)) for slot, kind in kinds.items()]
-        flags = [flag for flag, wanted in (("--yubikey", yubikey), ("--absent", absent)) if wanted]
+        flags = [flag for flag, wanted in (("--yubikey", yubikey), ("--absent", absent), ("--openpgp", openpgp)) if wanted]
         self.process = start(
             [PROGRAM, "--control", self.control, "--port", port, "--pin", pin, "--serial", serial, *flags, *slots],
             self.folder.path / "log", env=place.environment(self.folder.path))
