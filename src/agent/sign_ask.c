@@ -173,7 +173,25 @@ struct token *sign_token_in_use(const struct sign *sign, uint32_t token_id)
 	return NULL;
 }
 
-void sign_pin_wanted(struct operation *operation, uint32_t token_id, int32_t tries_left, bool retry)
+/*
+ * A token that was out for a moment has brought its keys anew, and this one's record has no source
+ * any more. False: it is decided otherwise now, and sign is dead.
+ */
+static bool follow_key(struct sign *sign)
+{
+	struct key *now;
+
+	if (sign->key->sources != NULL)
+		return true;
+	now = keyring_find(&sign->connection->agent->keyring, buf_bytes(&sign->key->blob));
+	if (now == NULL)
+		return true;
+	key_release(&sign->key);
+	sign->key = key_reference(now);
+	return sign_still_decided(sign);
+}
+
+static void ask_pin(struct operation *operation, uint32_t token_id, int32_t tries_left, bool retry)
 {
 	struct sign *sign = operation->owner;
 	struct token *token = sign_token_in_use(sign, token_id);
@@ -182,10 +200,6 @@ void sign_pin_wanted(struct operation *operation, uint32_t token_id, int32_t tri
 		.kind = PROMPT_PIN, .facts = &facts, .answered = on_pin};
 	enum ks_error error = KS_NO_TOKEN;
 
-	if (operation_is_in_the_way(operation)) {
-		sign_yield(sign);
-		return;
-	}
 	if (token != NULL) {
 		facts.what = PROMPT_FOR_PIN;
 		facts.tries_left = tries_left;
@@ -196,6 +210,14 @@ void sign_pin_wanted(struct operation *operation, uint32_t token_id, int32_t tri
 		sign->request.state = REQUEST_ASKING;
 	else
 		operation_answer_pin(operation, error, -1);
+}
+
+void sign_pin_wanted(struct operation *operation, uint32_t token_id, int32_t tries_left, bool retry)
+{
+	if (operation_is_in_the_way(operation))
+		sign_yield(operation->owner);
+	else if (follow_key(operation->owner))
+		ask_pin(operation, token_id, tries_left, retry);
 }
 
 void sign_token_gone(struct operation *operation)

@@ -216,7 +216,7 @@ class Frames(Case):
                 "raw(string(b''))", "send(0)", "send(99)", "send(255)",
                 "send(LOCATE, 1, u32(1) + string('x'))", "send(CANCEL, 1)", "send(QUIT)",
                 "send(DONE, 1)", "send(DONE, 1, u32(0) + string('') + string('') + b'x')",
-                "send(DONE, 1, u32(16) + string('') + string(''))", "send(DONE, 1, u32(0) + u32(0xffffffff))",
+                "send(DONE, 1, u32(17) + string('') + string(''))", "send(DONE, 1, u32(0) + u32(0xffffffff))",
                 "done(0)", "done(99)", "send(TOKEN)", "token(keys=(KEY,) * 4097)",
                 "send(TOKEN, 0, u32(0) + string('a' + chr(0)) + string('') * 3 + u32(0) * 3)",
                 "send(GONE)", "send(GONE, 0, u32(0) * 2)", "send(LOG)", "send(LOG, 0, u32(3))",
@@ -417,6 +417,20 @@ class Presence(Case):
         self.assertIsNone(self.one.sign(self.key.blob, self.data))
         self.assertEqual(self.asked.prompts(), [])
         self.unharmed(self.key.blob)
+
+    def asked_after_a_moment(self, number):
+        """How often the person is, for a token that goes and comes back under that number before it wants its PIN."""
+        self.is_loaded(f"hello()\ndef sign(operation):\n    send(GONE, 0, u32(0))\n    token({number})\n"
+                       f"    ask_pin(operation, {number})\n    expect(PIN_ANSWER)\n    done(operation, error=1)\nserve(sign)")
+        self.assertIsNone(self.one.sign(self.key.blob, self.data))
+        self.unharmed(self.key.blob)
+        return len(self.asked.prompts())
+
+    def test_a_token_that_was_out_for_a_moment_asks_for_its_pin(self):
+        self.assertEqual(self.asked_after_a_moment(0), 1)
+
+    def test_another_token_that_came_in_its_place_does_not(self):
+        self.assertEqual(self.asked_after_a_moment(7), 0)
 
     def test_two_prompts_at_once(self):
         self.asked.hangs()
