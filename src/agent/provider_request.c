@@ -118,7 +118,7 @@ static void on_listed(
 	take_back_name(add);
 	snprintf(text, sizeof(text), "%s%s%s",
 		error != KS_OK ? ks_error_text(error) : "it offers no key that can be used",
-		words.len > 0 ? ": " : "", text_quote_words(words, quoted));
+		words.len > 0 ? ": " : "", words.len > 0 ? text_quote_words(words, quoted) : "");
 	refuse(add, error, text);
 }
 
