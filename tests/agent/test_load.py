@@ -11,6 +11,7 @@ from lab import client as c
 
 CROWD = 1000
 SILENT = 500
+SIGNATURES = 200
 KIB = 1024
 
 
@@ -68,6 +69,31 @@ class Crowd(LoadTest):
         for client in clients:
             for number in range(10):
                 lab.verify(self.key, client.signature(client.receive()), b"%d" % number)
+
+
+def waits(process):
+    """How often its threads have slept until something came."""
+    total = 0
+    for thread in os.listdir(f"/proc/{process}/task"):
+        with open(f"/proc/{process}/task/{thread}/status", encoding="ascii") as status:
+            total += next(int(line.split()[1]) for line in status if line.startswith("voluntary_ctxt_switches:"))
+    return total
+
+
+class Waits(LoadTest):
+    """Each change of process costs about as much as all that a process does for a signature."""
+
+    def test_a_signature_wakes_the_agent_twice_and_its_worker_once(self):
+        worker, = (one.pid for one in lab.descendants(self.agent.pid) if one.name == "keystile-worker")
+        client = self.client()
+        client.sign(self.key, b"data")
+        before = waits(self.agent.pid), waits(worker)
+        for number in range(SIGNATURES):
+            client.sign(self.key, b"%d" % number)
+        after = waits(self.agent.pid), waits(worker)
+        # Half a time for what comes on the way: the agent's clock, a page of memory that was not there.
+        self.assertLess(after[0] - before[0], 2.5 * SIGNATURES)
+        self.assertLess(after[1] - before[1], 1.5 * SIGNATURES)
 
 
 class Limits(LoadTest):

@@ -65,6 +65,12 @@ def processor_s(pids):
     return total / 1e9
 
 
+def sleeps(pid):
+    """How often its threads have waited for something."""
+    return sum(int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (one / "status").read_text(), re.MULTILINE)[1])
+               for one in pathlib.Path(f"/proc/{pid}/task").iterdir())
+
+
 def words(agent, blob, flags, *arguments):
     return [str(word) for word in (CLIENT, agent.socket, bytes(blob).hex() or "-", flags, *arguments)]
 
