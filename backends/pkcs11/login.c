@@ -172,7 +172,6 @@ enum ks_error login_ask(struct login *login)
 	secret_deinit(&login->pin);
 	if (login->asked >= LOGIN_TRIES)
 		return login->was_wrong ? KS_PIN_WRONG : KS_PIN_NEEDED;
-	token_card_learn(login->provider, token);
 	token_card_try_tries(login->provider, token);
 	error = login_guard(login);
 	if (error != KS_OK)

@@ -13,6 +13,7 @@
 #include "reader_trouble.h"
 #include "return_value.h"
 #include "sign.h"
+#include "token_card.h"
 #include "watch.h"
 
 /*
@@ -143,6 +144,17 @@ static enum ks_error pkcs11_login(
 	return error;
 }
 
+/*
+ * A touch for this very signature is presence, whoever has logged in before. Where nobody has,
+ * or the key wants its PIN each time, the PIN is asked for, and shall end with the request.
+ */
+static bool touch_will_do(const struct signing *signing)
+{
+	return (signing->request->demand & KS_PRESENCE_TOUCH) != 0 &&
+	       token_card_always_touched(signing->login.token, signing->request->blob) &&
+	       token_is_logged_in(signing->login.token);
+}
+
 static enum ks_error sign_inside(struct signing *signing)
 {
 	struct login *login = &signing->login;
@@ -150,8 +162,9 @@ static enum ks_error sign_inside(struct signing *signing)
 
 	if (error != KS_OK)
 		return error;
-	return signing->request->demand == KS_PRESENCE_NONE ? sign_locally(signing)
-							    : sign_with_presence(signing);
+	if (signing->request->demand == KS_PRESENCE_NONE || touch_will_do(signing))
+		return sign_locally(signing);
+	return sign_with_presence(signing);
 }
 
 static enum ks_error sign_once(struct signing *signing)

@@ -84,6 +84,8 @@ void provider_report(struct provider *provider, struct token *token)
 		ks_token_is(provider->worker, &view, keys, token->keys.count);
 	else
 		log_error("out of memory: a token could not be reported");
+	if (token->present)
+		token_card_report(provider, token);
 	free(keys);
 	free(ids);
 	pthread_mutex_unlock(&token->lock);

@@ -8,6 +8,7 @@
 #include <keystile/log.h>
 
 #include "return_value.h"
+#include "token_card.h"
 
 enum ks_error signing_failed(struct signing *signing, const char *call, CK_RV value)
 {
@@ -139,6 +140,31 @@ static enum ks_error begin(
 	return value == CKR_OK ? KS_OK : signing_failed(signing, "C_SignInit", value);
 }
 
+static enum ks_error sign(
+	struct signing *signing, const struct session *session, const struct private_key *key)
+{
+	enum ks_error error = begin(signing, session, key->handle);
+
+	if (error == KS_OK && key->always_pin)
+		error = log_in_again(signing, session);
+	if (error == KS_OK)
+		error = finish(signing, session);
+	if (error == KS_OK)
+		token_card_signed(signing->login.token, signing->request->blob);
+	return error;
+}
+
+static enum ks_error announce_touch(struct signing *signing)
+{
+	struct token *token = signing->login.token;
+	struct ks_token view;
+
+	pthread_mutex_lock(&token->lock);
+	view = token_view(token); /* its texts change under scan alone, or never */
+	pthread_mutex_unlock(&token->lock);
+	return ks_touch_awaited(signing->login.operation, &view);
+}
+
 enum ks_error signing_make(struct signing *signing, const struct session *session)
 {
 	struct private_key key = {0};
@@ -151,8 +177,16 @@ enum ks_error signing_make(struct signing *signing, const struct session *sessio
 		signing->wants_pin = true;
 		return KS_PIN_NEEDED;
 	}
-	error = begin(signing, session, key.handle);
-	if (error == KS_OK && key.always_pin)
-		error = log_in_again(signing, session);
-	return error == KS_OK ? finish(signing, session) : error;
+	/* Who has just typed a PIN for it sees the light; from afar the notice would take its time.
+	 */
+	if (login_has_pin(&signing->login) && signing->request->demand != KS_PRESENCE_NONE)
+		return sign(signing, session, &key);
+	if (!token_card_wants_touch(signing->login.token, signing->request->blob))
+		return sign(signing, session, &key);
+	error = announce_touch(signing);
+	if (error != KS_OK)
+		return error;
+	error = sign(signing, session, &key);
+	ks_touch_over(signing->login.operation);
+	return error;
 }

@@ -111,11 +111,15 @@ enum ks_error sign_locally(struct signing *signing)
 		error = try_once(signing);
 		switch (next_step(signing, error)) {
 		case STEP_ASK:
+			if (signing->request->demand != KS_PRESENCE_NONE)
+				return sign_with_presence(signing);
 			if (signing->login.asked >= LOGIN_TRIES)
 				return signing_end(signing, error);
 			error = ask_for_key(signing);
 			break;
 		case STEP_LOG_IN:
+			if (signing->request->demand != KS_PRESENCE_NONE)
+				return sign_with_presence(signing);
 			if (signing->login.sent >= SENT_MAX)
 				return signing_end(signing, error);
 			error = log_in(signing);

@@ -60,6 +60,7 @@ struct token {
 	bool read_logged_in; /* keys were read with a login once */
 	struct key_list keys;
 	struct piv_facts card; /* see token_card.h */
+	time_t touched_s;      /* when its card was touched last, as far as is known; 0: never */
 };
 
 struct token *token_new(struct module *module, uint32_t id, const struct token_identity *identity);

@@ -127,8 +127,12 @@ struct ks_key_facts {
 };
 
 #define KS_KEY_FACTS_MAX 24
+#define KS_ATTESTATION_MAX 4096 /* bytes of a certificate among these */
 
-/* The card in a token, which is more than what its module says. */
+/*
+ * The card in a token, where more is known of it than its module says. It is the card's word, and
+ * the backend's; what is attested is verified by nobody yet.
+ */
 struct ks_card {
 	const char *firmware;	   /* "5.4.3"; foreign text, as are the rest */
 	const char *serial;	   /* the device's own, which may be another than the token's */
@@ -210,6 +214,8 @@ void ks_explain(struct ks_operation *operation, const char *format, ...) KS_PRIN
 void ks_token_is(struct ks_worker *worker, const struct ks_token *token, const struct ks_key *keys,
 	size_t count);
 void ks_token_gone(struct ks_worker *worker, uint32_t token);
+/* To be called after ks_token_is(): replaces what was said of this token's card before. */
+void ks_card_is(struct ks_worker *worker, uint32_t token, const struct ks_card *card);
 
 /* What the configuration grants to this backend's processes, for confine_process(); borrowed. */
 struct bytes ks_grants(const struct ks_operation *operation);

@@ -46,6 +46,7 @@ enum frame_type {
 	FRAME_MEMORY = 42,   /* before that: with a descriptor to read the worker's memory from */
 	FRAME_DENIED = 43,   /* a file stayed closed by it: path */
 	FRAME_WAITS = 44,    /* for others that use a token: token, 0: no longer */
+	FRAME_CARD = 45,     /* what the card in a token says of itself and of its keys */
 };
 
 /* Kinds of grants in FRAME_OPEN: a row of u8 kind, string path or address. */
@@ -114,6 +115,14 @@ struct frame {
 			struct ks_key *keys;
 			size_t count;
 		} token;
+		struct frame_card {
+			uint32_t token;
+			struct bytes firmware;
+			struct bytes serial;
+			struct bytes intermediate;
+			struct ks_key_facts *keys; /* owned, what they hold is not */
+			size_t count;
+		} card;
 		struct {
 			uint32_t token;
 		} gone; /* token gone, touch awaited, waits */

@@ -13,6 +13,7 @@
 
 struct constraints;
 struct provider;
+struct token_card;
 struct token_report;
 
 /* A token that a worker reported. Outlives the worker: it is known again by label, serial and
@@ -31,6 +32,7 @@ struct token {
 	int32_t tries_left;	     /* or KS_TRIES_UNKNOWN */
 	uint64_t release_ms;	     /* when its login ends, see login_release.h; 0: it stays */
 	struct token_report *report; /* what its worker said of its keys; NULL: nothing yet */
+	struct token_card *card;     /* what its card says of itself; NULL: nothing */
 };
 
 struct key_source {

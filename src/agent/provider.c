@@ -220,6 +220,7 @@ static void on_ended(struct worker *worker, const char *why)
 const struct worker_events provider_worker_events = {
 	.token = provider_token_is,
 	.token_gone = provider_token_gone,
+	.card = provider_card_is,
 	.ended = on_ended,
 };
 

@@ -146,6 +146,8 @@ void provider_drop_absent(struct provider *provider);
 enum ks_error provider_token_is(struct worker *worker, const struct ks_token *reported,
 	const struct ks_key *keys, size_t count);
 enum ks_error provider_token_gone(struct worker *worker, uint32_t id);
+/* worker_events.card; of a token that is not known, or not any more, it says nothing. */
+enum ks_error provider_card_is(struct worker *worker, const struct frame_card *card);
 /* Who waits for one now waits for the other, which is not kept in its back-off. */
 void provider_hand_over(struct provider *provider, struct provider *existing);
 void provider_located(struct provider *provider, struct provider *existing);

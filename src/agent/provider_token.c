@@ -10,6 +10,7 @@
 #include "login_release.h"
 #include "offer.h"
 #include "provider.h"
+#include "token_card.h"
 #include "token_report.h"
 
 static void drop_token(struct provider *provider, struct token *token)
@@ -186,5 +187,17 @@ enum ks_error provider_token_gone(struct worker *worker, uint32_t id)
 		operations_token_gone(worker, id);
 		provider_lose_token(provider, token);
 	}
+	return KS_OK;
+}
+
+enum ks_error provider_card_is(struct worker *worker, const struct frame_card *card)
+{
+	struct provider *provider = worker->owner;
+	struct token *token = provider_token(provider, card->token);
+
+	if (!may_have_tokens(provider))
+		return KS_BAD_INPUT;
+	if (token != NULL && token_card_set(token, card) != KS_OK)
+		log_error("no memory for what a card says of itself");
 	return KS_OK;
 }

@@ -30,6 +30,7 @@
 #include "reload.h"
 #include "status_keys.h"
 #include "surroundings_control.h"
+#include "token_card.h"
 #include "websafe.h"
 
 #define CONNECTIONS_SHOWN_MAX 200
@@ -222,11 +223,11 @@ static json_t *token_json(const struct token *token, const struct worker *worker
 	json_t *tries = token->tries_left >= 0 ? json_integer(token->tries_left) : json_null();
 	unsigned waiting = worker != NULL ? worker_count_waiting(worker, token->id) : 0;
 
-	return json_pack("{s:o,s:o,s:o,s:o,s:b,s:b,s:o,s:i}", "label", foreign_text(token->label),
-		"serial", foreign_text(token->serial), "model", foreign_text(token->model),
-		"location", foreign_text(token->location), "logged_in",
+	return json_pack("{s:o,s:o,s:o,s:o,s:b,s:b,s:o,s:i,s:o}", "label",
+		foreign_text(token->label), "serial", foreign_text(token->serial), "model",
+		foreign_text(token->model), "location", foreign_text(token->location), "logged_in",
 		(token->flags & KS_TOKEN_LOGGED_IN) != 0, "absent", token->absent, "tries_left",
-		tries, "waiting", (int)waiting);
+		tries, "waiting", (int)waiting, "card", token_card_json(token));
 }
 
 static json_t *confinement_json(const struct provider *provider)

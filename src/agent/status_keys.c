@@ -15,6 +15,7 @@
 #include "offer.h"
 #include "provider.h"
 #include "sign_check.h"
+#include "token_card.h"
 #include "token_report.h"
 
 #define WITHHELD_SHOWN_MAX 2048
@@ -107,6 +108,19 @@ static json_t *proves_json(const struct key *key)
 	return list;
 }
 
+/* What its card says of it; a certificate's key is what the card has. */
+static json_t *card_json(const struct key *key, const struct token *token)
+{
+	struct public_key *parsed = NULL;
+	json_t *json;
+
+	if (token->card == NULL || public_key_parse(buf_bytes(&key->blob), &parsed) != KS_OK)
+		return json_null();
+	json = token_card_key_json(token, buf_bytes(&parsed->plain));
+	public_key_free(&parsed);
+	return json;
+}
+
 static json_t *key_json(const struct key *key, const struct key_source *source)
 {
 	json_t *json = known_json(buf_bytes(&key->blob), key->comment, source->token);
@@ -116,6 +130,7 @@ static json_t *key_json(const struct key *key, const struct key_source *source)
 		reserves += !other->hidden;
 	json_object_set_new(json, "reserves", json_integer(reserves));
 	json_object_set_new(json, "proves", proves_json(key));
+	json_object_set_new(json, "card", card_json(key, source->token));
 	return json;
 }
 

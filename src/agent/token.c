@@ -6,6 +6,7 @@
 
 #include "keyring.h"
 #include "provider.h"
+#include "token_card.h"
 #include "token_report.h"
 
 void token_free(struct token *token)
@@ -15,6 +16,7 @@ void token_free(struct token *token)
 	free(token->model);
 	free(token->location);
 	token_report_free(&token->report);
+	token_card_free(&token->card);
 	free(token);
 }
 

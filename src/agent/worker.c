@@ -294,6 +294,8 @@ static enum ks_error handle(struct worker *worker, const struct frame *frame)
 	case FRAME_TOKEN_GONE:
 		quiet_gone(&worker->quiet, frame->gone.token);
 		return worker->events->token_gone(worker, frame->gone.token);
+	case FRAME_CARD:
+		return worker->events->card(worker, &frame->card);
 	case FRAME_CONFINED:
 		return confined(worker, frame);
 	case FRAME_MEMORY:

@@ -29,6 +29,7 @@ struct worker_events {
 	enum ks_error (*token)(struct worker *worker, const struct ks_token *token,
 		const struct ks_key *keys, size_t count);
 	enum ks_error (*token_gone)(struct worker *worker, uint32_t token);
+	enum ks_error (*card)(struct worker *worker, const struct frame_card *card);
 	/*
 	 * The process is lost; its operations have been answered with errors. why is for a person.
 	 * The worker frees itself; the pointer is dead after this call.

@@ -44,6 +44,7 @@ static struct frame_kind frame_kind(enum frame_type type)
 		[FRAME_MEMORY] = {"memory", FROM_WORKER},
 		[FRAME_DENIED] = {"denied", FROM_WORKER},
 		[FRAME_WAITS] = {"waits", FROM_WORKER},
+		[FRAME_CARD] = {"card", FROM_WORKER},
 	};
 
 	if ((size_t)type >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[type].name)
@@ -146,5 +147,7 @@ void frame_deinit(struct frame *frame)
 			free_key(&frame->token.keys[i]);
 		free(frame->token.keys);
 	}
+	if (frame->type == FRAME_CARD)
+		free(frame->card.keys);
 	*frame = (struct frame){0};
 }

@@ -157,6 +157,49 @@ static void get_token(struct reader *in, struct frame *frame)
 	get_keys(in, frame);
 }
 
+static uint8_t get_small(struct reader *in, unsigned count)
+{
+	uint8_t value = reader_u8(in);
+
+	if (value >= count)
+		in->failed = true;
+	return value;
+}
+
+static struct bytes get_attestation(struct reader *in)
+{
+	struct bytes der = reader_string(in);
+
+	if (der.len > KS_ATTESTATION_MAX)
+		in->failed = true;
+	return der;
+}
+
+static void get_card(struct reader *in, struct frame_card *card)
+{
+	uint32_t count;
+
+	card->token = reader_u32(in);
+	card->firmware = get_text(in);
+	card->serial = get_text(in);
+	card->intermediate = get_attestation(in);
+	count = get_number(in, KS_KEY_FACTS_MAX);
+	if (in->failed || count == 0)
+		return;
+	card->keys = calloc(count, sizeof(*card->keys));
+	in->failed |= card->keys == NULL;
+	for (; card->count < count && !in->failed; card->count++) {
+		struct ks_key_facts *key = &card->keys[card->count];
+
+		key->blob = reader_string(in);
+		key->slot = reader_u8(in);
+		key->pin = get_small(in, KS_PIN_POLICY_COUNT);
+		key->touch = get_small(in, KS_TOUCH_POLICY_COUNT);
+		key->origin = get_small(in, KS_ORIGIN_COUNT);
+		key->attestation = get_attestation(in);
+	}
+}
+
 static void get_from_agent(struct reader *in, struct frame *frame)
 {
 	switch (frame->type) {
@@ -217,6 +260,9 @@ static void get_from_worker(struct reader *in, struct frame *frame)
 		return;
 	case FRAME_TOKEN:
 		get_token(in, frame);
+		return;
+	case FRAME_CARD:
+		get_card(in, &frame->card);
 		return;
 	case FRAME_TOKEN_GONE:
 	case FRAME_TOUCH_AWAITED:
@@ -282,6 +328,7 @@ static bool operation_fits(const struct frame *frame)
 		return frame->operation == 0;
 	case FRAME_TOKEN:
 	case FRAME_TOKEN_GONE:
+	case FRAME_CARD:
 	case FRAME_LOG:
 	case FRAME_DENIED:
 		return true;

@@ -77,6 +77,29 @@ static void put_token(const struct frame *frame, struct buf *out)
 		put_key(&frame->token.keys[i], out);
 }
 
+static void put_card(const struct frame_card *card, struct buf *out)
+{
+	if (card->count > KS_KEY_FACTS_MAX) {
+		out->failed = true;
+		return;
+	}
+	buf_put_u32(out, card->token);
+	put_shown_text(out, card->firmware);
+	put_shown_text(out, card->serial);
+	buf_put_string(out, card->intermediate);
+	buf_put_u32(out, (uint32_t)card->count);
+	for (size_t i = 0; i < card->count; i++) {
+		const struct ks_key_facts *key = &card->keys[i];
+
+		buf_put_string(out, key->blob);
+		buf_put_u8(out, key->slot);
+		buf_put_u8(out, key->pin);
+		buf_put_u8(out, key->touch);
+		buf_put_u8(out, key->origin);
+		buf_put_string(out, key->attestation);
+	}
+}
+
 static void put_from_agent(const struct frame *frame, struct buf *out)
 {
 	switch (frame->type) {
@@ -137,6 +160,9 @@ static void put_from_worker(const struct frame *frame, struct buf *out)
 		return;
 	case FRAME_TOKEN:
 		put_token(frame, out);
+		return;
+	case FRAME_CARD:
+		put_card(&frame->card, out);
 		return;
 	case FRAME_TOKEN_GONE:
 	case FRAME_TOUCH_AWAITED:

@@ -25,6 +25,15 @@ static void print_field(
 		page_text(page, style, FIELD, VALUE, "%-10s %s", name, text_in(object, name));
 }
 
+static void print_card(struct page *page, const json_t *card)
+{
+	const char *serial = text_in(card, "serial");
+
+	if (has_text(card, "firmware"))
+		page_text(page, PAGE_PLAIN, VALUE, VALUE, "YubiKey with firmware %s%s%s",
+			text_in(card, "firmware"), serial[0] != '\0' ? ", number " : "", serial);
+}
+
 static void print_token(struct page *page, const json_t *token)
 {
 	const json_t *tries = json_object_get(token, "tries_left");
@@ -46,6 +55,7 @@ static void print_token(struct page *page, const json_t *token)
 		page_text(page, json_integer_value(tries) <= 1 ? PAGE_BAD : PAGE_PLAIN, VALUE,
 			VALUE, "%lld PIN tr%s left", (long long)json_integer_value(tries),
 			json_integer_value(tries) == 1 ? "y" : "ies");
+	print_card(page, json_object_get(token, "card"));
 	if (waiting > 0)
 		page_text(page, PAGE_PLAIN, VALUE, VALUE, "%lld request%s wait%s for it",
 			(long long)waiting, plural(waiting), waiting == 1 ? "s" : "");
@@ -209,6 +219,17 @@ void status_withheld(struct page *page, const json_t *key)
 	page_text(page, PAGE_WARNING, FIELD, VALUE, "not offered: %s", text_in(key, "reason"));
 }
 
+/* As the card says it: how the key may be used. */
+static void print_policy(struct page *page, const json_t *card)
+{
+	if (!json_is_object(card))
+		return;
+	page_text(page, PAGE_PLAIN, FIELD, VALUE, "%-10s %s, %s, PIN %s, touch %s%s", "slot",
+		text_in(card, "slot"), text_in(card, "origin"), text_in(card, "pin"),
+		text_in(card, "touch"),
+		json_is_true(json_object_get(card, "attested")) ? ", attested" : "");
+}
+
 void status_key(struct page *page, const json_t *key)
 {
 	bool certificate = json_is_true(json_object_get(key, "certificate"));
@@ -223,6 +244,7 @@ void status_key(struct page *page, const json_t *key)
 	print_field(page, PAGE_PLAIN, "provider", key);
 	print_x509(page, json_object_get(key, "x509"));
 	print_proofs(page, json_object_get(key, "proves"));
+	print_policy(page, json_object_get(key, "card"));
 	if (reserves > 0)
 		page_text(page, PAGE_PLAIN, FIELD, VALUE,
 			"%-10s %lld, not used while this one is there", "reserves",

@@ -197,6 +197,7 @@ static enum ks_error heed(struct worker *worker, const struct frame *frame)
 		say(frame);
 		return KS_OK;
 	case FRAME_TOKEN_GONE:
+	case FRAME_CARD:
 	case FRAME_TOUCH_OVER:
 	case FRAME_PRESENCE:
 	case FRAME_CONFINED:

@@ -211,6 +211,31 @@ void ks_token_is(struct ks_worker *worker, const struct ks_token *token, const s
 	free(frame.token.keys);
 }
 
+/* What is too long to be told is left out. */
+static struct bytes attestation(struct bytes der)
+{
+	return der.len <= KS_ATTESTATION_MAX ? der : BYTES(NULL, 0);
+}
+
+void ks_card_is(struct ks_worker *worker, uint32_t token, const struct ks_card *card)
+{
+	struct ks_key_facts keys[KS_KEY_FACTS_MAX];
+	struct frame frame = {.type = FRAME_CARD,
+		.card = {.token = token,
+			.firmware = bytes_of(card->firmware),
+			.serial = bytes_of(card->serial),
+			.intermediate = attestation(card->intermediate),
+			.keys = keys}};
+
+	for (size_t i = 0; i < card->count && i < KS_KEY_FACTS_MAX; i++) {
+		keys[i] = card->keys[i];
+		keys[i].attestation = attestation(keys[i].attestation);
+		frame.card.count++;
+	}
+	if (channel_send(&worker->channel, &frame) != KS_OK)
+		log_error("no memory to tell the agent of the card of token %u", token);
+}
+
 void ks_token_gone(struct ks_worker *worker, uint32_t token)
 {
 	const struct frame frame = {.type = FRAME_TOKEN_GONE, .gone = {.token = token}};

@@ -2,7 +2,7 @@
 import unittest
 
 import lab
-from lab import card
+from lab import card, client
 
 import card_bed
 
@@ -98,7 +98,67 @@ class Cost(card_bed.Case):
             self.assertNotIn(card.VERIFY, self.card.status()["commands"])
 
 
-del Tries
+class Policies(card_bed.Case):
+    """For each module: how its keys may be used, as a YubiKey says it."""
+
+    reader, yubikey = "Yubico YubiKey CCID", True
+    kinds = {"9a": "rsa:2048", "9c": "p384", "9e": "p256"}
+    policies = {"9a": "touch=cached,imported", "9e": "touch=always"}
+
+    def keys(self):
+        """What the card says of each key, by its slot, as far as status tells."""
+        told = {key["fingerprint"]: key["card"] for key in self.agent.status()["keys"]}
+        return {slot: told[lab.keys.fingerprint_of(blob)] for slot, blob in self.card.keys.items()}
+
+    def touched(self):
+        return any(one["kind"] == "touch" for one in self.agent.status()["prompts"])
+
+    def asks(self, slot):
+        one = self.client()
+        one.send(client.SIGN, one.sign_request(self.card.keys[slot], b"data", 2 if slot == "9a" else 0))
+        return one
+
+    def is_answered(self, one, slot):
+        signature = client.AgentClient.signature(one.receive())
+        self.assertIsNotNone(signature, self.agent.refusals())
+        lab.verify(self.card.keys[slot], signature, b"data")
+
+    def test_status_shows_them(self):
+        (token,) = self.agent.status()["providers"][0]["tokens"]
+        self.assertEqual(token["card"], {"firmware": "5.4.3", "serial": "1234567"})
+        common = {"origin": "generated", "attested": False}
+        self.assertEqual(self.keys(), {
+            "9a": {"slot": "9a", "pin": "once", "touch": "cached", "origin": "imported", "attested": False},
+            "9c": {"slot": "9c", "pin": "always", "touch": "never", **common},
+            "9e": {"slot": "9e", "pin": "never", "touch": "always", **common}})
+        said = lab.run_well([lab.CONTROL, "keys"], env=self.agent.env).stdout
+        self.assertIn("9e, generated, PIN never, touch always", said)
+
+    def test_the_person_is_told_of_the_touch_that_a_key_waits_for(self):
+        for _ in range(2):
+            one = self.asks("9e")
+            lab.wait_for("the notice", self.touched)
+            self.card.touch()
+            self.is_answered(one, "9e")
+            self.assertFalse(self.touched())
+
+    def test_one_that_is_kept_is_not_asked_for_again(self):
+        one = self.asks("9a")
+        lab.wait_for("the notice", self.touched)
+        self.card.touch()
+        self.is_answered(one, "9a")
+        self.is_answered(self.asks("9a"), "9a")
+
+
+class PoliciesOfOpenSC(Policies):
+    module = card.OPENSC
+
+
+class PoliciesOfYkcs11(Policies):
+    module = card.YKCS11
+
+
+del Tries, Policies
 
 if __name__ == "__main__":
     unittest.main()

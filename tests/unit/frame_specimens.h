@@ -29,6 +29,16 @@ static struct ks_key specimen_keys[] = {
 	{.blob = SPECIMEN_BYTES("second blob"), .label = "", .flags = 0},
 };
 
+static struct ks_key_facts specimen_facts[] = {
+	{.blob = SPECIMEN_BYTES("first\0blob"),
+		.slot = 0x9a,
+		.pin = KS_PIN_ONCE,
+		.touch = KS_TOUCH_ALWAYS,
+		.origin = KS_ORIGIN_GENERATED,
+		.attestation = SPECIMEN_BYTES("\x30\0der")},
+	{.blob = SPECIMEN_BYTES("second blob"), .slot = 0x95},
+};
+
 static const struct frame frame_specimens[] = {
 	{.type = FRAME_HELLO, .hello = {.version = FRAME_VERSION, .log_level = 3}},
 	{.type = FRAME_HELLO,
@@ -103,6 +113,14 @@ static const struct frame frame_specimens[] = {
 		.operation = 23,
 		.denied = {.writes = true, .path = SPECIMEN_BYTES("/opt/vendor/cache")}},
 	{.type = FRAME_WAITS, .operation = 24, .gone = {.token = 83}},
+	{.type = FRAME_CARD,
+		.operation = 25,
+		.card = {.token = 84,
+			.firmware = SPECIMEN_BYTES("5.4.3"),
+			.serial = SPECIMEN_BYTES("1234567"),
+			.intermediate = SPECIMEN_BYTES("\x30\0signer"),
+			.keys = specimen_facts,
+			.count = 2}},
 };
 
 #define FRAME_SPECIMEN_COUNT (sizeof(frame_specimens) / sizeof(frame_specimens[0]))

@@ -203,6 +203,7 @@ static void no_field_is_taken_out_of_its_range(void **state)
 		{FRAME_TOKEN, 48, INT32_MAX, 0x80000000},	 /* tries left */
 		{FRAME_TOKEN, 48, 0xffffffff, 0xfffffffe},	 /* -1, -2 */
 		{FRAME_TOKEN, 52, 2, 3},			 /* number of keys */
+		{FRAME_CARD, 36, 2, 25},			 /* number of keys */
 		{FRAME_TOKEN, 83, 3, 4},			 /* flags of the first key */
 		{FRAME_ASK_PIN, 4, 0xffffffff, 0xfffffffe},	 /* tries left */
 		{FRAME_ASK_PIN, 8, 127, 128},			 /* flags */
@@ -262,7 +263,7 @@ static void only_frames_of_no_operation_have_number_zero(void **state)
 		enum frame_type type = frame_specimens[i].type;
 		bool other = type != FRAME_HELLO && type != FRAME_QUIT;
 		bool zero = !other || type == FRAME_TOKEN || type == FRAME_TOKEN_GONE ||
-			    type == FRAME_LOG || type == FRAME_DENIED;
+			    type == FRAME_CARD || type == FRAME_LOG || type == FRAME_DENIED;
 		struct frame frame = frame_specimens[i];
 		AUTO(buf) with_zero = {0}, with_other = {0};
 
@@ -291,6 +292,8 @@ static void texts_hold_no_nul_and_are_bounded(void **state)
 		{FRAME_TOKEN, 23},
 		{FRAME_TOKEN, 32},
 		{FRAME_TOKEN, 70},
+		{FRAME_CARD, 4},
+		{FRAME_CARD, 13},
 		{FRAME_PROGRESS, 0},
 		{FRAME_LOG, 4},
 	};
