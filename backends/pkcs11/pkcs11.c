@@ -224,6 +224,9 @@ static enum ks_error explain_reader(struct login *login, enum ks_error error)
 	pthread_mutex_lock(&token->lock);
 	memcpy(location, token->location, sizeof(location));
 	pthread_mutex_unlock(&token->lock);
+	/* What else failed with a card that is there was said already. */
+	if (token_is_present(token) && reader_trouble_at(location) == READER_FULL)
+		return error;
 	return reader_trouble_explain(login->operation, location) == READER_HELD ? KS_HELD : error;
 }
 

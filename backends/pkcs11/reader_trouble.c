@@ -41,7 +41,7 @@ static enum reader_trouble state_of(const struct card_reader *reader)
 {
 	if (!readers_has_card(reader))
 		return READER_EMPTY;
-	return (reader->state & SCARD_STATE_EXCLUSIVE) != 0 ? READER_HELD : READER_FINE;
+	return (reader->state & SCARD_STATE_EXCLUSIVE) != 0 ? READER_HELD : READER_FULL;
 }
 
 /* The worst of those that are meant. */
@@ -90,6 +90,13 @@ enum reader_trouble reader_trouble_explain(struct ks_operation *operation, const
 
 	switch (finding.trouble) {
 	case READER_FINE:
+		break;
+	case READER_FULL:
+		ks_explain(operation,
+			"the module makes nothing of the card in the reader %s; take it out and "
+			"put "
+			"it in again",
+			finding.reader);
 		break;
 	case READER_NO_SERVICE:
 		ks_explain(operation, "pcscd, which serves card readers, can't be reached");

@@ -8,12 +8,13 @@
 #include <keystile/backend.h>
 
 enum reader_trouble {
-	READER_FINE, /* or nothing here speaks with PC/SC */
+	READER_FINE, /* as far as is known: or nothing here speaks with PC/SC */
 	READER_NO_SERVICE,
 	READER_NOT_ALLOWED,
 	READER_MISSING,
 	READER_EMPTY,
 	READER_HELD, /* another program has it to itself */
+	READER_FULL, /* a card is in it */
 };
 
 /* Of the reader that a slot's description names. */

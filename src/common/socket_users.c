@@ -10,7 +10,6 @@
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,6 +24,7 @@
 #define ANSWER_MAX 16384
 #define PATIENCE_SECONDS 1
 #define OWN_PREFIX "keystile"
+#define PREFIX "socket:["
 
 struct search {
 	const char *path;
@@ -113,10 +113,11 @@ static void find_peers(struct search *search)
 
 static bool is_peer(const struct search *search, const char *link)
 {
-	unsigned inode;
+	unsigned long inode;
 
-	if (sscanf(link, "socket:[%u]", &inode) != 1)
+	if (strncmp(link, PREFIX, strlen(PREFIX)) != 0)
 		return false;
+	inode = strtoul(link + strlen(PREFIX), NULL, 10);
 	for (size_t i = 0; i < search->peer_count; i++)
 		if (search->peers[i] == inode)
 			return true;
