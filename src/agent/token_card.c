@@ -51,9 +51,9 @@ static bool copy_key(struct card_key *to, const struct ks_key_facts *from)
 static struct token_card *copy(const struct frame_card *said)
 {
 	struct token_card *card = calloc(1, sizeof(*card));
-	bool good = card != NULL;
+	bool good;
 
-	if (!good)
+	if (card == NULL)
 		return NULL;
 	card->firmware = strndup((const char *)said->firmware.data, said->firmware.len);
 	card->serial = strndup((const char *)said->serial.data, said->serial.len);

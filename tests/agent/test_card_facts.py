@@ -150,6 +150,59 @@ class Policies(card_bed.Case):
         self.is_answered(self.asks("9a"), "9a")
 
 
+class Hostile(card_bed.Case):
+    """Answers that make no sense to what is asked beside the module: nothing is known then, and all else goes on."""
+
+    reader, yubikey = "Yubico YubiKey CCID", True
+    kinds = {"9a": "p256", "9e": "p256"}
+    policies = {"9e": "touch=always"}
+    metadata = "010111 02020102 030101 044386 41" + "04" + "aa" * 64
+    answers = {
+        "no status word": ("f7", "61"),
+        "nothing": ("f7", "9000"),
+        "a length beyond the end": ("f7", "0182ffff 9000"),
+        "a length of lengths": ("f7", "0184ffffffff 9000"),
+        "a policy that nobody knows": ("f7", "010111 0202ffff 0301ff 9000"),
+        "a tag that goes on": ("f7", "1f 9000"),
+        "another key": ("f7", metadata + "9000"),
+        "a serial number of five bytes": ("f8", "0102030405 9000"),
+        "a long version": ("fd", "05" * 90 + "9000"),
+    }
+
+    def put_in_again(self):
+        self.card.remove()
+        lab.wait_for("no keys", lambda: not self.blobs())
+        self.card.forget()
+        self.card.insert()
+        self.wait_for_keys(self.card)
+
+    def policies_told(self):
+        return [key["card"] for key in self.agent.status()["keys"] if key["card"]]
+
+    def test_nonsense_is_no_knowledge(self):
+        for what, (instruction, answer) in self.answers.items():
+            with self.subTest(what):
+                self.card.order("truth")
+                self.card.lie(instruction, answer)
+                self.put_in_again()
+                if instruction == "f7":
+                    self.assertEqual(self.policies_told(), [])
+                self.signs("9a")
+        self.card.order("truth")
+        self.put_in_again()
+        self.assertEqual(len(self.policies_told()), 2)
+        self.no_pin_was_wrong()
+
+    def test_an_answer_that_never_ends_is_given_up(self):
+        self.card.lie("f7", "61ff")
+        self.card.lie("c0", "aa" * 40 + "61ff")
+        self.put_in_again()
+        self.assertEqual(self.policies_told(), [])
+        self.assertLess(self.card.status()["commands"]["c0"], 200)
+        self.signs("9a")
+        self.no_pin_was_wrong()
+
+
 class PoliciesOfOpenSC(Policies):
     module = card.OPENSC
 

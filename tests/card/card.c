@@ -152,12 +152,29 @@ static void put_aside(struct card *card, const struct command *command)
 	card->touch_awaited = true;
 }
 
+/* Pieces of a true answer are handed out as ever. */
+static bool lies(const struct card *card, const struct command *command, struct buf *answer)
+{
+	for (size_t i = 0; i < LIES_MAX; i++) {
+		const struct lie *lie = &card->lies[i];
+
+		if (!lie->told || lie->instruction != command->instruction ||
+			(command->instruction == GET_RESPONSE && card->rest.len > 0))
+			continue;
+		buf_put(answer, BYTES(lie->answer, lie->len));
+		return true;
+	}
+	return false;
+}
+
 bool card_command(struct card *card, struct bytes bytes, struct buf *answer)
 {
 	struct command command;
 	unsigned status = command_read(bytes, &command);
 
 	card->counts.commands[command.instruction]++;
+	if (lies(card, &command, answer))
+		return true;
 	if (status == STATUS_OK && command.instruction == GET_RESPONSE) {
 		hand_out(card, command.expected, STATUS_OK, answer);
 		return true;

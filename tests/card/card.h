@@ -29,7 +29,19 @@ struct counts {
 	unsigned signatures;
 };
 
+#define LIES_MAX 4
+#define LIE_MAX 100 /* bytes */
+
+/* What is answered to an instruction, whatever the command was. */
+struct lie {
+	bool told;
+	unsigned instruction;
+	uint8_t answer[LIE_MAX];
+	size_t len;
+};
+
 struct card {
+	struct lie lies[LIES_MAX];
 	struct slot slots[SLOT_COUNT];
 	struct reference pin;
 	struct reference puk;

@@ -73,6 +73,29 @@ static bool set_number(struct hand *hand, struct card *card, const char *name, i
 	return true;
 }
 
+/* "f7 6a80": instruction and answer in hexadecimal digits. */
+static bool take_lie(struct card *card, const char *words)
+{
+	struct lie lie = {.told = true};
+	unsigned byte;
+	int read;
+
+	if (sscanf(words, "%2x%n", &lie.instruction, &read) != 1)
+		return false;
+	words += read;
+	while (lie.len < LIE_MAX && sscanf(words, " %2x%n", &byte, &read) == 1) {
+		lie.answer[lie.len++] = (uint8_t)byte;
+		words += read;
+	}
+	for (size_t i = 0; i < LIES_MAX; i++) {
+		if (card->lies[i].told)
+			continue;
+		card->lies[i] = lie;
+		return *words == '\0';
+	}
+	return false;
+}
+
 static bool obey(struct hand *hand, struct card *card, const char *words)
 {
 	char name[16];
@@ -84,6 +107,10 @@ static bool obey(struct hand *hand, struct card *card, const char *words)
 		hand->inserted = false;
 	else if (strcmp(words, "forget") == 0)
 		card->counts = (struct counts){0};
+	else if (strcmp(words, "truth") == 0)
+		memset(card->lies, 0, sizeof(card->lies));
+	else if (strncmp(words, "lie ", 4) == 0)
+		return take_lie(card, words + 4);
 	else if (strcmp(words, "touch") == 0)
 		return hand->touch = card->touch_awaited;
 	else

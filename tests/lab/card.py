@@ -198,6 +198,10 @@ class Card:
     def pin_tries(self, number):
         self.order(f"pin-tries {number}")
 
+    def lie(self, instruction, answer):
+        """From now on, and until .order("truth"), what is answered to it; both in hexadecimal digits."""
+        self.order(f"lie {instruction} {answer}")
+
     def forget(self):
         """All counts begin again."""
         self.order("forget")
