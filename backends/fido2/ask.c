@@ -80,8 +80,9 @@ enum ks_error ask_open(struct signing *signing, struct fido_token *token)
 		.session = &token->session, .call = call_for(signing, TOKEN_OPEN)};
 	enum ks_error error;
 
-	if (token->session.pid != 0)
+	if (token->session.pid != 0 && !session_has_ended(&token->session))
 		return KS_OK;
+	session_end(&token->session);
 	error = device_open(signing, token);
 	if (error == KS_OK)
 		error = run_silently(signing, &exchange, NULL);
@@ -220,6 +221,8 @@ static enum ks_error take_assertion(
 		error = assertion_put(&assertion, buf_bytes(&signing->key->blob),
 			signing->request->data, signature);
 	if (error == KS_DEVICE_FAILED) {
+		/* It may have been chosen by touch, and be the wrong one. */
+		token_forget(signing->tokens, signing->token, buf_bytes(&signing->key->blob));
 		log_error("a security key's signature does not verify");
 		ks_explain(signing->operation, "the security key's signature does not verify");
 	}

@@ -86,6 +86,11 @@ static enum ks_error take(struct signing *signing, struct fido_token *token, boo
 		signing->tokens, signing->operation, signing->request->remote, &token, 1);
 }
 
+void choose_note_loss(struct signing *signing, struct fido_token *token)
+{
+	signing->lost |= token_knows(signing->tokens, token, blob_of(signing));
+}
+
 /* True when there is nothing more to find out. */
 static bool try_one(struct choice *choice, size_t number, bool wait, enum ks_error *error)
 {
@@ -100,6 +105,8 @@ static bool try_one(struct choice *choice, size_t number, bool wait, enum ks_err
 	}
 	if (*error == KS_OK)
 		*error = try_taken(signing, token);
+	if (*error == KS_NO_TOKEN)
+		choose_note_loss(signing, token);
 	if (*error == KS_UNSUPPORTED)
 		choice->maybe[number] = true;
 	else if (*error != KS_OK && *error != KS_NO_KEY)
@@ -107,7 +114,10 @@ static bool try_one(struct choice *choice, size_t number, bool wait, enum ks_err
 	return *error == KS_OK || ks_cancelled(signing->operation);
 }
 
-/* Those that are free first: no token waits for another one's touch. */
+/*
+ * Those that are free first: no token waits for another one's touch. Nor does the news that the
+ * right one was pulled.
+ */
 static enum ks_error ask_around(struct choice *choice)
 {
 	enum ks_error error = KS_NO_KEY;
@@ -119,7 +129,7 @@ static enum ks_error ask_around(struct choice *choice)
 		if (try_one(choice, i, known, &error))
 			return error;
 	}
-	for (size_t i = 0; i < choice->count; i++)
+	for (size_t i = 0; i < choice->count && !choice->signing->lost; i++)
 		if (choice->busy[i] && try_one(choice, i, true, &error))
 			return error;
 	return KS_NO_KEY;
@@ -189,9 +199,9 @@ static enum ks_error nobody_has_it(const struct choice *choice)
 {
 	struct ks_operation *operation = choice->signing->operation;
 
-	if (choice->worst != KS_OK)
+	if (choice->worst != KS_OK && !choice->signing->lost)
 		return choice->worst;
-	if (choice->count == 0 && choice->signing->seen)
+	if (choice->signing->lost || (choice->count == 0 && choice->signing->seen))
 		ks_explain(operation, "token removed: the security key was pulled out");
 	else if (choice->count == 0)
 		ks_explain(operation, "no security key is plugged in");

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include <keystile/cleanup.h>
 #include <keystile/text.h>
 
@@ -31,12 +29,9 @@ void resident_free(struct resident *resident)
 static char *plain_text(struct bytes bytes)
 {
 	char *text = strndup(bytes.len > 0 ? (const char *)bytes.data : "", bytes.len);
-	json_t *utf8 = text == NULL ? NULL : json_string(text);
 
-	for (char *at = text; at != NULL && *at != '\0'; at++)
-		if ((unsigned char)*at < ' ' || *at == 0x7f || (utf8 == NULL && (*at & 0x80) != 0))
-			*at = '?';
-	json_decref(utf8);
+	if (text != NULL)
+		text_make_plain(text);
 	return text;
 }
 

@@ -97,6 +97,13 @@ enum ks_error session_start(
 	return KS_OK;
 }
 
+bool session_has_ended(const struct session *session)
+{
+	uint8_t first;
+
+	return recv(session->socket, &first, sizeof(first), MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void session_end(struct session *session)
 {
 	int status;

@@ -39,6 +39,8 @@ struct exchange_watch {
 /* Takes device, open for reading and writing. Nothing is asked of the token yet. */
 KS_MUST_CHECK enum ks_error session_start(
 	struct session *session, struct ks_operation *operation, int device, int removed);
+/* Its process is gone, by itself or by anybody. */
+bool session_has_ended(const struct session *session);
 /* At once, whatever it is at. */
 void session_end(struct session *session);
 

@@ -67,6 +67,8 @@ static enum ks_error try_once(struct signing *signing, struct buf *signature)
 		error = sign_with_token(signing, signature);
 	if (error == KS_OK)
 		token_learn(signing->tokens, signing->token, buf_bytes(&signing->key->blob));
+	if (error == KS_NO_TOKEN && signing->token != NULL)
+		choose_note_loss(signing, signing->token);
 	let_go(signing);
 	return error;
 }

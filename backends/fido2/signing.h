@@ -22,6 +22,7 @@ struct signing {
 	bool present;			/* a touch is wanted */
 	bool verified;			/* PIN or fingerprint is */
 	bool seen;			/* there was a token when it began */
+	bool lost;			/* the token that held the key was pulled meanwhile */
 	bool hidden;			/* the token can't tell whether it holds the key */
 	bool pin_given;
 	struct fido_token *token; /* taken; NULL: none was chosen yet */
@@ -43,6 +44,9 @@ KS_MUST_CHECK enum ks_error signing_run(struct signing *signing, struct buf *sig
 
 /* Finds the token that holds the key, takes it and opens it. */
 KS_MUST_CHECK enum ks_error choose_token(struct signing *signing);
+
+/* That token was pulled; who waits for it has nothing to wait for with the others. */
+void choose_note_loss(struct signing *signing, struct fido_token *token);
 
 /*
  * Before a PIN is asked for: the token has shown since it was opened that it holds the key, does so

@@ -29,6 +29,12 @@ const char *text_quote(struct bytes text, char out[static TEXT_QUOTED_MAX]);
 const char *text_quote_words(struct bytes text, char out[static TEXT_WORDS_MAX]);
 
 /*
+ * In place, for where quoting can't be: control characters, those that turn the direction of text
+ * around, and what is no UTF-8 become question marks.
+ */
+void text_make_plain(char *text);
+
+/*
  * OpenSSH's match_pattern_list(): comma-separated patterns of * and ?, a leading ! negates.
  * 1 matched, 0 not matched, -1 matched a negated pattern (which wins).
  */

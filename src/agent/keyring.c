@@ -42,6 +42,9 @@ static struct key *key_of_token(const struct token *token, const struct ks_key *
 		key_release(&key);
 		return NULL;
 	}
+	/* Clients print it as it is. */
+	if (labelled)
+		text_make_plain(key->comment);
 	key->kind = key->public_key->kind;
 	return key;
 }

@@ -1,9 +1,11 @@
 """What tests with security keys stand on: tokens in software, an agent that finds them, keys that ssh-keygen made."""
+import os
+
 import lab
 import token_bed
 from lab import client as c, keys
 from lab.authenticator import Bed
-from lab.security_key import Enrolled
+from lab.security_key import Enrolled, Instructed
 
 PIN = "1234"
 TOUCH, VERIFY = 0x01, 0x04
@@ -60,6 +62,17 @@ class Case(token_bed.Case):
         key = Made(self.bed, kind, options)
         for one in others:
             self.back(one)
+        return key
+
+    @staticmethod
+    def credential(application="ssh:", like=None, flags=TOUCH):
+        """A key that tokens can be given, with .holds(); one that is like another has its id."""
+        return Instructed(application=application, flags=flags, handle=like.handle if like else os.urandom(48))
+
+    def adds(self, key, comment="a key"):
+        """By message, as ssh-add does."""
+        with lab.AgentClient(self.agent) as one:
+            self.assertEqual(one.call(c.ADD, key.private + keys.string(comment))[0], c.SUCCESS, self.agent.log())
         return key
 
     def added(self, key):

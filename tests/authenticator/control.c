@@ -10,7 +10,7 @@
 
 #include "token.h"
 
-#define WORDS_MAX 4
+#define WORDS_MAX 5
 #define PORT_MS 60000
 
 struct order {
@@ -222,30 +222,24 @@ static const char *fault(struct token *token, struct order *order)
 	return NULL;
 }
 
-static int digit(char letter)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = letter != '\0' ? strchr(digits, letter) : NULL;
-
-	return at != NULL ? (int)(at - digits) : -1;
-}
-
 /* The bytes that a fault called "reply" answers with: status, CBOR. */
 static const char *reply(struct token *token, struct order *order)
 {
-	const char *text = order->words[1];
-	size_t len = strlen(text) / 2;
+	struct span answer;
+	const char *wrong = control_bytes(
+		order->words[1], sizeof(token->fault.reply), &answer, token->fault.reply);
 
-	for (size_t i = 0; i < len; i++) {
-		int high = digit(text[2 * i]);
-		int low = digit(text[2 * i + 1]);
+	if (wrong == NULL)
+		token->fault.reply_len = answer.len;
+	return wrong;
+}
 
-		if (high < 0 || low < 0)
-			return "hexadecimal digits are wanted";
-		token->fault.reply[i] = (uint8_t)(high << 4 | low);
-	}
-	token->fault.reply_len = len;
-	return NULL;
+static const char *holds(struct token *token, struct order *order)
+{
+	uint32_t protect = 0;
+	const char *wrong = number(order->words[4], &protect);
+
+	return wrong != NULL ? wrong : control_hold(token, order->words + 1, protect);
 }
 
 /* ---- What it has seen ---- */
@@ -304,6 +298,7 @@ static const struct {
 	{"set", set},			/* SETTING VALUE */
 	{"fault", fault},		/* KIND [TIMES [COMMAND]] */
 	{"reply", reply},		/* HEX */
+	{"holds", holds},		/* SEED ID APPLICATION, in HEX, PROTECTION */
 	{"counts", counts},
 	{"count-anew", count_anew},
 	{"state", state},

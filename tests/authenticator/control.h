@@ -5,7 +5,7 @@
 #ifndef AUTHENTICATOR_CONTROL_H
 #define AUTHENTICATOR_CONTROL_H
 
-#include <stddef.h>
+#include "item.h"
 
 struct token;
 
@@ -13,5 +13,14 @@ struct token;
 
 /* line: without its end; it is taken apart. */
 void control_run(struct token *token, char *line, char answer[CONTROL_ANSWER_MAX]);
+
+/* ---- credential_control.c; both return what is wrong, or NULL ---- */
+
+/* Hexadecimal text, into room bytes. */
+const char *control_bytes(const char *text, size_t room, struct span *out, uint8_t *bytes);
+
+/* A resident ed25519 credential of the application words[2] with the id words[1] and a key from the
+ * seed words[0]. */
+const char *control_hold(struct token *token, char *const words[static 3], uint32_t protect);
 
 #endif

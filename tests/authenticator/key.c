@@ -29,6 +29,14 @@ EVP_PKEY *key_new(enum key_algorithm algorithm)
 	return key;
 }
 
+EVP_PKEY *key_from_seed(const uint8_t seed[KEY_SEED_LEN])
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, KEY_SEED_LEN);
+
+	must(key != NULL);
+	return key;
+}
+
 static void coordinate(const EVP_PKEY *key, const char *name, uint8_t out[KEY_COORDINATE])
 {
 	BIGNUM *number = NULL;

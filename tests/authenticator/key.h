@@ -19,6 +19,11 @@ enum key_algorithm { KEY_ES256 = -7, KEY_EDDSA = -8, KEY_ECDH = -25 };
 
 EVP_PKEY *key_new(enum key_algorithm algorithm);
 
+#define KEY_SEED_LEN 32
+
+/* Of Ed25519. */
+EVP_PKEY *key_from_seed(const uint8_t seed[KEY_SEED_LEN]);
+
 /* The point of a key on P-256: x and y. */
 void key_point(const EVP_PKEY *key, uint8_t x[KEY_COORDINATE], uint8_t y[KEY_COORDINATE]);
 

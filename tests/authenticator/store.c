@@ -93,6 +93,21 @@ struct credential *store_add(struct store *store, struct span rp, const struct u
 	return credential;
 }
 
+struct credential *store_hold(
+	struct store *store, struct span rp, struct span id, const uint8_t seed[KEY_SEED_LEN])
+{
+	struct user user = {.id_len = id.len};
+	struct credential *credential = NULL;
+
+	memcpy(user.id, id.data, id.len);
+	credential = store_add(store, rp, &user, KEY_EDDSA, true);
+	memcpy(credential->id, id.data, id.len);
+	credential->id_len = id.len;
+	EVP_PKEY_free(credential->key);
+	credential->key = key_from_seed(seed);
+	return credential;
+}
+
 struct credential *store_add_u2f(struct store *store, const uint8_t rp_hash[KEY_HASH_LEN])
 {
 	struct credential *credential = add(store, KEY_ES256, STORE_U2F_ID_LEN);

@@ -66,6 +66,10 @@ void store_free(struct store *store);
 struct credential *store_add(struct store *store, struct span rp, const struct user *user,
 	enum key_algorithm algorithm, bool resident);
 
+/* A resident one of Ed25519 whose identifier and key are given. */
+struct credential *store_hold(
+	struct store *store, struct span rp, struct span id, const uint8_t seed[KEY_SEED_LEN]);
+
 /* One of U2F, of which only the hash is known. */
 struct credential *store_add_u2f(struct store *store, const uint8_t rp_hash[KEY_HASH_LEN]);
 

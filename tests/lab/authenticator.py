@@ -99,6 +99,10 @@ class Token:
         self.says(f"reply {data.hex()}")
         self.fault("reply", times, command)
 
+    def holds(self, key, application="ssh:", protect=1):
+        """The key of a lab.security_key.Instructed is resident on it; on another token as well, if you like."""
+        self.says(" ".join(("holds", *(one.hex() for one in (key.seed, key.handle, application.encode())), str(protect))))
+
     # What it has seen.
 
     @property

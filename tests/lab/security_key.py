@@ -75,6 +75,7 @@ class Instructed:
         point = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
         self.blob = string(SK_ED25519) + string(point) + string(application)
         handle = self.seed + word.encode() if handle is None else handle
+        self.handle = handle
         self.private = self.blob + bytes([flags]) + string(handle) + string("")
         self.application = application
 

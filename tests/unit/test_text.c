@@ -1,6 +1,7 @@
 /*
  * Foreign text as a person sees it, and patterns as OpenSSH matches them.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,43 @@ static void words_are_cut_later_than_names(void **state)
 	text_quote_words(BYTES(worst, 241), out);
 	assert_int_equal(strlen(out), TEXT_WORDS_MAX - 1);
 	assert_string_equal(out + strlen(out) - 4, "\"...");
+}
+
+static void plain_text_moves_no_terminal_and_turns_nothing_around(void **state)
+{
+	/* Letter by letter: in source text such characters are looked for. */
+	static const char turned[] = {'\xe2', '\x80', '\xae', 'k', 'c', 'a', 'b', '\xe2', '\x81',
+		'\xa9', '\xd8', '\x9c', '\0'};
+	static const struct {
+		const char *text, *plain;
+	} table[] = {
+		{"", ""},
+		{"a label", "a label"},
+		{"Schl\xc3\xbcssel \xe9\x92\xa5 \xf0\x9f\x94\x91",
+			"Schl\xc3\xbcssel \xe9\x92\xa5 \xf0\x9f\x94\x91"},
+		{"\x1b[2J\x07\n\t\x7f", "?[2J????"},
+		{"\xc2\x9b"
+		 "2J",
+			"?2J"},
+		{"\x9b"
+		 "2J",
+			"?2J"},
+		{turned, "?kcab??"},
+		{"\xe2\x80\xa8 \xe2\x80\x8f", "? ?"},
+		{"cut \xe2\x80", "cut ??"},
+		{"cut \xf0", "cut ?"},
+		{"long \xc0\x9b \xe0\x80\x9b", "long ?? ???"},
+		{"no \xed\xa0\x80 \xf5\x80\x80\x80 \xff", "no ??? ???? ?"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s", table[i].text);
+		text_make_plain(text);
+		assert_string_equal(text, table[i].plain);
+	}
 }
 
 static void patterns_match_as_in_openssh(void **state)
@@ -222,6 +260,7 @@ int main(void)
 		cmocka_unit_test(foreign_text_is_quoted_and_drives_no_terminal),
 		cmocka_unit_test(long_text_is_cut_at_64_characters),
 		cmocka_unit_test(words_are_cut_later_than_names),
+		cmocka_unit_test(plain_text_moves_no_terminal_and_turns_nothing_around),
 		cmocka_unit_test(patterns_match_as_in_openssh),
 		cmocka_unit_test(pattern_lists_match_as_in_openssh),
 		cmocka_unit_test(a_pattern_of_1023_characters_ends_the_list_unmatched),
