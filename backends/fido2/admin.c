@@ -175,8 +175,9 @@ static enum ks_error list_keys(struct report *report)
 
 static json_t *known_of(const struct fido_token *token)
 {
-	return json_pack("{s:o,s:o,s:o,s:b}", "node", shown(token->path), "product",
-		shown(token->product), "manufacturer", shown(token->manufacturer), "busy", 0);
+	return json_pack("{s:o,s:o,s:o,s:o,s:b}", "node", shown(token->path), "product",
+		shown(token->product), "manufacturer", shown(token->manufacturer), "serial",
+		shown(token->serial), "busy", 0);
 }
 
 static enum ks_error report_taken(struct report *report, bool pin)
@@ -217,8 +218,8 @@ static enum ks_error report_token(struct residents *residents, struct ks_operati
 	return error;
 }
 
-enum ks_error admin_list(
-	struct residents *residents, struct ks_operation *operation, bool pin, json_t *answer)
+enum ks_error admin_list(struct residents *residents, struct ks_operation *operation,
+	const char *name, bool pin, json_t *answer)
 {
 	struct fido_token *present[TOKENS_MAX];
 	json_t *list = json_array();
@@ -230,9 +231,11 @@ enum ks_error admin_list(
 	finder_look(residents->finder);
 	count = tokens_present(residents->tokens, BYTES(NULL, 0), present);
 	for (size_t i = 0; i < count; i++) {
-		if (error == KS_OK)
+		if (error == KS_OK && token_is_called(present[i], name))
 			error = report_token(residents, operation, present[i], pin, list);
 		token_unreference(residents->tokens, present[i]);
 	}
+	if (error == KS_OK && name != NULL && json_array_size(list) == 0)
+		return residents_none_called(operation);
 	return error;
 }

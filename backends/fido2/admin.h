@@ -9,10 +9,10 @@
 #include "residents.h"
 
 /*
- * Every token that is in, for answer["tokens"]; with pin, also the resident keys of those that have
- * a PIN, for which the person is asked.
+ * Every token that is in and so called, for answer["tokens"]; with pin, also the resident keys of
+ * those that have a PIN, for which the person is asked.
  */
-KS_MUST_CHECK enum ks_error admin_list(
-	struct residents *residents, struct ks_operation *operation, bool pin, json_t *answer);
+KS_MUST_CHECK enum ks_error admin_list(struct residents *residents, struct ks_operation *operation,
+	const char *name, bool pin, json_t *answer);
 
 #endif

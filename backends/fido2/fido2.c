@@ -116,13 +116,14 @@ static enum ks_error fido2_login(
 }
 
 /* No answer but that it is done. */
-static enum ks_error load(struct fido2 *fido2, struct ks_operation *operation, bool ask)
+static enum ks_error load(
+	struct fido2 *fido2, struct ks_operation *operation, bool ask, const char *name)
 {
 	enum ks_error error = residents_want(&fido2->residents, operation);
 
 	(void)fido2_list(fido2, operation);
 	if (error == KS_OK && ask)
-		error = residents_load_asking(&fido2->residents, operation);
+		error = residents_load_asking(&fido2->residents, operation, name);
 	return error;
 }
 
@@ -147,15 +148,16 @@ static enum ks_error fido2_administer(void *state, struct ks_operation *operatio
 	json_t *object =
 		json_loadb((const char *)request.data, request.len, JSON_REJECT_DUPLICATES, NULL);
 	const char *verb = json_string_value(json_object_get(object, "verb"));
+	const char *name = json_string_value(json_object_get(object, "token"));
 	json_t *said = json_object();
 	enum ks_error error = KS_UNSUPPORTED;
 
 	(void)secrets;
 	if (verb != NULL && strcmp(verb, "list") == 0)
-		error = admin_list(&fido2->residents, operation,
+		error = admin_list(&fido2->residents, operation, name,
 			json_is_true(json_object_get(object, "pin")), said);
 	if (verb != NULL && strcmp(verb, "load") == 0)
-		error = load(fido2, operation, json_is_true(json_object_get(object, "ask")));
+		error = load(fido2, operation, json_is_true(json_object_get(object, "ask")), name);
 	if (verb != NULL && strcmp(verb, "rest") == 0) {
 		residents_rest(&fido2->residents);
 		error = KS_OK;

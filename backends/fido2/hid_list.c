@@ -108,11 +108,17 @@ static void describe(struct udev_device *device, struct hid_found *found)
 	struct udev_device *hid =
 		udev_device_get_parent_with_subsystem_devtype(device, "hid", NULL);
 	const char *product = NULL;
+	const char *serial = NULL;
 
 	if (usb != NULL)
 		product = udev_device_get_sysattr_value(usb, "product");
 	if (product == NULL && hid != NULL)
 		product = udev_device_get_property_value(hid, "HID_NAME");
+	if (usb != NULL)
+		serial = udev_device_get_sysattr_value(usb, "serial");
+	else if (hid != NULL)
+		serial = udev_device_get_property_value(hid, "HID_UNIQ");
+	found->serial = copy(serial);
 	found->product = copy(product);
 	found->manufacturer =
 		copy(usb != NULL ? udev_device_get_sysattr_value(usb, "manufacturer") : NULL);
@@ -123,6 +129,7 @@ void hid_found_deinit(struct hid_found *found)
 	free(found->path);
 	free(found->product);
 	free(found->manufacturer);
+	free(found->serial);
 	*found = (struct hid_found){0};
 }
 
@@ -130,7 +137,8 @@ static bool take(struct udev_device *device, struct hid_found *found)
 {
 	found->path = strdup(udev_device_get_devnode(device));
 	describe(device, found);
-	if (found->path != NULL && found->product != NULL && found->manufacturer != NULL)
+	if (found->path != NULL && found->product != NULL && found->manufacturer != NULL &&
+		found->serial != NULL)
 		return true;
 	hid_found_deinit(found);
 	return false;

@@ -30,6 +30,7 @@ struct hid_found {
 	struct hid_node node; /* of those that were opened */
 	char *product;	      /* foreign text, never NULL */
 	char *manufacturer;   /* likewise */
+	char *serial;	      /* likewise; many have none */
 };
 
 /*

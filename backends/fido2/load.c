@@ -277,17 +277,29 @@ enum ks_error residents_load_with(
 	return error;
 }
 
-enum ks_error residents_load_asking(struct residents *residents, struct ks_operation *operation)
+enum ks_error residents_none_called(struct ks_operation *operation)
+{
+	ks_explain(
+		operation, "no security key that is plugged in has this device or serial number");
+	return KS_NO_TOKEN;
+}
+
+enum ks_error residents_load_asking(
+	struct residents *residents, struct ks_operation *operation, const char *name)
 {
 	struct fido_token *present[TOKENS_MAX];
 	size_t count = tokens_present(residents->tokens, BYTES(NULL, 0), present);
 	enum ks_error result = KS_NO_TOKEN;
 	bool loaded = false;
 	unsigned asked = 0; /* the agent takes no more in one operation */
+	bool called = false;
 	bool any = false;
 
 	for (size_t i = 0; i < count; i++) {
-		if (!ks_cancelled(operation) && asked < PINS_ASKED_MAX &&
+		bool meant = token_is_called(present[i], name);
+
+		called = called || meant;
+		if (meant && !ks_cancelled(operation) && asked < PINS_ASKED_MAX &&
 			take_readable(residents, operation, present[i])) {
 			any = true;
 			result = load(residents, operation, present[i], NULL, &asked);
@@ -296,6 +308,8 @@ enum ks_error residents_load_asking(struct residents *residents, struct ks_opera
 		}
 		token_unreference(residents->tokens, present[i]);
 	}
+	if (name != NULL && !called)
+		return residents_none_called(operation);
 	if (!any)
 		return none_readable(operation, count);
 	return loaded ? KS_OK : result;

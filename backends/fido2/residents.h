@@ -51,9 +51,11 @@ void residents_rest(struct residents *residents);
 /* Reads what is on the tokens that are in: with that PIN, where it is clear whose it is. */
 KS_MUST_CHECK enum ks_error residents_load_with(
 	struct residents *residents, struct ks_operation *operation, const struct secret *pin);
-/* The same, asking the person for the PIN of each. */
+/* The same, asking the person for the PIN of each, or of the one that is so called. */
 KS_MUST_CHECK enum ks_error residents_load_asking(
-	struct residents *residents, struct ks_operation *operation);
+	struct residents *residents, struct ks_operation *operation, const char *name);
+/* What is said where none is. */
+enum ks_error residents_none_called(struct ks_operation *operation);
 
 /* Tells the agent of a token with what it shows. Under the lock. */
 void residents_report(void *owner, const struct fido_token *token);

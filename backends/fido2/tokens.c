@@ -56,6 +56,7 @@ static void token_free(struct fido_token *token)
 	free(token->path);
 	free(token->product);
 	free(token->manufacturer);
+	free(token->serial);
 	free(token);
 }
 
@@ -107,10 +108,16 @@ struct ks_token token_view(const struct fido_token *token)
 {
 	return (struct ks_token){.id = token->id,
 		.label = token->product,
-		.serial = "",
+		.serial = token->serial,
 		.model = token->manufacturer,
 		.location = token->path,
 		.tries_left = KS_TRIES_UNKNOWN};
+}
+
+bool token_is_called(const struct fido_token *token, const char *name)
+{
+	return name == NULL || strcmp(token->path, name) == 0 ||
+	       (*name != '\0' && strcmp(token->serial, name) == 0);
 }
 
 static struct fido_token *token_new(const struct hid_found *found)
@@ -125,8 +132,9 @@ static struct fido_token *token_new(const struct hid_found *found)
 	token->node = found->node;
 	token->product = strdup(found->product);
 	token->manufacturer = strdup(found->manufacturer);
+	token->serial = strdup(found->serial);
 	if (token->removed >= 0 && token->path != NULL && token->product != NULL &&
-		token->manufacturer != NULL)
+		token->manufacturer != NULL && token->serial != NULL)
 		return token;
 	token_free(token);
 	return NULL;

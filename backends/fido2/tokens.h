@@ -28,6 +28,7 @@ struct fido_token {
 	char *path;
 	char *product;
 	char *manufacturer;
+	char *serial;
 	int removed; /* eventfd: readable once it was pulled */
 	struct hid_node node;
 	/* Under the lock of struct tokens. */
@@ -88,6 +89,8 @@ void tokens_interrupt(struct tokens *tokens);
 
 /* As the agent is told of it; borrows. */
 struct ks_token token_view(const struct fido_token *token);
+/* By its device or its serial number, as the person says which one; NULL: any is. */
+bool token_is_called(const struct fido_token *token, const char *name);
 /* A reference to each, for token_unreference(); those that are known to hold the key first. */
 size_t tokens_present(
 	struct tokens *tokens, struct bytes blob, struct fido_token *out[static TOKENS_MAX]);

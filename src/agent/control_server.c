@@ -137,12 +137,12 @@ static enum ks_error answer_status(struct control *control)
 	return control->awaits_look ? KS_OK : reply(control, status_json(control->agent));
 }
 
-static enum ks_error begin_load(struct control *control)
+static enum ks_error begin_load(struct control *control, const json_t *request)
 {
 	if (lock_locked(control->agent->lock))
 		return reply(control, json_pack("{s:b,s:s}", "ok", 0, "error",
 					      "the agent is locked: ssh-add -X"));
-	control->load = resident_load_start(control->agent, control);
+	control->load = resident_load_start(control->agent, control, request);
 	if (control->load != NULL)
 		return KS_OK;
 	return reply(control, json_pack("{s:b,s:s}", "ok", 0, "error",
@@ -172,7 +172,7 @@ static enum ks_error act(struct control *control, const json_t *request)
 		return control->release != NULL ? KS_OK : KS_NO_MEMORY;
 	}
 	if (strcmp(command, "load") == 0)
-		return begin_load(control);
+		return begin_load(control, request);
 	if (strcmp(command, "reload") != 0)
 		return reply(control, json_pack("{s:b,s:s}", "ok", 0, "error",
 					      "this agent does not know that command"));

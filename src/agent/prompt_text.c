@@ -169,12 +169,21 @@ static void add_listener(struct buf *out, const struct prompt_facts *facts)
 	add_foreign(out, bytes_of(facts->listener));
 }
 
+static bool has_text(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
+/* What tells it from others of its label: many security keys have no serial number. */
 static void add_token(struct buf *out, const struct token *token)
 {
-	char serial[TEXT_QUOTED_MAX];
+	char quoted[TEXT_QUOTED_MAX];
 
 	add_foreign(out, bytes_of(token->label));
-	add(out, "    serial %s\n", text_quote(bytes_of(token->serial), serial));
+	if (has_text(token->serial))
+		add(out, "    serial %s\n", text_quote(bytes_of(token->serial), quoted));
+	else if (has_text(token->location))
+		add(out, "    in %s\n", text_quote(bytes_of(token->location), quoted));
 	add(out, "of the provider\n");
 	add_foreign(out, bytes_of(token->provider->name));
 }

@@ -27,7 +27,8 @@ struct resident_load {
 	struct provider *provider; /* held */
 	struct operation *operation;
 	struct prompt *prompt;
-	bool names; /* nobody else wanted what is on its tokens */
+	char *request; /* what the worker is asked */
+	bool names;    /* nobody else wanted what is on its tokens */
 };
 
 static void load_free(struct resident_load *load)
@@ -40,6 +41,7 @@ static void load_free(struct resident_load *load)
 		operation_abandon(load->operation);
 	if (load->provider != NULL)
 		provider_let_go(load->provider);
+	free(load->request);
 	free(load);
 }
 
@@ -167,8 +169,8 @@ static void on_opened(
 	void *owner, struct provider *provider, enum ks_error error, const char *words)
 {
 	struct resident_load *load = owner;
-	struct frame frame = {.type = FRAME_ADMINISTER,
-		.administer = {.request = bytes_of("{\"verb\": \"load\", \"ask\": true}")}};
+	struct frame frame = {
+		.type = FRAME_ADMINISTER, .administer = {.request = bytes_of(load->request)}};
 	const struct operation_wish wish = {
 		.frame = &frame, .fd = -1, .events = &events, .owner = load};
 
@@ -184,17 +186,30 @@ static void on_opened(
 		refuse(load, "too many requests wait for security keys");
 }
 
-struct resident_load *resident_load_start(struct agent *agent, struct control *control)
+/* NULL when out of memory. */
+static char *request_for(const json_t *wish)
+{
+	const char *token = json_string_value(json_object_get(wish, "token"));
+	json_t *request = json_pack("{s:s,s:b,s:s*}", "verb", "load", "ask", 1, "token", token);
+	char *text = request == NULL ? NULL : json_dumps(request, JSON_COMPACT);
+
+	json_decref(request);
+	return text;
+}
+
+struct resident_load *resident_load_start(
+	struct agent *agent, struct control *control, const json_t *request)
 {
 	struct resident_load *load = calloc(1, sizeof(*load));
 
 	if (load == NULL)
 		return NULL;
-	*load = (struct resident_load){.agent = agent, .control = control};
-	if (provider_loadable(PROVIDER))
+	*load = (struct resident_load){
+		.agent = agent, .control = control, .request = request_for(request)};
+	if (load->request != NULL && provider_loadable(PROVIDER))
 		load->wait = provider_open(agent, PROVIDER, false, on_opened, load);
 	if (load->wait != NULL)
 		return load;
-	free(load);
+	load_free(load);
 	return NULL;
 }

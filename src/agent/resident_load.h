@@ -13,9 +13,10 @@ struct resident_load;
 
 /*
  * Starts it for the control connection that asked, which control_loaded() tells of the end, never
- * from within. NULL when it can't even begin.
+ * from within; request may name the one token that is meant. NULL when it can't even begin.
  */
-struct resident_load *resident_load_start(struct agent *agent, struct control *control);
+struct resident_load *resident_load_start(
+	struct agent *agent, struct control *control, const json_t *request);
 /* Who asked has gone: nobody is asked any more. */
 void resident_load_abandon(struct resident_load *load);
 

@@ -7,6 +7,7 @@
 static const struct option_value fingerprint = {"FINGERPRINT", VALUE_ASKED, "keys"};
 static const struct option_value key = {"KEY", VALUE_ASKED, "keys"};
 static const struct option_value token = {"TOKEN", VALUE_ASKED, "tokens"};
+static const struct option_value security_key = {"TOKEN", VALUE_FILE, NULL};
 static const struct option_value origin = {"local|remote", VALUE_CHOICE, "local remote"};
 static const struct option_value host = {"HOST", VALUE_HOST, NULL};
 static const struct option_value subject = {
@@ -108,10 +109,12 @@ static const struct command fido_verbs[] = {
 	{.name = "list",
 		.purpose = "the security keys that are plugged in",
 		.options = fido_list_options,
+		.words = {{.value = &security_key, .may_lack = true}},
 		.run = run_fido_list},
 	{.name = "load",
 		.purpose = "have the agent load what is resident on them",
 		.options = json_alone,
+		.words = {{.value = &security_key, .may_lack = true}},
 		.run = run_fido_load},
 	{0},
 };

@@ -23,7 +23,8 @@ static void leave_no_core(void)
 
 int run_fido_list(const struct call *call)
 {
-	json_t *request = json_pack("{s:s,s:b}", "verb", "list", "pin", call_has(call, "pin"));
+	json_t *request = json_pack("{s:s,s:b,s:s*}", "verb", "list", "pin", call_has(call, "pin"),
+		"token", call_word(call, 0));
 	const struct worker_wish whole = {
 		.backend = "fido2", .provider = "fido2:", .request = request};
 	json_t *answer = NULL;
@@ -47,7 +48,7 @@ int run_fido_list(const struct call *call)
 int run_fido_load(const struct call *call)
 {
 	struct control control;
-	json_t *request = json_pack("{s:s}", "command", "load");
+	json_t *request = json_pack("{s:s,s:s*}", "command", "load", "token", call_word(call, 0));
 	json_t *answer = NULL;
 
 	leave_no_core();

@@ -82,9 +82,20 @@ static void print_pin(struct page *page, const json_t *token)
 			change ? "; it has to be changed first" : "");
 }
 
+/* A number of three bytes is a version of three parts with those who make most security keys. */
+static char *firmware_text(const json_t *token)
+{
+	long long number = (long long)number_in(token, "firmware");
+
+	if (number > 0xffff && number <= 0xffffff)
+		return text_format(
+			"%lld.%lld.%lld", number >> 16, number >> 8 & 0xff, number & 0xff);
+	return text_format("%lld", number);
+}
+
 static void print_about(struct page *page, const json_t *token)
 {
-	AUTO(text) firmware = text_format("%lld", (long long)number_in(token, "firmware"));
+	AUTO(text) firmware = firmware_text(token);
 
 	if (!json_is_true(json_object_get(token, "fido2"))) {
 		print_field(page, "kind", "U2F: ecdsa-sk keys, no PIN, no resident keys");
@@ -117,6 +128,7 @@ static void print_token(struct page *page, const json_t *token)
 
 	page_text(page, PAGE_STRONG, 0, INDENT, "%s  %s %s", text_in(token, "node"),
 		text_in(token, "manufacturer"), text_in(token, "product"));
+	print_field(page, "serial", text_in(token, "serial"));
 	if (json_is_true(json_object_get(token, "busy")))
 		page_text(page, PAGE_WARNING, INDENT, HANG, "another program uses it");
 	else if (has_text(token, "trouble"))

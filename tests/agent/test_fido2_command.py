@@ -41,6 +41,7 @@ class List(Case):
         told, = self.told()
         self.assertEqual((told["node"], told["busy"], told["fido2"], told["pin_set"], told["pin_tries"]),
                          (self.token.node, False, True, True, 8))
+        self.assertEqual((told["product"], told["serial"]), ("Token 0 in software", "SW0"))
         self.assertEqual(told["algorithms"], ["ecdsa-sk", "ed25519-sk"])
         self.assertEqual(len(bytes.fromhex(told["aaguid"])), 16)
         self.assertIn("FIDO_2_1", told["versions"])
@@ -49,7 +50,7 @@ class List(Case):
 
     def test_a_person_reads_the_same(self):
         shown = self.call("list").stdout
-        for words in (self.token.node, "AAGUID", "set; 8 tries are left", "ecdsa-sk, ed25519-sk"):
+        for words in (self.token.node, "AAGUID", "SW0", "firmware      5.7.1", "set; 8 tries are left", "ecdsa-sk, ed25519-sk"):
             self.assertIn(words, shown)
 
     def test_what_a_token_lacks_is_said(self):
@@ -83,14 +84,50 @@ class List(Case):
         self.assertIn("not the right PIN", shown)
         self.assertIn("no keys for SSH", shown)
 
+    def test_one_that_waits_for_a_touch_is_said_to_be_in_use_and_goes_on_waiting(self):
+        key = self.gives()
+        self.token.touch_at_once(False)
+        client = self.begins(key)
+        self.token.count_anew()
+        self.assertIn("another program uses it", self.call("list").stdout)
+        self.assertEqual((self.token.counts(), self.token.blinks()), ({}, True))
+        self.token.touch()
+        lab.verify(key.blob, self.gets(client), b"data")
+
     def test_a_wrong_command_line_is_told_how_it_goes(self):
-        for words in ((), ("look",), ("list", "--pim"), ("load", "--pin"), ("list", "more")):
+        for words in ((), ("look",), ("list", "--pim"), ("load", "--pin"), ("list", "one", "more")):
             with self.subTest(words):
                 self.assertIn("usage: keystile fido l", self.call(*words, status=2).stderr)
 
 
+class OfTwo(Case):
+    tokens = 2
+
+    def test_one_is_named_by_its_device_or_its_serial_number(self):
+        for name in (self.bed.tokens[1].node, "SW1"):
+            with self.subTest(name):
+                self.assertEqual([one["serial"] for one in self.told(name)], ["SW1"])
+        self.assertEqual(len(self.told()), 2)
+        self.assertIn("no security key that is plugged in has", self.call("list", "SW2", status=1).stderr)
+
+    def test_the_pin_of_the_one_that_is_named_is_asked_for_and_of_no_other(self):
+        status, shown = self.types("list", "--pin", "SW1")
+        self.assertEqual((status, shown.count("/dev/hidraw1")), (0, 2), shown)
+        self.assertEqual([one.counts().get("client_pin.token_with_permissions", 0) for one in self.bed.tokens], [0, 1])
+
+
 class Load(Case):
     tokens = 2
+
+    def test_the_one_that_is_named_is_read_and_no_other(self):
+        first, second = (self.made(options=("resident",), token=one) for one in self.bed.tokens)
+        for name, key in (("SW1", second), (self.bed.tokens[0].node, first)):
+            before = self.blobs()
+            self.call("load", name)
+            self.assertEqual([blob for blob in self.blobs() if blob not in before], [key.blob])
+            self.assertIn(name if name != "SW1" else self.bed.tokens[1].node, self.asks.prompts()[-1])
+        self.assertEqual(len(self.asks.prompts()), 2)
+        self.assertIn("no security key that is plugged in has", self.call("load", "SW2", status=1).stderr)
 
     def test_the_agent_asks_for_the_pin_of_each_and_lists_what_is_there(self):
         first, second = (self.made(options=("resident",), token=one) for one in self.bed.tokens)

@@ -25,7 +25,7 @@ static const char description[] =
 	"P: /devices/pci0000:00/usb1/1-%1$u\n"
 	"E: SUBSYSTEM=usb\nE: DEVTYPE=usb_device\nE: ID_VENDOR_ID=1209\nE: ID_MODEL_ID=000%1$u\n"
 	"A: manufacturer=Keystile\\n\nA: product=Token %1$u in software\\n\n"
-	"A: idVendor=1209\\n\nA: idProduct=000%1$u\\n\n\n"
+	"A: idVendor=1209\\n\nA: idProduct=000%1$u\\n\nA: serial=SW%1$u\\n\n\n"
 	"P: /devices/pci0000:00/usb1/1-%1$u/1-%1$u:1.0\n"
 	"E: SUBSYSTEM=usb\nE: DEVTYPE=usb_interface\n\n"
 	"P: /devices/pci0000:00/usb1/1-%1$u/1-%1$u:1.0/0003:1209:000%1$u.0001\n"

@@ -112,6 +112,20 @@ static void a_pin_prompt_names_token_key_user_and_process(void **state)
 	assert_says(bed, "on this machine", false);
 }
 
+static void a_token_without_a_serial_number_is_told_by_its_place(void **state)
+{
+	static char none[] = "";
+	static char place[] = "/dev/hidraw3\n\"x";
+	struct bed *bed = *state;
+
+	bed->token.serial = none;
+	bed->token.location = place;
+	assert_says(bed, "\"Card\"\n    in \"/dev/hidraw3\\x0a\\\"x\"\nof the provider", true);
+	assert_says(bed, "serial", false);
+	bed->token.location = none;
+	assert_says(bed, "\"Card\"\nof the provider", true);
+}
+
 static void a_listener_that_was_configured_is_named_and_quoted(void **state)
 {
 	struct bed *bed = *state;
@@ -426,6 +440,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_pin_prompt_names_token_key_user_and_process),
+		TEST(a_token_without_a_serial_number_is_told_by_its_place),
 		TEST(a_listener_that_was_configured_is_named_and_quoted),
 		TEST(a_notice_says_what_to_do_and_what_its_end_means),
 		TEST(a_question_that_unlocks_says_for_what_and_for_how_long),
