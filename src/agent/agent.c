@@ -17,6 +17,7 @@
 #include <keystile/text.h>
 
 #include "agent_run.h"
+#include "certificates.h"
 #include "config_listener.h"
 #include "configured.h"
 #include "connection.h"
@@ -100,6 +101,7 @@ static void stop(struct life *life, int exit_status)
 		connection_close(agent->connections);
 	lock_close(agent->lock);
 	known_hosts_close(agent->known_hosts);
+	certificates_close(agent->certificates);
 	controls_close(agent);
 	configured_close(agent);
 	drop_all_keys(agent);
@@ -306,11 +308,12 @@ static enum ks_error init(struct life *life, struct agent_start *start)
 	agent->denials = denials_new();
 	agent->lock = lock_new(agent);
 	agent->known_hosts = known_hosts_new(&agent->loop);
+	agent->certificates = certificates_new(agent);
 	agent->reload = reload_new(agent, controls_reloaded);
 	agent->surroundings.start = agent->settings.environment;
 	agent->user_manager = user_manager_new(agent, prompt_where_told);
 	if (agent->denials == NULL || agent->lock == NULL || agent->known_hosts == NULL ||
-		agent->reload == NULL || agent->user_manager == NULL)
+		agent->certificates == NULL || agent->reload == NULL || agent->user_manager == NULL)
 		return KS_NO_MEMORY;
 	agent->started_ms = uv_now(&agent->loop);
 	raise_descriptor_limit(agent);
@@ -353,8 +356,9 @@ static void deinit(struct life *life)
 	 * A thread may still read a file that does not answer, or hash a password. libuv would wait
 	 * for the one, and OpenSSL takes itself down under the other.
 	 */
-	if (!known_hosts_free(&agent->known_hosts) || !reload_free(&agent->reload) ||
-		!user_manager_free(&agent->user_manager) || uv_loop_close(&agent->loop) != 0)
+	if (!known_hosts_free(&agent->known_hosts) || !certificates_free(&agent->certificates) ||
+		!reload_free(&agent->reload) || !user_manager_free(&agent->user_manager) ||
+		uv_loop_close(&agent->loop) != 0)
 		_exit(agent->exit_status);
 	close(agent->null_fd);
 }

@@ -29,6 +29,7 @@ struct connection;
 struct control;
 struct denials;
 struct insertion_wait;
+struct certificates;
 struct known_hosts;
 struct listener;
 struct lock;
@@ -66,6 +67,7 @@ struct agent {
 	struct lock *lock;
 	struct unlock_waits unlock_waits;
 	struct known_hosts *known_hosts;
+	struct certificates *certificates;
 	struct host_guesses hosts_guessed; /* names that were right, of hosts that are hashed */
 	struct children children;
 	struct keyring keyring;

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* The certificates of some constraints, NULL where one is a plain key. */
+/* The certificates that are given, NULL where one is a plain key. */
 struct parsed {
 	struct public_key **keys;
 	size_t count;
@@ -18,17 +18,17 @@ struct list {
 	size_t count, max;
 };
 
-static enum ks_error parse_all(const struct constraints *constraints, struct parsed *parsed)
+static enum ks_error parse_all(const struct associated *associated, struct parsed *parsed)
 {
 	*parsed = (struct parsed){0};
-	if (constraints->certificate_count == 0)
+	if (associated->count == 0)
 		return KS_OK;
-	parsed->keys = calloc(constraints->certificate_count, sizeof(struct public_key *));
+	parsed->keys = calloc(associated->count, sizeof(struct public_key *));
 	if (parsed->keys == NULL)
 		return KS_NO_MEMORY;
-	parsed->count = constraints->certificate_count;
+	parsed->count = associated->count;
 	for (size_t i = 0; i < parsed->count; i++) {
-		struct bytes blob = buf_bytes(&constraints->certificates[i]);
+		struct bytes blob = associated->blobs[i];
 
 		if (public_key_parse(blob, &parsed->keys[i]) == KS_OK &&
 			!parsed->keys[i]->certificate)
@@ -53,16 +53,16 @@ static void put(struct list *list, const struct ks_key *key, struct bytes blob)
 	list->keys[list->count++].blob = blob;
 }
 
-static void put_certificates(struct list *list, const struct constraints *constraints,
+static void put_certificates(struct list *list, const struct associated *associated,
 	const struct parsed *parsed, const struct ks_key *key)
 {
 	for (size_t i = 0; i < parsed->count; i++)
 		if (parsed->keys[i] != NULL &&
 			bytes_equal(buf_bytes(&parsed->keys[i]->plain), key->blob))
-			put(list, key, buf_bytes(&constraints->certificates[i]));
+			put(list, key, associated->blobs[i]);
 }
 
-enum ks_error associated_expand(const struct constraints *constraints, const struct ks_key *keys,
+enum ks_error associated_expand(const struct associated *associated, const struct ks_key *keys,
 	size_t count, size_t max, struct ks_key **out, size_t *out_count)
 {
 	struct list list = {.keys = calloc(max + 1, sizeof(*list.keys)), .max = max};
@@ -72,13 +72,13 @@ enum ks_error associated_expand(const struct constraints *constraints, const str
 	*out_count = 0;
 	if (list.keys == NULL)
 		return KS_NO_MEMORY;
-	if (parse_all(constraints, &parsed) != KS_OK) {
+	if (parse_all(associated, &parsed) != KS_OK) {
 		free(list.keys);
 		return KS_NO_MEMORY;
 	}
 	for (size_t i = 0; i < count; i++) {
-		put_certificates(&list, constraints, &parsed, &keys[i]);
-		if (!constraints->certificates_only)
+		put_certificates(&list, associated, &parsed, &keys[i]);
+		if (!associated->only)
 			put(&list, &keys[i], keys[i].blob);
 	}
 	parsed_deinit(&parsed);

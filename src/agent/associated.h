@@ -7,15 +7,20 @@
 
 #include <keystile/backend.h>
 
-#include "constraints.h"
+/* What there is for a token's keys; borrowed. What is no certificate is skipped. */
+struct associated {
+	const struct bytes *blobs;
+	size_t count;
+	bool only; /* keys themselves are not offered */
+};
 
 /*
  * The keys as they are to be offered, in ssh-agent's order: the certificates of each key with its
- * label and flags, then (unless certificates_only) the key. *out is an array for free(), whose
- * labels and blobs borrow from keys and constraints. What certifies no key is skipped. At most max
+ * label and flags, then (unless only) the key. *out is an array for free(), whose
+ * labels and blobs borrow from keys and associated. What certifies no key is skipped. At most max
  * keys come out.
  */
-KS_MUST_CHECK enum ks_error associated_expand(const struct constraints *constraints,
+KS_MUST_CHECK enum ks_error associated_expand(const struct associated *associated,
 	const struct ks_key *keys, size_t count, size_t max, struct ks_key **out,
 	size_t *out_count);
 /*

@@ -52,6 +52,7 @@ struct config_provider {
 	bool confirm;
 	bool lists_absent; /* keys of a token that was pulled */
 	struct offer_rule offers;
+	char **certificates;	  /* files, absolute, patterns in their names; ended by NULL */
 	bool release_said;	  /* otherwise release_after_s of all counts, for cards only */
 	uint32_t release_after_s; /* 0: never */
 };

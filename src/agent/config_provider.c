@@ -3,15 +3,21 @@
  */
 #include "config_provider.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <keystile/text.h>
 
 #include "config_value.h"
 #include "key_usage.h"
 
 /* In the user's file: what the system's loads under this name is not loaded. */
 #define NOTHING "none"
+
+#define CERTIFICATE_PATTERNS_MAX 16
 
 /* ---- What a value may be ---- */
 
@@ -81,6 +87,22 @@ static const struct {
 
 #define LISTS (sizeof(lists) / sizeof(lists[0]))
 
+static int check_certificates(cfg_t *cfg, cfg_opt_t *option)
+{
+	const char *value = config_last_value(option);
+	const char *name = strrchr(value, '/');
+
+	if (cfg_opt_size(option) > CERTIFICATE_PATTERNS_MAX)
+		return config_refuse(cfg, option, "the list is too long");
+	if ((value[0] != '/' && strncmp(value, "~/", 2) != 0) || name[1] == '\0')
+		return config_refuse(cfg, option,
+			"the value must be a path that begins with / or ~/, and ends with a file's "
+			"name");
+	if (strcspn(value, "*?") < (size_t)(name - value))
+		return config_refuse(cfg, option, "only the last part of a path is a pattern");
+	return config_check_text(cfg, option);
+}
+
 /* Called where the section ends. */
 static int check_provider(cfg_t *cfg, cfg_opt_t *option)
 {
@@ -114,6 +136,7 @@ cfg_opt_t config_provider_options[] = {
 	CFG_STR_LIST("slots", 0, CFGF_NODEFAULT),
 	CFG_STR_LIST("usages", 0, CFGF_NODEFAULT),
 	CFG_STR_LIST("issuers", 0, CFGF_NODEFAULT),
+	CFG_STR_LIST("certificates", 0, CFGF_NODEFAULT),
 	CFG_STR("absent", 0, CFGF_NODEFAULT),
 	CFG_STR("release-after", 0, CFGF_NODEFAULT),
 	CFG_BOOL("confirm", cfg_false, CFGF_NODEFAULT),
@@ -126,6 +149,7 @@ void config_provider_checks(cfg_t *cfg)
 	cfg_set_validate_func(cfg, "provider|load", check_load);
 	cfg_set_validate_func(cfg, "provider|absent", check_absent);
 	cfg_set_validate_func(cfg, "provider|release-after", config_check_release);
+	cfg_set_validate_func(cfg, "provider|certificates", check_certificates);
 	for (size_t i = 0; i < LISTS; i++) {
 		char path[64];
 
@@ -141,6 +165,7 @@ void config_provider_deinit(struct config_provider *provider)
 	free(provider->name);
 	free(provider->load);
 	offer_rule_deinit(&provider->offers);
+	config_list_free(&provider->certificates);
 	*provider = (struct config_provider){0};
 }
 
@@ -158,6 +183,42 @@ static bool take_offers(cfg_t *section, struct offer_rule *out)
 	       take_list(section, "issuers", &out->issuers);
 }
 
+/* "~/" is the home that ssh has; with no home known it stays, and means no file. */
+static char *in_home(const char *path)
+{
+	const char *home = secure_getenv("HOME");
+
+	if (path[0] != '~')
+		return strdup(path);
+	if (home == NULL || home[0] != '/') {
+		const struct passwd *user = getpwuid(getuid());
+
+		home = user != NULL ? user->pw_dir : NULL;
+	}
+	return home != NULL ? text_format("%s%s", home, path + 1)
+			    : text_format("/nonexistent%s", path + 1);
+}
+
+static bool take_certificates(cfg_t *section, char ***out)
+{
+	const char *const usual[] = {"~/.ssh/*-cert.pub", NULL};
+
+	if (cfg_size(section, "certificates") == 0 &&
+		!config_is_empty_list(section, "certificates"))
+		*out = config_list_copy(usual);
+	else if (!config_take_list(section, "certificates", out))
+		return false;
+	for (char **one = *out; one != NULL && *one != NULL; one++) {
+		char *path = in_home(*one);
+
+		if (path == NULL)
+			return false;
+		free(*one);
+		*one = path;
+	}
+	return *out != NULL;
+}
+
 static bool take_provider(cfg_t *section, struct config_provider *out)
 {
 	*out = (struct config_provider){.name = strdup(cfg_title(section)),
@@ -169,7 +230,8 @@ static bool take_provider(cfg_t *section, struct config_provider *out)
 		.release_said = cfg_size(section, "release-after") > 0};
 	if (out->release_said)
 		out->release_after_s = config_release_seconds(section);
-	if (out->name != NULL && out->load != NULL && take_offers(section, &out->offers))
+	if (out->name != NULL && out->load != NULL && take_offers(section, &out->offers) &&
+		take_certificates(section, &out->certificates))
 		return true;
 	config_provider_deinit(out);
 	return false;

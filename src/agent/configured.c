@@ -11,6 +11,7 @@
 #include <keystile/log.h>
 
 #include "agent.h"
+#include "certificates.h"
 #include "configured_entry.h"
 #include "foreign_text.h"
 #include "provider.h"
@@ -60,6 +61,7 @@ static void on_closed(uv_handle_t *handle)
 	free(entry->name);
 	free(entry->load);
 	offer_rule_deinit(&entry->offers);
+	config_list_free(&entry->certificates);
 	free(entry);
 }
 
@@ -217,6 +219,7 @@ void configured_follow(struct agent *agent)
 	}
 	configured_sweep(agent);
 	configured_tell_all(agent);
+	certificates_follow(agent->certificates);
 }
 
 /* ---- For the person ---- */

@@ -32,6 +32,10 @@ void configured_lost(const struct provider *provider);
  */
 const char *configured_refusal(
 	const struct provider *provider, const struct ks_key *key, const char **section);
+/* Which files with certificates its sections want: absolute patterns, ended by NULL; NULL: no
+ * memory. */
+char **configured_certificates(const struct agent *agent);
+bool configured_wants_certificate(const struct provider *provider, const char *path);
 /* The agent stops: nothing is loaded any more. */
 void configured_close(struct agent *agent);
 /* For status.h. */

@@ -40,7 +40,8 @@ struct configured {
 	bool release_said;
 	uint32_t release_after_s;
 	struct offer_rule offers;
-	bool gone; /* while the configuration is followed: not found there yet */
+	char **certificates; /* absolute patterns of paths; NULL: none */
+	bool gone;	     /* while the configuration is followed: not found there yet */
 	enum configured_state state;
 	struct provider_wait *wait; /* while LOADING */
 	struct provider *provider;  /* while LISTING, then held, and LOADED */

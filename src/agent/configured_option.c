@@ -4,9 +4,11 @@
  */
 #include "configured_entry.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <keystile/log.h>
+#include <keystile/text.h>
 
 #include "agent.h"
 #include "configured.h"
@@ -79,6 +81,59 @@ void configured_tell_all(struct agent *agent)
 		configured_tell(provider);
 }
 
+/* NULL counts as an empty list: out of memory, which is logged. */
+static void take_certificates(struct configured *entry, const struct config_provider *section)
+{
+	config_list_free(&entry->certificates);
+	entry->certificates = config_list_copy((const char *const *)section->certificates);
+	if (entry->certificates == NULL)
+		log_error("no memory for the certificates of provider %s", section->name);
+}
+
+char **configured_certificates(const struct agent *agent)
+{
+	size_t count = 0;
+	char **list;
+
+	for (size_t i = 0; i < agent->config.provider_count; i++)
+		for (char **one = agent->config.providers[i].certificates; *one != NULL; one++)
+			count++;
+	list = calloc(count + 1, sizeof(*list));
+	count = 0;
+	for (size_t i = 0; list != NULL && i < agent->config.provider_count; i++)
+		for (char **one = agent->config.providers[i].certificates; *one != NULL; one++) {
+			list[count] = strdup(*one);
+			if (list[count++] == NULL)
+				config_list_free(&list);
+			if (list == NULL)
+				return NULL;
+		}
+	return list;
+}
+
+static bool wants(char *const *patterns, const char *path)
+{
+	for (; patterns != NULL && *patterns != NULL; patterns++) {
+		const char *name = strrchr(*patterns, '/');
+		const char *other = strrchr(path, '/');
+		size_t len = (size_t)(name - *patterns);
+
+		if ((size_t)(other - path) == len && strncmp(*patterns, path, len) == 0 &&
+			text_match(other, name))
+			return true;
+	}
+	return false;
+}
+
+bool configured_wants_certificate(const struct provider *provider, const char *path)
+{
+	for (const struct configured *entry = provider->agent->configured_providers; entry != NULL;
+		entry = entry->next)
+		if (entry->provider == provider && wants(section_of(entry)->certificates, path))
+			return true;
+	return false;
+}
+
 void configured_take(struct configured *entry, const struct config_provider *section)
 {
 	struct offer_rule offers;
@@ -86,6 +141,7 @@ void configured_take(struct configured *entry, const struct config_provider *sec
 	entry->confirm = section->confirm;
 	entry->lists_absent = section->lists_absent;
 	entry->release_said = section->release_said;
+	take_certificates(entry, section);
 	entry->release_after_s = section->release_after_s;
 	if (offer_rule_same(&entry->offers, &section->offers))
 		return;

@@ -145,6 +145,15 @@ struct key *keyring_find(struct keyring *keyring, struct bytes blob)
 	return key != NULL && key_source(key) != NULL ? key : NULL;
 }
 
+/* A certificate stands before its key, also where that came first. */
+static bool stands_before(const struct key *key, const struct key *other)
+{
+	const struct public_key *parsed = key->public_key;
+
+	return parsed != NULL && parsed->certificate &&
+	       bytes_equal(buf_bytes(&parsed->plain), buf_bytes(&other->blob));
+}
+
 /* key is taken; NULL is fine. */
 static struct key *append(struct keyring *keyring, struct key *key)
 {
@@ -152,8 +161,9 @@ static struct key *append(struct keyring *keyring, struct key *key)
 
 	if (key == NULL)
 		return NULL;
-	while (*end != NULL)
+	while (*end != NULL && !stands_before(key, *end))
 		end = &(*end)->next;
+	key->next = *end;
 	*end = key;
 	keyring->count++;
 	return key;

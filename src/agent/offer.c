@@ -9,6 +9,8 @@
 
 #include "agent.h"
 #include "associated.h"
+#include "certificates.h"
+#include "certificates_look.h"
 #include "configured.h"
 #include "provider.h"
 #include "token_report.h"
@@ -21,24 +23,40 @@ static bool brings_keys(const struct provider *provider, const struct token *tok
 	return provider->named && provider->state != PROVIDER_OPENING && !token_takes_keys(token);
 }
 
-/* Its keys, and the certificates that came with ssh-add -C -s. */
+/* Those that came with ssh-add -C -s, and those in files. Room for as many is for free(). */
+static size_t gather(const struct provider *provider, struct bytes **out)
+{
+	const struct constraints *given = provider->certificates;
+	size_t count = given != NULL ? given->certificate_count : 0;
+
+	*out = calloc(count + CERTIFICATE_FILES_MAX, sizeof(**out));
+	if (*out == NULL)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		(*out)[i] = buf_bytes(&given->certificates[i]);
+	return count + certificates_wanted(provider, *out + count);
+}
+
 static void offer_with_certificates(
 	struct provider *provider, struct token *token, const struct ks_key *keys, size_t count)
 {
 	struct keyring *keyring = &provider->agent->keyring;
+	struct bytes *certificates = NULL;
+	size_t certificate_count = gather(provider, &certificates);
+	const struct associated associated = {.blobs = certificates,
+		.count = certificate_count,
+		.only = provider->certificates != NULL &&
+			provider->certificates->certificates_only};
 	struct ks_key *expanded = NULL;
 	size_t expanded_count;
 
-	if (provider->certificates == NULL) {
-		keyring_token_is(keyring, token, keys, count);
-		return;
-	}
-	if (associated_expand(provider->certificates, keys, count, PROVIDER_KEYS_MAX, &expanded,
-		    &expanded_count) == KS_OK)
+	if (certificates != NULL && associated_expand(&associated, keys, count, PROVIDER_KEYS_MAX,
+					    &expanded, &expanded_count) == KS_OK)
 		keyring_token_is(keyring, token, expanded, expanded_count);
 	else
 		log_error("no memory for the certificates of a token's keys");
 	free(expanded);
+	free(certificates);
 }
 
 /* The option that keeps a key back, NULL: none does. */

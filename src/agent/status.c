@@ -17,6 +17,7 @@
 #include <keystile/version.h>
 
 #include "agent.h"
+#include "certificates.h"
 #include "commands.h"
 #include "configured.h"
 #include "connection.h"
@@ -353,7 +354,7 @@ json_t *status_json(const struct agent *agent)
 	json_int_t uptime_s = (json_int_t)((uv_now(&agent->loop) - agent->started_ms) / 1000);
 
 	return json_pack("{s:b,s:s,s:s,s:i,s:I,s:b,s:s,s:i,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,"
-			 "s:o,s:o,s:o,s:o}",
+			 "s:o,s:o,s:o,s:o,s:o}",
 		"ok", 1, "version", KEYSTILE_VERSION, "allowed_providers",
 		agent_allowed_providers(agent), "pid", (int)getpid(), "uptime_seconds", uptime_s,
 		"locked", lock_locked(agent->lock), "when_locked",
@@ -362,8 +363,9 @@ json_t *status_json(const struct agent *agent)
 		warnings(agent), "connection_count", (int)agent->connection_count, "connections",
 		connections(agent), "configured", configured_json(agent), "providers",
 		providers(agent), "keys", status_keys_json(agent), "withheld",
-		status_withheld_json(agent), "prompts", prompts(agent), "refusals", refusals(agent),
-		"denials", denials_json(agent->denials), "known_hosts",
-		known_hosts_json(agent->known_hosts), "asking", surroundings_asking_json(agent),
-		"given_up", given_up_json(&agent->given_up));
+		status_withheld_json(agent), "certificates", certificates_json(agent), "prompts",
+		prompts(agent), "refusals", refusals(agent), "denials",
+		denials_json(agent->denials), "known_hosts", known_hosts_json(agent->known_hosts),
+		"asking", surroundings_asking_json(agent), "given_up",
+		given_up_json(&agent->given_up));
 }

@@ -32,7 +32,7 @@ json_t *status_time_json(uint64_t seconds)
 	return json_string(text);
 }
 
-static const char *validity(uint64_t from, uint64_t to)
+const char *status_validity(uint64_t from, uint64_t to)
 {
 	uint64_t now = (uint64_t)time(NULL);
 
@@ -67,7 +67,7 @@ static json_t *x509_json(const struct ks_certificate *certificate)
 		"usages", usages_json(certificate->usages), "not_before",
 		status_time_json(certificate->not_before), "not_after",
 		status_time_json(certificate->not_after), "state",
-		validity(certificate->not_before, certificate->not_after), "others",
+		status_validity(certificate->not_before, certificate->not_after), "others",
 		(json_int_t)certificate->others);
 }
 

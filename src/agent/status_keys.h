@@ -17,4 +17,7 @@ json_t *status_withheld_json(const struct agent *agent);
 /* A time as status has it, in UTC; seconds since 1970, at most KS_TIME_MAX. */
 json_t *status_time_json(uint64_t seconds);
 
+/* "valid", "expired" or "not yet valid", at the moment; static. */
+const char *status_validity(uint64_t from, uint64_t to);
+
 #endif

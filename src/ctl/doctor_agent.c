@@ -170,6 +170,16 @@ static void check_x509(struct doctor *doctor, const json_t *key)
 			text_in(x509, "not_after"));
 }
 
+static void check_certificate(struct doctor *doctor, const json_t *file)
+{
+	const char *state = text_in(file, "state");
+
+	if (json_is_true(json_object_get(file, "belongs")) && strcmp(state, "valid") != 0)
+		doctor_say(doctor, DOCTOR_WARN, "certificate",
+			"get a new one from whoever signed it; until then it is not offered",
+			"%s: %s", text_in(file, "path"), state);
+}
+
 static bool has_display(void)
 {
 	const char *x11 = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
@@ -200,6 +210,8 @@ void doctor_check_status(struct doctor *doctor)
 	const json_t *providers = json_object_get(doctor->status, "providers");
 	const json_t *configured = json_object_get(doctor->status, "configured");
 	const json_t *keys = json_object_get(doctor->status, "keys");
+	const json_t *files =
+		json_object_get(json_object_get(doctor->status, "certificates"), "files");
 
 	if (doctor->status == NULL)
 		return;
@@ -208,6 +220,8 @@ void doctor_check_status(struct doctor *doctor)
 			json_string_value(json_array_get(warnings, i)));
 	for (size_t i = 0; i < json_array_size(keys); i++)
 		check_x509(doctor, json_array_get(keys, i));
+	for (size_t i = 0; i < json_array_size(files); i++)
+		check_certificate(doctor, json_array_get(files, i));
 	for (size_t i = 0; i < json_array_size(configured); i++)
 		check_configured(doctor, json_array_get(configured, i));
 	for (size_t i = 0; i < json_array_size(providers); i++)

@@ -256,6 +256,16 @@ static void print_prompt(struct page *page, const json_t *prompt)
 		text_in(prompt, "for"));
 }
 
+static void print_certificates(struct page *page, const json_t *certificates)
+{
+	print_part(page, certificates, "files", "Certificates", NULL, status_certificate);
+	if (json_is_true(json_object_get(certificates, "more")))
+		page_text(page, PAGE_WARNING, 2, 2, "there are more files than are read");
+	if (json_is_true(json_object_get(certificates, "hangs")))
+		page_text(page, PAGE_BAD, 2, 2,
+			"the folder of certificates does not answer: what was read before counts");
+}
+
 static void print_withheld_count(struct page *page, const json_t *status, int column)
 {
 	json_int_t count = (json_int_t)json_array_size(json_object_get(status, "withheld"));
@@ -279,6 +289,7 @@ void status_print(struct page *page, const json_t *status, const struct control 
 	print_part(page, status, "denials", "Kept from workers", NULL, status_denial);
 	print_part(page, status, "keys", "Keys", "none", status_key);
 	print_withheld_count(page, status, 2);
+	print_certificates(page, json_object_get(status, "certificates"));
 	print_part(page, status, "connections", "Connections", NULL, print_connection);
 	print_more_connections(page, status);
 	print_part(page, status, "known_hosts", "Known hosts", NULL, print_known_hosts);

@@ -31,6 +31,7 @@ void status_configured(struct page *page, const json_t *configured);
 void status_provider(struct page *page, const json_t *provider);
 void status_key(struct page *page, const json_t *key);
 void status_withheld(struct page *page, const json_t *key);
+void status_certificate(struct page *page, const json_t *file);
 void status_denial(struct page *page, const json_t *denial);
 void status_refusal(struct page *page, const json_t *refusal);
 

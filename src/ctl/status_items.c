@@ -213,6 +213,27 @@ static void print_x509(struct page *page, const json_t *x509)
 			plural(others));
 }
 
+/* OpenSSH's, in a file. */
+void status_certificate(struct page *page, const json_t *file)
+{
+	bool valid = strcmp(text_in(file, "state"), "valid") == 0;
+	AUTO(text) to = day_in(file, "not_after");
+
+	page_text(page, PAGE_STRONG, 2, FIELD, "%s", text_in(file, "path"));
+	if (has_text(file, "trouble")) {
+		page_text(
+			page, PAGE_WARNING, FIELD, VALUE, "not used: %s", text_in(file, "trouble"));
+		return;
+	}
+	print_field(page, PAGE_PLAIN, "key", file);
+	page_text(page, valid ? PAGE_PLAIN : PAGE_WARNING, FIELD, VALUE, "%-10s %s%s%s", "valid",
+		text_in(file, "state"), has_text(file, "not_after") ? ", until " : "",
+		to != NULL ? to : "");
+	if (!json_is_true(json_object_get(file, "belongs")))
+		page_text(
+			page, PAGE_PLAIN, VALUE, VALUE, "for no key of a token that is known now");
+}
+
 void status_withheld(struct page *page, const json_t *key)
 {
 	status_key(page, key);

@@ -52,13 +52,13 @@ static const struct buf *blob_of(const char *name)
 	return name[0] == 'u' ? &users[number] : name[0] == 'h' ? &hosts[number] : &plain[number];
 }
 
-static struct constraints constraints_of(const char *names, struct buf *certificates)
+static struct associated associated_of(const char *names, struct bytes *certificates)
 {
-	struct constraints constraints = {.certificates = certificates};
+	struct associated associated = {.blobs = certificates};
 
 	for (; *names != '\0'; names += strspn(names + 2, " ") + 2)
-		certificates[constraints.certificate_count++] = *blob_of(names);
-	return constraints;
+		certificates[associated.count++] = buf_bytes(blob_of(names));
+	return associated;
 }
 
 /* What came out, written as it went in; the label tells which key each stands for. */
@@ -107,8 +107,8 @@ static void certificates_stand_before_the_key_that_they_certify(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct buf certificates[MAX];
-		struct constraints constraints = constraints_of(rows[i].certificates, certificates);
+		struct bytes certificates[MAX];
+		struct associated associated = associated_of(rows[i].certificates, certificates);
 		struct ks_key keys[3], *out;
 		size_t count;
 		char names[64];
@@ -117,8 +117,8 @@ static void certificates_stand_before_the_key_that_they_certify(void **state)
 			keys[one] = (struct ks_key){.blob = buf_bytes(&plain[one]),
 				.label = labels[one],
 				.flags = 100u + '0' + one};
-		constraints.certificates_only = rows[i].only;
-		assert_int_equal(associated_expand(&constraints, keys, rows[i].keys, rows[i].max,
+		associated.only = rows[i].only;
+		assert_int_equal(associated_expand(&associated, keys, rows[i].keys, rows[i].max,
 					 &out, &count),
 			KS_OK);
 		name_all(out, count, names);

@@ -415,6 +415,26 @@ static const struct {
 					  "/, or a name such as tpm2:"},
 	{"provider one { load = '/a' keys = { } }",
 		"test.conf:1: provider one: keys is empty, so nothing would be offered"},
+	{"provider one { load = '/a'\n usages = { } }",
+		"test.conf:2: provider one: usages is empty, so nothing would be offered"},
+	{"provider one {\nids = {\"0G\"} }",
+		"test.conf:2: ids: an id is written in hexadecimal, with a to f in lower case, such "
+		"as 01"},
+	{"provider one {\nslots = {9b} }",
+		"test.conf:2: slots: a slot is one of 9a, 9c, 9d, 9e, 82 to 95, f9, or \"*\""},
+	{"provider one {\nusages = {\n clientauth} }",
+		"test.conf:3: usages: a usage is any, a name such as clientAuth, or an OID such as "
+		"1.3.6.1.5.5.7.3.2; keystile keys shows those of a key"},
+	{"provider one {\nissuers = {''} }",
+		"test.conf:2: issuers: an empty pattern matches nothing"},
+	{"provider one {\ncertificates = {\"a-cert.pub\"} }",
+		"test.conf:2: certificates: the value must be a path that begins with / or ~/, and "
+		"ends with a file's name"},
+	{"provider one {\ncertificates = {\"/a/\"} }",
+		"test.conf:2: certificates: the value must be a path that begins with / or ~/, and "
+		"ends with a file's name"},
+	{"provider one {\ncertificates = {\"/a/*/b\"} }",
+		"test.conf:2: certificates: only the last part of a path is a pattern"},
 	{"provider one {\nabsent = stay }", "test.conf:2: absent: the value must be hide or list"},
 	{"provider { load = '/a' }", "test.conf:1: a provider has a name of at most 32 characters"},
 	{"provider one {\nlifetime = 1 }", "test.conf:2: no such option 'lifetime'"},
