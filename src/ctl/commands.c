@@ -83,16 +83,20 @@ int run_status(const struct call *call)
 	return ask(question("status"), call_has(call, "json"), status_print);
 }
 
-/* A part of the status, as the agent said it. */
-static int print_part_json(const char *part)
+/* What is made of the status, as JSON. */
+static int print_of_status(json_t *(*make)(const json_t *status))
 {
 	struct control control;
 	json_t *status = NULL;
 
 	if (control_open(&control) != KS_OK)
 		return EXIT_NO_AGENT;
-	if (control_call(&control, "status", &status) == KS_OK)
-		command_print_json(json_object_get(status, part));
+	if (control_call(&control, "status", &status) == KS_OK) {
+		json_t *made = make(status);
+
+		command_print_json(made);
+		json_decref(made);
+	}
 	control_close(&control);
 	if (status == NULL)
 		return EXIT_NO_AGENT;
@@ -100,18 +104,23 @@ static int print_part_json(const char *part)
 	return command_finish();
 }
 
+static json_t *keys_of(const json_t *status)
+{
+	return json_incref(json_object_get(status, "keys"));
+}
+
 int run_keys(const struct call *call)
 {
 	if (call_has(call, "json"))
-		return print_part_json("keys");
+		return print_of_status(keys_of);
 	return ask(question("status"), false,
 		call_has(call, "all") ? status_print_all_keys : status_print_keys);
 }
 
 int run_why(const struct call *call)
 {
-	(void)call;
-	return ask(question("status"), false, status_print_why);
+	return call_has(call, "json") ? print_of_status(status_why_json)
+				      : ask(question("status"), false, status_print_why);
 }
 
 static void print_reloaded(struct page *page, const json_t *answer, const struct control *control)
@@ -144,13 +153,25 @@ static void print_released(struct page *page, const json_t *answer, const struct
 	}
 }
 
+static void print_released_one(
+	struct page *page, const json_t *answer, const struct control *control)
+{
+	if (json_array_size(json_object_get(answer, "tokens")) == 0)
+		page_text(page, PAGE_PLAIN, 0, 0,
+			"nothing is open of a token with that label or serial number; keystile "
+			"status has the tokens");
+	else
+		print_released(page, answer, control);
+}
+
 int run_release(const struct call *call)
 {
 	json_t *request = question("release");
 
 	if (call->word_count > 0)
 		json_object_set_new(request, "token", json_string(call_word(call, 0)));
-	return ask(request, false, print_released);
+	return ask(request, call_has(call, "json"),
+		call->word_count > 0 ? print_released_one : print_released);
 }
 
 /* ---- Locked and unlocked by the one program that everybody knows for it ---- */

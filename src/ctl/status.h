@@ -19,6 +19,8 @@ void status_print_keys(struct page *page, const json_t *status, const struct con
 /* With those that are not offered, and why. */
 void status_print_all_keys(struct page *page, const json_t *status, const struct control *control);
 /* The last refusal of what was asked from this process's terminal. */
+/* {"refusal": as status has it, or null, "from_this_terminal"}; the caller gives it back. */
+json_t *status_why_json(const json_t *status);
 void status_print_why(struct page *page, const json_t *status, const struct control *control);
 /* Where ssh finds the agent; "" where it does not say. Borrowed. */
 const char *status_local_socket(const json_t *status);

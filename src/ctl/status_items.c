@@ -309,10 +309,10 @@ static void own_terminal(char out[static 32])
 }
 
 /* They come with the newest first. */
-static const json_t *last_from(const json_t *refusals, const char *terminal)
+static json_t *last_from(const json_t *refusals, const char *terminal)
 {
 	for (size_t i = 0; i < json_array_size(refusals); i++) {
-		const json_t *refusal = json_array_get(refusals, i);
+		json_t *refusal = json_array_get(refusals, i);
 
 		if (terminal[0] != '\0' && strcmp(text_in(refusal, "terminal"), terminal) == 0)
 			return refusal;
@@ -320,17 +320,34 @@ static const json_t *last_from(const json_t *refusals, const char *terminal)
 	return NULL;
 }
 
-void status_print_why(struct page *page, const json_t *status, const struct control *control)
+/* The last of this terminal, else the last of all; NULL: there is none. */
+static json_t *refusal_to_explain(const json_t *status, bool *mine)
 {
 	const json_t *refusals = json_object_get(status, "refusals");
-	const json_t *refusal;
 	char terminal[32];
+	json_t *refusal;
 
-	(void)control;
 	own_terminal(terminal);
 	refusal = last_from(refusals, terminal);
-	if (refusal == NULL && json_array_size(refusals) > 0) {
-		refusal = json_array_get(refusals, 0);
+	*mine = refusal != NULL;
+	return refusal != NULL ? refusal : json_array_get(refusals, 0);
+}
+
+json_t *status_why_json(const json_t *status)
+{
+	bool mine;
+	json_t *refusal = refusal_to_explain(status, &mine);
+
+	return json_pack("{s:O?,s:b}", "refusal", refusal, "from_this_terminal", mine);
+}
+
+void status_print_why(struct page *page, const json_t *status, const struct control *control)
+{
+	bool mine;
+	const json_t *refusal = refusal_to_explain(status, &mine);
+
+	(void)control;
+	if (refusal != NULL && !mine) {
 		page_text(page, PAGE_PLAIN, 0, 0,
 			"Nothing that was asked from this terminal was refused lately. The last "
 			"refusal of all:");

@@ -59,6 +59,7 @@ class NoKeys(CommandTest):
 
     def test_why_without_a_refusal_says_where_to_look(self):
         self.assertIn("keystile doctor", self.said("why"))
+        self.assertEqual(json.loads(self.said("why", "--json")), {"refusal": None, "from_this_terminal": False})
 
 
 class Why(CommandTest):
@@ -79,6 +80,8 @@ class Why(CommandTest):
         self.assertIn("remedy the rules are in keystile.conf(5)", mine)
         self.assertIn("asked by ssh-keygen (pid ", mine)
         self.assertNotIn("Nothing that was asked", mine)
+        why = json.loads(self.said("why", "--json"))
+        self.assertEqual(why, {"refusal": self.agent.status()["refusals"][0], "from_this_terminal": False})
         self.keystile("unlock")  # refused, from no terminal at all
         other = self.terminal()
         self.ends(self.start_on(other, lab.CONTROL, "why"))
@@ -91,9 +94,10 @@ class Release(CommandTest):
 
     def test_tokens_are_given_back_and_used_again(self):
         token = self.agent.status()["providers"][0]["tokens"][0]
-        self.assertEqual(self.said("release", "no such token"), "there was no token to give back")
+        self.assertIn("nothing is open of a token with that label", self.said("release", "no such token"))
         self.assertEqual(self.said("release", token["label"]), f"{token['label']}: given back")
-        self.assertEqual(self.said("release"), f"{token['label']}: given back")
+        released, = json.loads(self.said("release", "--json"))["tokens"]
+        self.assertEqual(released["label"], token["label"])
         client = self.client()
         self.assertEqual(self.asked(client, self.login()), 1, "it was still logged in")
 
