@@ -9,9 +9,6 @@
 
 #include "key_blob.h"
 
-/* Objects with one id, or private keys on a token, that are looked at. */
-#define CANDIDATES_MAX 256
-
 enum resemblance { DIFFERENT, UNKNOWN, SAME };
 
 /* Ed25519 keys are CKK_EC on tokens that are older than CKK_EC_EDWARDS. */
@@ -46,7 +43,7 @@ static CK_OBJECT_HANDLE choose(
 
 	if (!key_blob_describe(blob, &type, &public))
 		return CK_INVALID_HANDLE;
-	for (size_t i = 0; i < count && i < CANDIDATES_MAX; i++) {
+	for (size_t i = 0; i < count; i++) {
 		enum resemblance resemblance;
 
 		object.handle = object_at(handles, i);

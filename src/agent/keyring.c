@@ -46,6 +46,8 @@ static struct key *key_of_token(const struct token *token, const struct ks_key *
 	if (labelled)
 		text_make_plain(key->comment);
 	key->kind = key->public_key->kind;
+	/* It takes ten times as much as the rest, and most keys never sign. */
+	public_key_free(&key->public_key);
 	return key;
 }
 
@@ -253,8 +255,9 @@ void keyring_token_is(
 
 	mark_stale(keyring, token);
 	room = room_for(keyring, token->provider);
-	if (count > room)
-		log_warning("a provider offers too many keys: %zu are left out", count - room);
+	token->left_out = count > room ? (unsigned)(count - room) : 0;
+	if (token->left_out > 0)
+		log_warning("a provider offers too many keys: %u are left out", token->left_out);
 	for (size_t i = 0; i < count && i < room; i++) {
 		struct key *key = find_or_add(keyring, token, &keys[i]);
 

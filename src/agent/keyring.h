@@ -33,6 +33,7 @@ struct token {
 	uint64_t release_ms;	     /* when its login ends, see login_release.h; 0: it stays */
 	struct token_report *report; /* what its worker said of its keys; NULL: nothing yet */
 	struct token_card *card;     /* what its card says of itself; NULL: nothing */
+	unsigned left_out;	     /* of its keys, as its provider has too many */
 };
 
 struct key_source {

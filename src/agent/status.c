@@ -32,6 +32,7 @@
 #include "status_keys.h"
 #include "surroundings_control.h"
 #include "token_card.h"
+#include "token_report.h"
 #include "websafe.h"
 
 #define CONNECTIONS_SHOWN_MAX 200
@@ -102,6 +103,22 @@ static json_t *left_out_json(unsigned count)
 	return foreign_text(sentence);
 }
 
+static void warn_of_keys_not_taken(json_t *list, const struct agent *agent)
+{
+	unsigned left_out = 0;
+
+	for (const struct provider *provider = agent->providers; provider != NULL;
+		provider = provider->next)
+		for (const struct token *token = provider->tokens; token != NULL;
+			token = token->next)
+			left_out += token->left_out +
+				    (token->report != NULL ? (unsigned)token->report->left_out : 0);
+	AUTO(text) words = text_format("of one provider %d keys are taken: %u or more are left out",
+		PROVIDER_KEYS_MAX, left_out);
+
+	warn_of(list, words != NULL && left_out > 0, words);
+}
+
 static json_t *not_asked_json(const char *words)
 {
 	AUTO(text) sentence = text_format("the last question could not be shown: %s", words);
@@ -128,6 +145,7 @@ static json_t *warnings(const struct agent *agent)
 		json_array_append_new(list, refused_json(refused));
 	if (left_out > 0)
 		json_array_append_new(list, left_out_json(left_out));
+	warn_of_keys_not_taken(list, agent);
 	warn_of(list, agent->config.allow_remote_without_presence,
 		"allow-remote-without-presence is set: remote hosts sign without a touch or a PIN");
 	warn_of(list, agent->config.remote_memory_keys_confirm,

@@ -73,9 +73,9 @@ struct token_report *token_report_new(const struct ks_key *keys, size_t count)
 	struct token_report *report;
 	struct ks_certificate *certificates;
 	struct room room;
+	size_t left_out = count > PROVIDER_KEYS_MAX ? count - PROVIDER_KEYS_MAX : 0;
 
-	if (count > PROVIDER_KEYS_MAX)
-		count = PROVIDER_KEYS_MAX;
+	count -= left_out;
 	report = calloc(1, sizeof(*report) +
 				   count * (sizeof(struct ks_key) + sizeof(*certificates)) +
 				   text_room(keys, count));
@@ -83,6 +83,7 @@ struct token_report *token_report_new(const struct ks_key *keys, size_t count)
 		return NULL;
 	report->keys = (struct ks_key *)(report + 1);
 	report->count = count;
+	report->left_out = left_out;
 	certificates = (struct ks_certificate *)(report->keys + count);
 	room = (struct room){.at = (char *)(certificates + count)};
 	for (size_t i = 0; i < count; i++)

@@ -10,6 +10,7 @@
 struct token_report {
 	struct ks_key *keys; /* all of them, with what they point to, are the report's */
 	size_t count;
+	size_t left_out; /* keys that were too many */
 };
 
 /* A copy of the first keys, as many as a provider may offer. NULL when out of memory. */
