@@ -36,10 +36,10 @@ struct search {
 
 /* ---- Which sockets ---- */
 
-static const struct rtattr *find_attribute(const struct nlmsghdr *header, unsigned short type)
+static struct rtattr *find_attribute(struct nlmsghdr *header, unsigned short type)
 {
-	const struct unix_diag_msg *message = NLMSG_DATA(header);
-	const struct rtattr *attribute = (const void *)(message + 1);
+	struct unix_diag_msg *message = NLMSG_DATA(header);
+	struct rtattr *attribute = (void *)(message + 1);
 	size_t left = NLMSG_PAYLOAD(header, sizeof(*message));
 
 	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
@@ -49,9 +49,9 @@ static const struct rtattr *find_attribute(const struct nlmsghdr *header, unsign
 }
 
 /* What was accepted has the name of what listened. */
-static void take_socket(struct search *search, const struct nlmsghdr *header)
+static void take_socket(struct search *search, struct nlmsghdr *header)
 {
-	const struct rtattr *name, *peer;
+	struct rtattr *name, *peer;
 	size_t len = strlen(search->path);
 
 	if (header->nlmsg_len < NLMSG_LENGTH(sizeof(struct unix_diag_msg)))
@@ -65,10 +65,11 @@ static void take_socket(struct search *search, const struct nlmsghdr *header)
 	memcpy(&search->peers[search->peer_count++], RTA_DATA(peer), sizeof(unsigned));
 }
 
-/* False: that was all. */
-static bool take_answer(struct search *search, const uint8_t *answer, size_t len)
+/* False: that was all. What walks along the answer by the system's macros is not const: they drop
+ * it. */
+static bool take_answer(struct search *search, uint8_t *answer, size_t len)
 {
-	const struct nlmsghdr *header = (const void *)answer;
+	struct nlmsghdr *header = (void *)answer;
 
 	for (; NLMSG_OK(header, len); header = NLMSG_NEXT(header, len)) {
 		if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR)
