@@ -417,9 +417,9 @@ static const struct {
 		"test.conf:1: provider one: keys is empty, so nothing would be offered"},
 	{"provider one { load = '/a'\n usages = { } }",
 		"test.conf:2: provider one: usages is empty, so nothing would be offered"},
-	{"provider one {\nids = {\"0G\"} }",
-		"test.conf:2: ids: an id is written in hexadecimal, with a to f in lower case, such "
-		"as 01"},
+	{"provider one {\nids = {\"0G\"} }", "test.conf:2: ids: an id is written in hexadecimal, "
+					     "with a to f in lower case, such "
+					     "as 01"},
 	{"provider one {\nslots = {9b} }",
 		"test.conf:2: slots: a slot is one of 9a, 9c, 9d, 9e, 82 to 95, f9, or \"*\""},
 	{"provider one {\nusages = {\n clientauth} }",
