@@ -101,7 +101,7 @@ class Section(Case):
         self.shim.tell("C_Initialize.hang")
         self.configure(ends=f"module: {ENDS}\ncritical: yes", hangs=f"module: {token_bed.SHIM}\npriority: 9",
                        soft=self.soft())
-        self.begin(provider(EVERY))
+        self.begin("operation-timeout = 100\n" + provider(EVERY))
         self.wait_for_keys(*self.keys)
         lab.wait_for("its end is told", lambda: "status 3" in self.entries()["soft/ends.so"]["trouble"])
         self.assertEqual(self.state("soft/shim.so"), "loading")
