@@ -107,7 +107,7 @@ class Lies(Case):
         self.other_is_served()
 
     def test_a_module_that_hangs_when_asked_for_its_slots_is_given_up(self):
-        self.begin_counting(3, "", f"operation-timeout = {3 * lab.PATIENCE}\n")
+        self.begin_counting(3, "", f"operation-timeout = {int(3 * lab.PATIENCE)}\n")
         self.shim.tell("C_GetSlotList.hang")
         waiting = self.client()
         waiting.send(client.ADD_TOKEN, lab.keys.string(str(token_bed.SHIM)) + lab.keys.string(""))
