@@ -50,6 +50,7 @@ struct card {
 	uint32_t serial;
 	uint8_t version[3];
 	struct counts counts;
+	unsigned pins_here; /* that were sent since it was put in */
 
 	/* Since it was powered */
 	bool selected; /* the PIV application, */

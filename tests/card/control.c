@@ -50,12 +50,13 @@ static char *status(const struct card *card, bool in_reader)
 	const struct counts *counts = &card->counts;
 	AUTO(text) by_instruction = commands(counts);
 
-	return text_format("{\"inserted\": %s, \"touch_awaited\": %s, \"verified\": %s, "
-			   "\"pin_tries\": %u, \"pins\": %u, \"wrong_pins\": %u, "
-			   "\"signatures\": %u, \"commands\": {%s}}",
+	return text_format(
+		"{\"inserted\": %s, \"touch_awaited\": %s, \"verified\": %s, "
+		"\"pin_tries\": %u, \"pins\": %u, \"pins_here\": %u, \"wrong_pins\": %u, "
+		"\"signatures\": %u, \"commands\": {%s}}",
 		in_reader ? "true" : "false", card->touch_awaited ? "true" : "false",
-		card->verified ? "true" : "false", card->pin.tries, counts->pins, counts->wrong,
-		counts->signatures, by_instruction != NULL ? by_instruction : "");
+		card->verified ? "true" : "false", card->pin.tries, counts->pins, card->pins_here,
+		counts->wrong, counts->signatures, by_instruction != NULL ? by_instruction : "");
 }
 
 static bool set_number(struct hand *hand, struct card *card, const char *name, int value)
@@ -100,6 +101,9 @@ static bool obey(struct hand *hand, struct card *card, const char *words)
 {
 	char name[16];
 	int value;
+
+	if (strncmp(words, "fault ", strlen("fault ")) == 0)
+		return fault_named(words + strlen("fault "), &hand->fault);
 
 	if (strcmp(words, "insert") == 0)
 		hand->inserted = true;

@@ -6,6 +6,7 @@
  *   port N                 the reader that it is put into next
  *   slow MS                each answer comes that much later; 0: at once
  *   pin-tries N            so many are left; 0: blocked
+ *   fault NAME             each answer is spoiled, see fault.h; none: as it should be
  *   touch-time MS          how long a touch is waited for
  *   forget                 all counts are 0
  *   status                 JSON: what it is in, what was counted
@@ -14,6 +15,7 @@
 #define CARD_CONTROL_H
 
 #include "card.h"
+#include "fault.h"
 
 /* What the words change besides the card itself. */
 struct hand {
@@ -22,6 +24,7 @@ struct hand {
 	int port;      /* of vpcd; 0: the one it was started with */
 	int slow_ms;
 	int touch_ms;
+	enum fault fault;
 };
 
 /* A socket at that path, -1 where it can't be made. */

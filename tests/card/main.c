@@ -9,6 +9,7 @@
  * A SLOT is what slot.h says.
  */
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,8 +62,11 @@ static const struct option options[] = {
 
 static void begin_answer(struct table *table)
 {
+	fault_spoil(table->hand.fault, &table->answer);
 	table->answering = true;
 	table->due_ms = card_now_ms() + table->hand.slow_ms;
+	if (table->hand.fault == FAULT_SILENCE)
+		table->due_ms = INT64_MAX;
 }
 
 /* At most one command at a time: the reader waits for its answer. */
@@ -83,6 +87,7 @@ static void next_command(struct table *table)
 static void take_out(struct table *table)
 {
 	vpcd_remove(&table->vpcd, &table->card);
+	table->card.pins_here = 0;
 	table->answering = table->hand.touch = false;
 }
 
@@ -120,6 +125,8 @@ static int patience_ms(const struct table *table)
 
 	if (table->answering || table->card.touch_awaited) {
 		left = table->due_ms - card_now_ms();
+		if (left > INT_MAX)
+			return -1;
 		return left < 0 ? 0 : (int)left;
 	}
 	return table->hand.inserted && table->vpcd.fd < 0 ? RETRY_MS : -1;

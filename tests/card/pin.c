@@ -32,6 +32,7 @@ static unsigned compare(struct card *card, struct reference *reference, const ui
 	if (reference->tries == 0)
 		return STATUS_BLOCKED;
 	card->counts.pins++;
+	card->pins_here++;
 	if (memcmp(reference->value, value, PIN_LEN) == 0) {
 		reference->tries = reference->most;
 		return STATUS_OK;

@@ -28,6 +28,8 @@ YKCS11 = f"{LIBRARIES}/libykcs11.so"
 PORT = 35963
 
 SLOTS = ("9a", "9c", "9d", "9e")
+# What may become of its answers (tests/card/fault.h).
+FAULTS = ("cut", "byte", "nothing", "long", "endless", "nonsense", "lengths", "failure", "silence")
 # By the number that a command goes by.
 GET_DATA, VERIFY, AUTHENTICATE = "cb", "20", "87"
 
@@ -194,6 +196,10 @@ class Card:
 
     def slow(self, milliseconds):
         self.order(f"slow {milliseconds}")
+
+    def spoil(self, fault):
+        """Its answers from now on: one of FAULTS, or "none"."""
+        self.order(f"fault {fault}")
 
     def pin_tries(self, number):
         self.order(f"pin-tries {number}")
