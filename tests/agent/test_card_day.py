@@ -1,15 +1,18 @@
 """
-A day in the life of two cards, at random: pulled, swapped, put into another slot, pcscd restarted, signatures between. At every
-turn the agent comes to show what is there, what can be signed is signed, and no card sees a PIN that nobody typed for it.
+A day in the life of two cards, at random: pulled, swapped, put into another slot, pcscd restarted, the machine put to sleep, gpg beside
+us, signatures between. At every turn the agent comes to show what is there, what can be signed is signed, and no card sees a PIN that
+nobody typed for it.
 
 KEYSTILE_DAY_STEPS makes it longer, KEYSTILE_DAY_SEED another one: 0 is for one that was never had.
 """
 import os
 import random
+import signal
 import unittest
 
 import lab
 from lab import card, client
+from lab.gnupg import Gnupg
 
 import card_bed
 
@@ -34,7 +37,14 @@ class Day(card_bed.Case):
         self.other.move_to(0, 1)
         self.inside = {self.card}
         self.moved = False
+        self.typed = {self.card: -1, self.other: -1}
         self.pins_by_serial(*self.cards)
+        self.gnupg = {shared: Gnupg(shared) for shared in (True, False)}
+        for one in self.gnupg.values():
+            self.addCleanup(one.close)
+
+    def another_card(self, **options):
+        return super().another_card(openpgp=True, **options)
 
     def any_inside(self):
         return self.random.choice(sorted(self.inside, key=self.cards.index)) if self.inside else None
@@ -76,6 +86,44 @@ class Day(card_bed.Case):
         self.pcscd.start()
         for one in self.inside:
             one.wait_until(inserted=True)
+
+    def sleep(self):
+        """All stands still; a card may be pulled or put in meanwhile, and each has lost its power."""
+        processes = [self.pcscd.process.pid, self.agent.pid, *(one.pid for one in self.agent.workers())]
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        for one in self.cards:
+            was = one in self.inside
+            if was:
+                one.remove()
+            if was != (self.random.random() < 0.3):
+                one.order("insert")
+                self.inside.add(one)
+            else:
+                self.inside.discard(one)
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+
+    def gpg_beside_us(self):
+        self.gnupg[True].sees_card()
+        self.sign()
+        self.gnupg[True].sees_card()
+        self.sign()
+        self.gnupg[True].let_go()
+
+    def gpg_has_a_reader_to_itself(self):
+        self.settle()
+        self.release()
+        if any(self.slots[one] == 0 for one in self.inside):  # scdaemon looks into the first reader only
+            lab.wait_for("gpg has its turn", self.gnupg[False].sees_card)
+        self.sign_at_a_bad_moment()
+        self.settle()
+        self.gnupg[False].let_go()
+
+    def release(self):
+        done = self.agent.run(lab.CONTROL, "release",
+                              env={"KEYSTILE_CONTROL": str(self.agent.own_folder / "control.sock")})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def pull_while_it_signs(self):
         one = self.any_inside()
@@ -125,6 +173,15 @@ class Day(card_bed.Case):
         lab.verify(blob, signature, data)
         self.moved = False
 
+    def no_pin_is_older_than_its_card(self):
+        """Where one was sent since the card was put in, somebody has typed it since then (for ssh-add -s, at first)."""
+        prompts = self.asked.prompts()
+        for one in self.cards:
+            typed = sum(f"{one.serial:016x}" in text for text in prompts)
+            if one.status()["pins_here"] == 0:
+                self.typed[one] = typed
+            self.assertTrue(one.status()["pins_here"] == 0 or typed > self.typed[one], f"{one.serial}: {typed}")
+
     def settle(self):
         self.wait_for_keys(*self.inside)
 
@@ -133,7 +190,8 @@ class Day(card_bed.Case):
 
     def test_at_its_end_everything_works(self):
         happenings = (self.insert_or_remove, self.insert_or_remove, self.insert_or_remove, self.blink, self.change_places,
-                      self.restart_pcscd, self.pause_pcscd, self.pull_while_it_signs, self.sign_at_a_bad_moment, self.sign,
+                      self.restart_pcscd, self.pause_pcscd, self.sleep, self.gpg_beside_us,
+                      self.gpg_has_a_reader_to_itself, self.release, self.pull_while_it_signs, self.sign_at_a_bad_moment, self.sign,
                       self.sign, self.sign, self.sign, self.sign_for_another_machine)
         done = []
         for _ in range(STEPS):
@@ -143,6 +201,7 @@ class Day(card_bed.Case):
             try:
                 happening()
                 self.no_pin_was_wrong(*self.cards)
+                self.no_pin_is_older_than_its_card()
             except AssertionError as error:
                 raise AssertionError(f"seed {SEED}, after {done[-8:]}: {error}") from None
         for one in self.cards:
