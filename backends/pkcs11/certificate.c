@@ -195,11 +195,12 @@ static bool is_valid(const struct certificate *certificate, uint64_t now)
 	return certificate->said.not_before <= now && now <= certificate->said.not_after;
 }
 
-static bool is_better(const struct certificate *one, const struct certificate *other, uint64_t now)
+static bool is_better(
+	const struct certificate *candidate, const struct certificate *known, uint64_t now)
 {
-	if (is_valid(one, now) != is_valid(other, now))
-		return is_valid(one, now);
-	return one->said.not_after > other->said.not_after;
+	if (is_valid(candidate, now) != is_valid(known, now))
+		return is_valid(candidate, now);
+	return candidate->said.not_after > known->said.not_after;
 }
 
 struct certificate *certificate_choose(
