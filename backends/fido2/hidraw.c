@@ -98,6 +98,8 @@ static void look_at(struct hidraw *hidraw, const uint8_t *report)
 		set_waiting(hidraw, false);
 	if (says_busy(hidraw, report))
 		hidraw->busy = true;
+	if (report[COMMAND_AT] == COMMAND_CBOR)
+		hidraw->answered = report[DATA_AT] == 0;
 }
 
 /* When waiting ends: with libfido2's patience, the request's time or that of a cancel. */
@@ -245,7 +247,7 @@ static void close_device(void *handle)
 void hidraw_begin(struct hidraw *hidraw, uint32_t timeout_ms, uint32_t busy_ms)
 {
 	hidraw->gone = hidraw->late = hidraw->busy = hidraw->cancelling = hidraw->waiting = false;
-	hidraw->in_cbor = false;
+	hidraw->in_cbor = hidraw->answered = false;
 	hidraw->end_ms = now_ms() + timeout_ms;
 	hidraw->busy_ms = busy_ms;
 }

@@ -34,6 +34,7 @@ struct hidraw {
 	bool busy; /* it said that somebody else's request is in work, and was not asked again */
 	bool cancelling; /* a cancel was wanted; at most until give_up_ms it may take its time */
 	bool waiting;	 /* for a touch */
+	bool answered;	 /* a command, and that it went well */
 	int64_t give_up_ms;
 	int64_t end_ms;	       /* of the request */
 	uint32_t busy_ms;      /* how long a token that is busy gets a message again */

@@ -66,14 +66,9 @@ static bool on_wish(void *owner)
 	return true;
 }
 
-/*
- * What went wrong on the way says more than what libfido2 made of it: a token that did not answer
- * getInfo is opened by it as one that knows U2F alone.
- */
-static int32_t code_of(const struct hidraw *hidraw, enum token_call_kind kind, int code)
+/* What went wrong on the way says more than what libfido2 made of it. */
+static int32_t code_of(const struct hidraw *hidraw, int code)
 {
-	if (code == FIDO_OK && kind != TOKEN_OPEN)
-		return TOKEN_CODE_OK;
 	if (hidraw->gone)
 		return TOKEN_CODE_GONE;
 	if (hidraw->cancelling)
@@ -83,13 +78,32 @@ static int32_t code_of(const struct hidraw *hidraw, enum token_call_kind kind, i
 	return hidraw->late ? TOKEN_CODE_LATE : code;
 }
 
+/*
+ * One that did not answer getInfo, or nonsense, is opened by libfido2 as one that knows U2F alone;
+ * so is one that says by an error that it does not know getInfo, and that is right.
+ */
+static int32_t opening_code(const struct hidraw *hidraw, const fido_dev_t *device, int code)
+{
+	if (code == FIDO_OK && hidraw->answered && !fido_dev_is_fido2(device))
+		return FIDO_ERR_RX_INVALID_CBOR;
+	return code_of(hidraw, code);
+}
+
+static int32_t code_for(
+	const struct hidraw *hidraw, const fido_dev_t *device, enum token_call_kind kind, int code)
+{
+	if (kind == TOKEN_OPEN)
+		return opening_code(hidraw, device, code);
+	return code == FIDO_OK ? TOKEN_CODE_OK : code_of(hidraw, code);
+}
+
 static void carry_out(struct hidraw *hidraw, fido_dev_t *device, const struct token_call *call)
 {
 	AUTO(buf) body = {.max = TOKEN_ANSWER_MAX - 64};
 	struct token_answer answer = {.kind = TOKEN_DONE};
 
 	hidraw_begin(hidraw, call->timeout_ms, call->busy_ms);
-	answer.code = code_of(hidraw, call->kind, perform(device, call, &body));
+	answer.code = code_for(hidraw, device, call->kind, perform(device, call, &body));
 	if (!hidraw_settle(hidraw) && answer.code != TOKEN_CODE_OK)
 		answer.code = TOKEN_CODE_LATE;
 	else if (buf_status(&body) != KS_OK)

@@ -81,7 +81,7 @@ struct token {
 	int port;    /* to the testbed: reports, and orders of one byte */
 	int control; /* listens */
 	int clients[8];
-	char lines[8][2048];
+	char lines[8][2 * FAULT_REPLY_MAX + 64];
 	size_t line_lens[8];
 };
 
