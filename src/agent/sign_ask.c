@@ -184,7 +184,7 @@ static bool follow_key(struct sign *sign)
 	if (sign->key->sources != NULL)
 		return true;
 	now = keyring_find(&sign->connection->agent->keyring, buf_bytes(&sign->key->blob));
-	if (now == NULL)
+	if (now == NULL || key_public(now) == NULL) /* parsed, as those are that sign */
 		return true;
 	key_release(&sign->key);
 	sign->key = key_reference(now);
