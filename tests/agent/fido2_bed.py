@@ -125,7 +125,10 @@ class Case(token_bed.Case):
     def begins(self, key, data=b"data"):
         """A client that has asked for a signature, for which the token waits by now."""
         one = self.begin_sign(key.blob, data)
-        self.token.wait_until_it_blinks()
+        try:
+            self.token.wait_until_it_blinks()
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.token.state()}; {self.agent.log()[-3000:]}") from error
         return one
 
     def gets(self, client):
