@@ -117,7 +117,6 @@ class Day(card_bed.Case):
         if any(self.slots[one] == 0 for one in self.inside):  # scdaemon looks into the first reader only
             lab.wait_for("gpg has its turn", self.gnupg[False].sees_card)
         self.sign_at_a_bad_moment()
-        self.settle()
         self.gnupg[False].let_go()
 
     def release(self):
