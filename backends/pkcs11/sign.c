@@ -188,5 +188,8 @@ enum ks_error signing_make(struct signing *signing, const struct session *sessio
 		return error;
 	error = sign(signing, session, &key);
 	ks_touch_over(signing->login.operation);
+	if (error == KS_OK && (signing->request->demand & KS_PRESENCE_TOUCH) != 0 &&
+		token_card_always_touched(signing->login.token, signing->request->blob))
+		ks_presence_given(signing->login.operation, KS_PRESENCE_TOUCH);
 	return error;
 }

@@ -131,7 +131,7 @@ struct ks_key_facts {
 
 /*
  * The card in a token, where more is known of it than its module says. It is the card's word, and
- * the backend's; what is attested is verified by nobody yet.
+ * the backend's; what is attested is verified by somebody else.
  */
 struct ks_card {
 	const char *firmware;	   /* "5.4.3"; foreign text, as are the rest */

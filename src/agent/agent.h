@@ -89,6 +89,7 @@ struct agent {
 	struct audit audit;
 	struct control *controls;
 	struct prompter *prompters;
+	uint64_t attestations_ms; /* how far those that began have used up their share of time */
 	uint64_t prompters_seen;
 	uint64_t started_ms; /* of uv_now() */
 	struct given_up given_up;

@@ -6,6 +6,7 @@
 #include <keystile/log.h>
 
 #include "agent.h"
+#include "attestation.h"
 #include "insertion.h"
 #include "login_release.h"
 #include "offer.h"
@@ -197,7 +198,11 @@ enum ks_error provider_card_is(struct worker *worker, const struct frame_card *c
 
 	if (!may_have_tokens(provider))
 		return KS_BAD_INPUT;
-	if (token != NULL && token_card_set(token, card) != KS_OK)
+	if (token == NULL)
+		return KS_OK;
+	if (token_card_set(token, card) == KS_OK)
+		attestation_begin(token);
+	else
 		log_error("no memory for what a card says of itself");
 	return KS_OK;
 }

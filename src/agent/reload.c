@@ -10,6 +10,7 @@
 #include <keystile/log.h>
 
 #include "agent.h"
+#include "attestation.h"
 #include "configured.h"
 
 struct reload {
@@ -48,6 +49,7 @@ static void take(struct agent *agent, struct config *fresh)
 	approvals_forget(&agent->approvals);
 	unlock_waits_configured(agent);
 	configured_follow(agent);
+	attestation_again(agent);
 	config_deinit(&before);
 }
 

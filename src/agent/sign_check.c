@@ -13,6 +13,7 @@
 #include "listener.h"
 #include "prompt_text.h"
 #include "provider.h"
+#include "token_card.h"
 #include "websafe.h"
 
 enum ks_algorithm sign_algorithm(enum key_kind kind, uint32_t flags)
@@ -50,8 +51,9 @@ void sign_check_ssh(struct connection *connection, const struct subject *subject
 }
 
 /*
- * A module's own word about a touch is worth nothing (DESIGN: presence), its PIN is one that
- * we asked for. A security key signs the touch. Keys in memory can prove nothing.
+ * A module's own word about a touch is worth nothing (DESIGN: presence) but where its card attests
+ * that the key wants one each time; its PIN is one that we asked for. A security key signs the
+ * touch. Keys in memory can prove nothing.
  */
 uint32_t sign_provable(const struct key *key)
 {
@@ -61,7 +63,9 @@ uint32_t sign_provable(const struct key *key)
 		return KS_PRESENCE_PIN | KS_PRESENCE_TOUCH;
 	if (needs->takes_keys)
 		return KS_PRESENCE_NONE;
-	return needs->foreign_code ? KS_PRESENCE_PIN : KS_PRESENCE_PIN | KS_PRESENCE_TOUCH;
+	if (needs->foreign_code && !token_card_proves_touch(key))
+		return KS_PRESENCE_PIN;
+	return KS_PRESENCE_PIN | KS_PRESENCE_TOUCH;
 }
 
 void rule_texts_deinit(struct rule_texts *texts)

@@ -83,6 +83,18 @@ static uint32_t presence_signed(const struct signature_facts *facts)
 	return given;
 }
 
+/*
+ * A module's own word about a touch is worth nothing, unless the touch is proven: a verdict demands
+ * none of a key that can't prove one.
+ */
+static bool touch_counts(const struct sign *sign, const struct operation *operation)
+{
+	if (!operation->touch_noticed || (operation->presence & KS_PRESENCE_TOUCH) == 0)
+		return false;
+	return !operation->worker->needs->foreign_code ||
+	       (!key_is_security_key(sign->key) && (sign->verdict.demand & KS_PRESENCE_TOUCH) != 0);
+}
+
 /* Invariant 6, second half: what was demanded has been given for this very request. */
 static bool presence_given(const struct sign *sign, const struct operation *operation,
 	const struct signature_facts *facts)
@@ -95,9 +107,8 @@ static bool presence_given(const struct sign *sign, const struct operation *oper
 		given = presence_signed(facts);
 	if (operation->pin_given && (operation->presence & KS_PRESENCE_PIN) != 0)
 		given |= KS_PRESENCE_PIN;
-	/* A module's own word about a touch is worth nothing, and anybody's about a PIN pad. */
-	if (operation->touch_noticed && (operation->presence & KS_PRESENCE_TOUCH) != 0 &&
-		!operation->worker->needs->foreign_code)
+	/* Nobody's word about a PIN pad is worth anything. */
+	if (touch_counts(sign, operation))
 		given |= KS_PRESENCE_TOUCH;
 	return sign->verdict.demand == 0 || (sign->verdict.demand & given) != 0;
 }

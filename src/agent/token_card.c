@@ -19,10 +19,18 @@ static void clear_keys(struct token_card *card)
 	card->count = 0;
 }
 
+void token_card_stop_asking(struct token_card *card)
+{
+	if (card->attestation != NULL)
+		card->end_attestation(card->attestation);
+	card->attestation = NULL;
+}
+
 void token_card_free(struct token_card **card)
 {
 	if (*card == NULL)
 		return;
+	token_card_stop_asking(*card);
 	clear_keys(*card);
 	buf_deinit(&(*card)->intermediate);
 	free((*card)->firmware);
@@ -66,7 +74,7 @@ static struct token_card *copy(const struct frame_card *said)
 	return card;
 }
 
-/* A proof is one of the key for as long as it is the same proof. */
+/* Of one and the same proof it is not asked again. */
 static void carry_over(struct token_card *to, struct token_card *from)
 {
 	if (from == NULL ||
@@ -87,6 +95,8 @@ enum ks_error token_card_set(struct token *token, const struct frame_card *said)
 
 	if (card == NULL)
 		return KS_NO_MEMORY;
+	if (token->card != NULL)
+		token_card_stop_asking(token->card);
 	carry_over(card, token->card);
 	token_card_free(&token->card);
 	token->card = card;
@@ -98,15 +108,17 @@ struct card_key *token_card_key(const struct token *token, struct bytes blob)
 	return find(token->card, blob);
 }
 
-bool token_card_proves_touch(struct key *key)
+bool token_card_proves_touch(const struct key *key)
 {
 	const struct key_source *source = key_source(key);
-	const struct public_key *parsed = key_public(key);
-	const struct card_key *known;
+	struct public_key *parsed = NULL;
+	const struct card_key *known = NULL;
 
-	if (source == NULL || parsed == NULL || token_takes_keys(source->token))
+	if (source == NULL || source->token->card == NULL || token_takes_keys(source->token))
 		return false;
-	known = token_card_key(source->token, buf_bytes(&parsed->plain));
+	if (public_key_parse(buf_bytes(&key->blob), &parsed) == KS_OK)
+		known = token_card_key(source->token, buf_bytes(&parsed->plain));
+	public_key_free(&parsed);
 	return known != NULL && known->attested == CARD_ATTESTED;
 }
 

@@ -123,16 +123,19 @@ class Card:
     """
     A PIV card, in the reader from the start unless absent: .keys (blobs by slot), .insert(), .remove(), .touch().
 
-    kinds says which key is in which slot ({"9a": "p256"}), policies what else of it ({"9c": "touch=always"}).
+    kinds says which key is in which slot ({"9a": "p256"}), policies what else of it ({"9c": "touch=always"}). A maker
+    (attestation.Maker) attests those with touch=always.
     """
 
     def __init__(self, kinds, policies=None, pin="123456", port=PORT, yubikey=False, absent=False, serial=1234567,
-                 openpgp=False):
+                 openpgp=False, maker=None):
         self.folder = place.Folder()
-        self.pin, self.serial = pin, serial
+        self.pin, self.serial, self.maker = pin, serial, maker
         self.keys, self._privates = {}, {}
         self.control = self.folder.path / "control"
         slots = [self._slot(slot, kind, (policies or {}).get(slot)) for slot, kind in kinds.items()]
+        if maker is not None:
+            slots.append(self._file("f9", maker.card.key, maker.card.certificate))
         flags = [flag for flag, wanted in (("--yubikey", yubikey), ("--absent", absent), ("--openpgp", openpgp)) if wanted]
         self.process = start(
             [PROGRAM, "--control", self.control, "--port", port, "--pin", pin, "--serial", serial, *flags, *slots],
@@ -147,12 +150,20 @@ class Card:
         private = keys.private(kind)
         self.keys[slot] = keys.blob_of(private.public_key())
         self._privates[slot] = private
-        key, certificate = self.folder.path / f"{slot}.key", self.folder.path / f"{slot}.pem"
+        attested = None
+        if self.maker is not None and policy == "touch=always":
+            attested = self.folder.path / f"{slot}.attestation"
+            attested.write_bytes(self.maker.attests(private.public_key()).public_bytes(serialization.Encoding.PEM))
+        return ",".join(filter(None, [self._file(slot, private, _certificate(private.public_key(), f"slot {slot}")),
+                                      policy, attested and f"attestation={attested}"]))
+
+    def _file(self, slot, private, certificate):
+        """What the card reads the slot's key and certificate from."""
+        key, path = self.folder.path / f"{slot}.key", self.folder.path / f"{slot}.pem"
         key.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                               serialization.NoEncryption()))
-        made = _certificate(private.public_key(), f"slot {slot}")
-        certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-        return ",".join(filter(None, [slot, f"key={key}", f"cert={certificate}", policy]))
+        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        return f"{slot},key={key},cert={path}"
 
     def _words(self):
         return (self.folder.path / "log").read_text(errors="replace")
