@@ -46,8 +46,12 @@ static struct key *key_of_token(const struct token *token, const struct ks_key *
 	if (labelled)
 		text_make_plain(key->comment);
 	key->kind = key->public_key->kind;
-	/* It takes ten times as much as the rest, and most keys never sign. */
-	public_key_free(&key->public_key);
+	/*
+	 * It takes ten times as much as the rest, and most keys never sign. Certificates are few,
+	 * and are looked at each time.
+	 */
+	if (!key->public_key->certificate)
+		public_key_free(&key->public_key);
 	return key;
 }
 
