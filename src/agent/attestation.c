@@ -44,7 +44,7 @@ static struct card_key *next_due(const struct token *token)
 
 static void end(struct attestation *attestation)
 {
-	if (attestation->operation != NULL)
+	if (attestation->operation != NULL && attestation->key != NULL)
 		attestation->key->attested = CARD_ATTESTED_NOT;
 	if (attestation->wait != NULL)
 		provider_wait_abandon(attestation->wait);
