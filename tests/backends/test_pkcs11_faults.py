@@ -168,6 +168,15 @@ class Failures(Case):
             self.assertIn("blocked", self.refuses(one, worker.PIN_BLOCKED, "1111", "1234"))
             self.assertEqual(len(one.asked), 1)
 
+    def test_a_pin_that_has_to_be_changed_or_was_never_set_is_said_to_be(self):
+        for value, error, words in ((bed.PIN_EXPIRED, worker.PIN_BLOCKED, "has expired; change it"),
+                                    (bed.USER_PIN_NOT_INITIALIZED, worker.UNSUPPORTED, "no PIN was set")):
+            with self.subTest(words), self.shimmed() as one:
+                one.tokens()
+                self.shim.fail("C_Login", value)
+                self.assertIn(words, self.refuses(one, error, "1111", "1234"))
+                self.assertEqual(len(one.asked), 1)
+
     def test_nonsense_from_the_module_is_refused(self):
         with self.ready() as one:
             self.shim.tell("C_Sign.nonsense")
