@@ -35,7 +35,8 @@ static void take_text(BIO *bio, char out[static KS_CERTIFICATE_TEXT_MAX + 1])
 		while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
 			len--;
 	}
-	memcpy(out, text, len);
+	if (len > 0) /* or there may be no text at all */
+		memcpy(out, text, len);
 	out[len] = '\0';
 }
 
